@@ -1,0 +1,117 @@
+//! Makes an arena: names, files, header. Runs on the owner, at start.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use super::layout::{self, MAGIC, NAME_BYTES_MAX, PAGE, RINGS_AT, SEGMENT_BYTES, VERSION, header};
+use super::{Arena, Files, Growth, Shape, extend, orphans};
+use crate::primitive::{AtomicBool, Ordering};
+use crate::sys::io::Io;
+use crate::sys::mmap::Region;
+use crate::sys::process;
+
+/// Whose arena it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity<'a> {
+    /// The engine's base name.
+    pub(crate) name: &'a str,
+    /// The visible file's name, without its directory; empty for consoles.
+    pub(crate) file_name: &'a str,
+}
+
+impl Arena {
+    /// An arena in files of the directory `dir`, which exists.
+    ///
+    /// # Errors
+    /// The system's; what was made by then is removed.
+    pub(crate) fn create(
+        io: Arc<dyn Io>,
+        dir: &Path,
+        identity: Identity<'_>,
+        shape: Shape,
+    ) -> io::Result<Arena> {
+        let id = process::random_u64();
+        let stem = format!("{}.{}-{:016x}", identity.name, process::pid(), id);
+        let arena_path = dir.join(format!("{stem}.{}", orphans::ARENA_EXTENSION));
+        let segments_path = dir.join(format!("{stem}.segments"));
+        let arena = io.create_private(&arena_path)?;
+        let made = (|| {
+            extend(&*io, &arena, 0, RINGS_AT as u64)?;
+            let fixed = Region::of_file(&arena, 0, RINGS_AT)?;
+            // The dictionary's pages are touched as it fills.
+            fixed.populate(0, layout::DICTIONARY_AT + PAGE)?;
+            let segments = io.create_private(&segments_path)?;
+            // Held while the process lives, released by the kernel when it dies.
+            process::record_lock(&arena).map_err(io::Error::from)?;
+            Ok((fixed, segments))
+        })();
+        let (fixed, segments) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                // The error that matters is the first one.
+                let _ = io.unlink(&arena_path);
+                let _ = io.unlink(&segments_path);
+                return Err(error);
+            }
+        };
+        orphans::remember_own(&arena_path);
+        let files = Files { io, arena, arena_path, segments, segments_path };
+        Ok(Arena::over(Arc::new(fixed), Some(files), id, identity, shape))
+    }
+
+    /// An arena in anonymous memory: nothing of it survives the process.
+    ///
+    /// # Errors
+    /// The system's, when there is no memory.
+    pub(crate) fn anonymous(identity: Identity<'_>, shape: Shape) -> io::Result<Arena> {
+        let fixed = Region::anonymous(RINGS_AT)?;
+        fixed.populate(0, layout::DICTIONARY_AT + PAGE)?;
+        Ok(Arena::over(Arc::new(fixed), None, process::random_u64(), identity, shape))
+    }
+
+    fn over(
+        fixed: Arc<Region>,
+        files: Option<Files>,
+        id: u64,
+        identity: Identity<'_>,
+        shape: Shape,
+    ) -> Arena {
+        write_header(&fixed, id, identity, shape);
+        Arena {
+            shape,
+            id,
+            fixed,
+            crash_safe: AtomicBool::new(files.is_some()),
+            files,
+            growth: Mutex::new(Growth::default()),
+        }
+    }
+}
+
+/// All of the header, the magic number last: an arena without it was never used.
+fn write_header(region: &Region, id: u64, identity: Identity<'_>, shape: Shape) {
+    let words = [
+        (header::VERSION, VERSION),
+        (header::ARENA_ID, id),
+        (header::PID, process::pid().into()),
+        (header::START_TIME, process::start_time()),
+        (header::RING_BYTES, shape.ring_bytes as u64),
+        (header::RECORD_BYTES, shape.record_bytes as u64),
+        (header::RING_STRIDE, shape.ring_stride() as u64),
+        (header::RINGS_AT, RINGS_AT as u64),
+        (header::DICTIONARY_AT, layout::DICTIONARY_AT as u64),
+        (header::DICTIONARY_BYTES, layout::DICTIONARY_BYTES as u64),
+        (header::SEGMENT_BYTES, SEGMENT_BYTES as u64),
+    ];
+    for (offset, value) in words {
+        region.word(offset).store(value, Ordering::Relaxed);
+    }
+    region.write_bytes(header::BOOT_ID, &process::boot_id());
+    for (offset, name) in [(header::NAME, identity.name), (header::FILE_NAME, identity.file_name)] {
+        let bytes = &name.as_bytes()[..name.len().min(NAME_BYTES_MAX)];
+        region.word(offset).store(bytes.len() as u64, Ordering::Relaxed);
+        region.write_bytes(offset + 8, bytes);
+    }
+    region.word(header::MAGIC).store(MAGIC, Ordering::Release);
+}

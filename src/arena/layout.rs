@@ -1,0 +1,79 @@
+//! Where what stands in an arena. Version 0: written, not yet recovered from.
+//!
+//! ```text
+//! page 0   header: magic, version, identity of the process, sizes, names, clock calibration x 2
+//! page 1   counters, a u64 each
+//! page 2   commit slots x 2
+//! page 3   intents x 2
+//! page 4.. dictionary of callsites
+//! then     rings, one behind the other, each | page: released | granules | overhang |
+//! ```
+//! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it.
+
+use crate::ring::RING_HEADER_BYTES;
+
+/// Pages of the file; a multiple of the page size of every supported system.
+pub(crate) const PAGE: usize = 4096;
+
+/// `FASTLOGA` in reading order.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"FASTLOGA");
+
+/// Arenas of this version are kept and counted, not recovered.
+pub(crate) const VERSION: u64 = 0;
+
+/// Offsets in the header, a u64 each unless said.
+pub(crate) mod header {
+    pub(crate) const MAGIC: usize = 0;
+    pub(crate) const VERSION: usize = MAGIC + 8;
+    /// Random; segments carry it.
+    pub(crate) const ARENA_ID: usize = VERSION + 8;
+    pub(crate) const PID: usize = ARENA_ID + 8;
+    /// Of the process, in clock ticks since boot.
+    pub(crate) const START_TIME: usize = PID + 8;
+    /// 16 bytes.
+    pub(crate) const BOOT_ID: usize = START_TIME + 8;
+    pub(crate) const RING_BYTES: usize = BOOT_ID + 16;
+    pub(crate) const RECORD_BYTES: usize = RING_BYTES + 8;
+    pub(crate) const RING_STRIDE: usize = RECORD_BYTES + 8;
+    /// Rings whose blocks are allocated.
+    pub(crate) const RINGS: usize = RING_STRIDE + 8;
+    pub(crate) const RINGS_AT: usize = RINGS + 8;
+    pub(crate) const DICTIONARY_AT: usize = RINGS_AT + 8;
+    pub(crate) const DICTIONARY_BYTES: usize = DICTIONARY_AT + 8;
+    pub(crate) const SEGMENT_BYTES: usize = DICTIONARY_BYTES + 8;
+    /// Two slots of the clock, see `TwoSlots`.
+    pub(crate) const CLOCK: usize = SEGMENT_BYTES + 8;
+    /// Length u64 and bytes: the engine's base name.
+    pub(crate) const NAME: usize = CLOCK + 2 * super::CLOCK_SLOT_WORDS * 8;
+    /// Length u64 and bytes: the visible file's name within its directory.
+    pub(crate) const FILE_NAME: usize = NAME + 8 + super::NAME_BYTES_MAX;
+    const END: usize = FILE_NAME + 8 + super::NAME_BYTES_MAX;
+    const _: () = assert!(END <= super::PAGE);
+}
+
+/// Bytes kept of a name.
+pub(crate) const NAME_BYTES_MAX: usize = 256;
+
+/// Words of one slot of the clock: number, then two pieces of four.
+pub(crate) const CLOCK_SLOT_WORDS: usize = 1 + 2 * 4;
+
+pub(crate) const COUNTERS_AT: usize = PAGE;
+pub(crate) const COMMITS_AT: usize = COUNTERS_AT + PAGE;
+pub(crate) const INTENTS_AT: usize = COMMITS_AT + PAGE;
+pub(crate) const DICTIONARY_AT: usize = INTENTS_AT + PAGE;
+
+/// Room for some 3,500 callsites of the usual 150 bytes.
+pub(crate) const DICTIONARY_BYTES: usize = 512 * 1024;
+
+pub(crate) const RINGS_AT: usize = DICTIONARY_AT + DICTIONARY_BYTES;
+
+/// Rings whose blocks are allocated together.
+pub(crate) const RINGS_PER_CHUNK: usize = 16;
+
+/// A segment: its header and the lines.
+pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
+
+/// Bytes from one ring to the next.
+pub(crate) const fn ring_stride(ring_bytes: usize, record_bytes: usize) -> usize {
+    (RING_HEADER_BYTES + ring_bytes + record_bytes).next_multiple_of(PAGE)
+}

@@ -1,0 +1,217 @@
+//! The arena: what survives `kill -9`. A file that holds an engine's counters, callsites, commit
+//! slots, intents and rings, mapped shared, so that the kernel keeps every store when the process
+//! dies; segments lie in a second file beside it. Made by the owner at start, grown on the caller's
+//! cold path.
+//!
+//! Where no file can be had (no room, no `fallocate`, a console without a directory) the same
+//! layout lies in anonymous memory: the engine works as well and says that it is not crash-safe.
+//! Arenas of this version are never recovered from; a clean drain unlinks its own, and what a
+//! crash leaves behind is kept and counted.
+
+pub(crate) mod commit;
+mod create;
+pub(crate) mod dictionary;
+pub(crate) mod intent;
+pub(crate) mod layout;
+mod orphans;
+pub(crate) mod two_slots;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::primitive::{AtomicBool, AtomicU64, Ordering};
+use crate::sys::io::{Io, Reserve};
+use crate::sys::mmap::Region;
+use layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
+use two_slots::{TwoSlots, Words};
+
+pub(crate) use create::Identity;
+pub(crate) use orphans::count_orphans;
+
+/// A mapping that several modules look into.
+pub(crate) type SharedRegion = Arc<Region>;
+
+/// The words of a region from an offset on.
+#[derive(Clone, Debug)]
+pub(crate) struct RegionWords {
+    region: SharedRegion,
+    offset: usize,
+}
+
+impl RegionWords {
+    pub(crate) fn new(region: SharedRegion, offset: usize) -> RegionWords {
+        RegionWords { region, offset }
+    }
+}
+
+impl Words for RegionWords {
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.region.word(self.offset + index * 8)
+    }
+}
+
+/// The sizes that an arena is made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) ring_bytes: usize,
+    pub(crate) record_bytes: usize,
+    pub(crate) rings_max: usize,
+}
+
+impl Shape {
+    fn ring_stride(&self) -> usize {
+        layout::ring_stride(self.ring_bytes, self.record_bytes)
+    }
+
+    /// Bytes that a ring's mapping has.
+    fn ring_region_bytes(&self) -> usize {
+        self.ring_stride()
+    }
+}
+
+/// The two files.
+#[derive(Debug)]
+struct Files {
+    io: Arc<dyn Io>,
+    arena: File,
+    arena_path: PathBuf,
+    segments: File,
+    segments_path: PathBuf,
+}
+
+/// How many rings were handed out, and for how many there are blocks.
+#[derive(Debug, Default)]
+struct Growth {
+    rings: usize,
+    allocated: usize,
+}
+
+/// An engine's arena.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    shape: Shape,
+    id: u64,
+    fixed: SharedRegion,
+    files: Option<Files>,
+    growth: Mutex<Growth>,
+    /// False as soon as anything of the engine lies in anonymous memory.
+    crash_safe: AtomicBool,
+}
+
+/// A ring's memory.
+#[derive(Debug)]
+pub(crate) struct RingMemory {
+    pub(crate) region: SharedRegion,
+    /// Its number in the arena; none when it lies in anonymous memory.
+    pub(crate) number: Option<u32>,
+}
+
+impl Arena {
+    /// The header, counters, slots, intents and dictionary.
+    pub(crate) fn fixed(&self) -> &SharedRegion {
+        &self.fixed
+    }
+
+    /// Random; stamped into segments.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether everything that was handed out so far survives the process.
+    pub(crate) fn is_crash_safe(&self) -> bool {
+        self.crash_safe.load(Ordering::Relaxed)
+    }
+
+    /// Where it lies, if in a file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.files.as_ref().map(|files| files.arena_path.as_path())
+    }
+
+    /// Memory for one more ring, faulted in. In anonymous memory when the file's rings are used up
+    /// or their blocks cannot be had.
+    ///
+    /// # Errors
+    /// The system's, when there is no memory at all.
+    pub(crate) fn map_ring(&self) -> io::Result<RingMemory> {
+        if let Some(files) = &self.files {
+            if let Ok(memory) = self.map_ring_in(files) {
+                return Ok(memory);
+            }
+            self.crash_safe.store(false, Ordering::Relaxed);
+        }
+        let region = Region::anonymous(self.shape.ring_region_bytes())?;
+        region.populate(0, region.len())?;
+        region.lock_in_memory();
+        Ok(RingMemory { region: Arc::new(region), number: None })
+    }
+
+    fn map_ring_in(&self, files: &Files) -> io::Result<RingMemory> {
+        let mut growth = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
+        if growth.rings == self.shape.rings_max {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let stride = self.shape.ring_stride();
+        if growth.rings == growth.allocated {
+            let at = (RINGS_AT + growth.allocated * stride) as u64;
+            let len = (RINGS_PER_CHUNK * stride) as u64;
+            extend(&*files.io, &files.arena, at, len)?;
+            growth.allocated += RINGS_PER_CHUNK;
+            let rings = self.fixed.word(header::RINGS);
+            rings.store(growth.allocated as u64, Ordering::Release);
+        }
+        let at = RINGS_AT + growth.rings * stride;
+        let region = Region::of_file(&files.arena, at as u64, self.shape.ring_region_bytes())?;
+        region.populate(0, region.len())?;
+        region.lock_in_memory();
+        let number = growth.rings as u32;
+        growth.rings += 1;
+        Ok(RingMemory { region: Arc::new(region), number: Some(number) })
+    }
+
+    /// Memory for the segment with this index, faulted in.
+    ///
+    /// # Errors
+    /// The system's: no room in the file system, or no memory.
+    pub(crate) fn map_segment(&self, index: usize) -> io::Result<Region> {
+        let region = match &self.files {
+            Some(files) => {
+                let at = (index * SEGMENT_BYTES) as u64;
+                extend(&*files.io, &files.segments, at, SEGMENT_BYTES as u64)?;
+                Region::of_file(&files.segments, at, SEGMENT_BYTES)?
+            }
+            None => Region::anonymous(SEGMENT_BYTES)?,
+        };
+        region.populate(0, SEGMENT_BYTES)?;
+        Ok(region)
+    }
+
+    /// Stores how ticks become UTC, for whoever reads the rings after a crash.
+    pub(crate) fn store_clock(&self, pieces: impl IntoIterator<Item = u64>) {
+        let words = RegionWords::new(Arc::clone(&self.fixed), header::CLOCK);
+        TwoSlots::new(words, layout::CLOCK_SLOT_WORDS).write(pieces);
+    }
+
+    /// Removes the files, after a clean drain. What is mapped stays usable.
+    ///
+    /// # Errors
+    /// The first of the system's; both removals are tried.
+    pub(crate) fn unlink(&self) -> io::Result<()> {
+        let Some(files) = &self.files else { return Ok(()) };
+        let first = files.io.unlink(&files.arena_path);
+        let second = files.io.unlink(&files.segments_path);
+        orphans::forget_own(&files.arena_path);
+        first.and(second)
+    }
+}
+
+/// Allocates blocks, and cuts the file back when that fails half-way: a failed `fallocate` has been
+/// seen to keep all the free space of an ext4.
+fn extend(io: &dyn Io, file: &File, at: u64, len: u64) -> io::Result<()> {
+    io.fallocate(file.as_fd(), Reserve::Extend, at, len).inspect_err(|_| {
+        // The error that matters is the first one.
+        let _ = io.ftruncate(file.as_fd(), at);
+    })
+}

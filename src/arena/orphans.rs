@@ -1,0 +1,48 @@
+//! Arenas that crashed processes left behind: counted at start, kept for recovery. Runs on the
+//! owner.
+//!
+//! A POSIX record lock is lost as soon as its process closes any descriptor of the file. So this
+//! process keeps a table of its own arenas and never opens one of them a second time.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::sys::io::Io;
+use crate::sys::process;
+
+/// What an arena's name ends in.
+pub(super) const ARENA_EXTENSION: &str = "arena";
+
+/// The arenas of this process.
+static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+pub(super) fn remember_own(path: &Path) {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+}
+
+pub(super) fn forget_own(path: &Path) {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner).retain(|own| own != path);
+}
+
+/// Counts the arenas of `name` in `dir` whose process is gone.
+///
+/// # Errors
+/// The system's, when the directory cannot be read.
+pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u64> {
+    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let prefix = format!("{name}.");
+    let suffix = format!(".{ARENA_EXTENSION}");
+    let mut orphans = 0;
+    for file_name in io.read_dir_names(dir)? {
+        let Some(text) = file_name.to_str() else { continue };
+        // The base name may itself hold dots: what follows it is exactly `pid-id`.
+        let middle = text.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&suffix));
+        let is_ours = middle.is_some_and(|middle| !middle.contains('.'));
+        let path = dir.join(&file_name);
+        if is_ours && !own.contains(&path) && !process::is_locked(&path) {
+            orphans += 1;
+        }
+    }
+    Ok(orphans)
+}

@@ -1,0 +1,107 @@
+//! Ring memory in a mapped file or in anonymous memory.
+//!
+//! ```text
+//! | header page: released u64, 0 ... | granules ... | overhang |
+//! ```
+
+use std::sync::Arc;
+
+use super::{Memory, Peeked, Ring};
+use crate::primitive::AtomicU64;
+use crate::sys::mmap::Region;
+
+/// Bytes before the granules: a page, so that the position that the collector stores never shares
+/// a cache line, nor a write-protected page, with records.
+pub(crate) const RING_HEADER_BYTES: usize = 4096;
+
+/// A mapping that holds one ring. The granules' address comes first: the hot path needs it.
+pub(crate) struct Mapped {
+    granules: *mut u64,
+    region: Option<Arc<Region>>,
+}
+
+// SAFETY: the address is that of `region`, which is Send and Sync and lives as long; who may
+// dereference it when is the ring's protocol.
+unsafe impl Send for Mapped {}
+// SAFETY: as above.
+unsafe impl Sync for Mapped {}
+
+impl Mapped {
+    /// Takes a region of [`RING_HEADER_BYTES`] + capacity + overhang.
+    pub(crate) fn new(region: Arc<Region>) -> Mapped {
+        // SAFETY: the header lies within the region, whose owner made it longer than that.
+        let granules = unsafe { region.as_ptr().add(RING_HEADER_BYTES) }.cast();
+        Mapped { granules, region: Some(region) }
+    }
+
+    /// The address of a granule.
+    ///
+    /// # Safety
+    ///
+    /// `granule` is below capacity + overhang.
+    #[inline(always)]
+    pub(crate) unsafe fn granule(&self, granule: usize) -> *mut u64 {
+        // SAFETY: within the mapping, by contract.
+        unsafe { self.granules.add(granule) }
+    }
+}
+
+impl Memory for Mapped {
+    #[inline(always)]
+    fn word(&self, granule: usize) -> &AtomicU64 {
+        // SAFETY: the ring asks for granules below its capacity only, all within the mapping;
+        // first granules of records are only ever accessed as atomics by both sides, and while
+        // they are payload of another record, only by their owner.
+        unsafe { AtomicU64::from_ptr(self.granules.add(granule)) }
+    }
+
+    fn released(&self) -> &AtomicU64 {
+        self.region.as_ref().expect("the ring that nobody owns is never read").word(0)
+    }
+}
+
+impl Ring<Mapped> {
+    /// The ring that stands in where a thread has none: no engine's, never written or read.
+    pub(crate) const fn nobodys() -> Ring<Mapped> {
+        use super::{AtomicI32, AtomicU32, CachePadded, ConsumerSide, FREE, ProducerSide};
+        Ring {
+            producer: CachePadded::new(ProducerSide {
+                tail: AtomicU64::new(0),
+                soft_limit: AtomicU64::new(0),
+                mask: 0,
+                memory: Mapped { granules: std::ptr::null_mut(), region: None },
+                engine: AtomicI32::new(0),
+                record_max: 0,
+                state: AtomicU32::new(FREE),
+                folds: AtomicU32::new(0),
+                committed: AtomicU64::new(0),
+            }),
+            consumer: CachePadded::new(ConsumerSide { head: AtomicU64::new(0) }),
+        }
+    }
+
+    /// The ticks of a peeked record.
+    #[inline]
+    pub(crate) fn ticks(&self, peeked: Peeked) -> u64 {
+        debug_assert!(peeked.granules > 1);
+        // SAFETY: a peeked record is committed and at least a header long; it may run into the
+        // overhang, which is mapped.
+        unsafe { self.memory().granule(peeked.index + 1).read() }
+    }
+
+    /// Copies a peeked record, whose bytes are its granules, commit word included.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `to` is shorter than the record.
+    #[inline]
+    pub(crate) fn copy(&self, peeked: Peeked, to: &mut [u64]) {
+        let to = &mut to[..peeked.granules];
+        // SAFETY: committed and not released, so that the producer leaves it alone; within the
+        // capacity and the overhang, which holds the longest record.
+        unsafe {
+            let from = self.memory().granule(peeked.index);
+            std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The producing end: claim, commit. Runs on the caller that owns the ring.
+
+use std::sync::Arc;
+
+use super::{COUNT_MASK, FREE, Memory, OWNED, Position, Ring, STRETCH_GRANULES_MAX, distance};
+use super::{POSITION_SHIFT, granules_between};
+use crate::primitive::{Ordering, fence};
+
+/// A stretch of ring memory that belongs to the claimer until it commits, or for good if it never
+/// does: a claim that is dropped leaves no trace.
+#[derive(Debug)]
+#[must_use = "a claim that is not committed is no record"]
+pub(crate) struct Claim {
+    /// The first granule.
+    pub(crate) index: usize,
+    tail: u64,
+    granules: usize,
+}
+
+impl<M: Memory> Ring<M> {
+    /// Claims `granules` if they fit below the soft limit.
+    ///
+    /// # Safety
+    ///
+    /// Only the owner of the producing end, one claim at a time.
+    #[inline(always)]
+    pub(crate) unsafe fn claim(&self, granules: usize) -> Option<Claim> {
+        let tail = self.producer.tail.load(Ordering::Relaxed);
+        let limit = self.producer.soft_limit.load(Ordering::Relaxed);
+        // The count in the tail's low bits only makes the room look a granule smaller.
+        let room = limit.wrapping_sub(tail) as i64;
+        if room < distance(granules + 1) as i64 {
+            return None;
+        }
+        Some(Claim { index: self.index(tail), tail, granules })
+    }
+
+    /// Publishes a filled claim, of which `granules` (at most what was claimed) are used.
+    ///
+    /// # Safety
+    ///
+    /// Only the owner of the producing end, with its latest claim, whose granules but the first it
+    /// has filled.
+    #[inline(always)]
+    pub(crate) unsafe fn commit(&self, claim: Claim) {
+        let (tail, granules) = (claim.tail, claim.granules);
+        let next = tail.wrapping_add(distance(granules));
+        let memory = &self.producer.memory;
+        // Before the commit below: whoever sees it and goes on finds this 0, not old payload.
+        memory.word(self.index(next)).store(0, Ordering::Relaxed);
+        // Before the commit as well: a drain that sees the tail but no word knows of a record in
+        // flight.
+        self.producer.tail.store(next.wrapping_add(1), Ordering::Relaxed);
+        let word = (tail & !COUNT_MASK).wrapping_add(distance(1)) + granules as u64;
+        // Pairs with the Acquire load in `Consumer::peek`.
+        memory.word(claim.index).store(word, Ordering::Release);
+    }
+
+    /// Moves the soft limit to `granules` ahead of the tail (less where a stretch may not be that
+    /// long) and folds the count of records into `committed`. The cold path.
+    ///
+    /// # Safety
+    ///
+    /// Only the owner of the producing end; `granules` are free.
+    pub(crate) unsafe fn set_soft_limit(&self, granules: usize) {
+        self.fold();
+        let tail = self.producer.tail.load(Ordering::Relaxed);
+        let limit = tail.wrapping_add(distance(granules.min(STRETCH_GRANULES_MAX)));
+        self.producer.soft_limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Granules that are free: the whole capacity less what is not released. More may be by now.
+    pub(crate) fn free(&self) -> usize {
+        self.capacity().saturating_sub(self.used())
+    }
+
+    fn fold(&self) {
+        let producer = &self.producer;
+        let tail = producer.tail.load(Ordering::Relaxed);
+        let folds = producer.folds.load(Ordering::Relaxed);
+        producer.folds.store(folds.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release); // pairs with the Acquire loads in `committed`: odd comes first
+        let committed = producer.committed.load(Ordering::Relaxed);
+        producer.committed.store(committed + (tail & COUNT_MASK), Ordering::Release);
+        producer.tail.store(tail & !COUNT_MASK, Ordering::Release);
+        producer.folds.store(folds.wrapping_add(2), Ordering::Release); // pairs as above
+    }
+}
+
+/// Owns the producing end of a ring, and gives it back when dropped.
+pub(crate) struct Producer<M: Memory> {
+    ring: Arc<Ring<M>>,
+}
+
+impl<M: Memory> Producer<M> {
+    /// Takes the producing end if nobody owns it. It goes on where the last owner stopped, with
+    /// whatever of its records is still unread.
+    pub(crate) fn take(ring: &Arc<Ring<M>>) -> Option<Producer<M>> {
+        // Pairs with the Release store in `drop`: tail and memory are as the last owner left them.
+        let state = &ring.producer.state;
+        state.compare_exchange(FREE, OWNED, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(Producer { ring: Arc::clone(ring) })
+    }
+
+    /// The ring; the caller is its owner for as long as it keeps the producer.
+    pub(crate) fn ring(&self) -> &Arc<Ring<M>> {
+        &self.ring
+    }
+
+    /// Where the next record will stand.
+    pub(crate) fn position(&self) -> Position {
+        self.ring.producer.tail.load(Ordering::Relaxed) & !COUNT_MASK
+    }
+
+    /// Forgets the ring without touching it: after a fork it is the parent's.
+    pub(crate) fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<M: Memory> Drop for Producer<M> {
+    fn drop(&mut self) {
+        let producer = &self.ring.producer;
+        self.ring.fold();
+        // The next owner looks before its first claim.
+        let tail = producer.tail.load(Ordering::Relaxed);
+        producer.soft_limit.store(tail, Ordering::Relaxed);
+        producer.engine.store(0, Ordering::Relaxed);
+        // Pairs with the Acquire in `take`.
+        producer.state.store(FREE, Ordering::Release);
+    }
+}
+
+impl Claim {
+    /// Granules claimed.
+    pub(crate) fn granules(&self) -> usize {
+        self.granules
+    }
+
+    /// Uses only the first `granules` of the claim.
+    pub(crate) fn shorten(&mut self, granules: usize) {
+        debug_assert!(granules <= self.granules && granules > 0);
+        self.granules = granules;
+    }
+}
+
+/// Granules from one position to another, for whoever compares ends.
+pub(crate) fn unread(head: Position, tail: Position) -> usize {
+    granules_between(head, tail).max(0) as usize
+}
+
+const _: () = assert!(POSITION_SHIFT == 16);

@@ -1,0 +1,144 @@
+//! The ring over real memory: laps, the overhang, stale payload, counting.
+
+use std::sync::Arc;
+
+use super::{Consumer, Mapped, Producer, RING_HEADER_BYTES, Ring};
+use crate::sys::mmap::Region;
+
+const CAPACITY: usize = 1024;
+const RECORD_MAX: usize = 128;
+
+fn ring() -> Arc<Ring<Mapped>> {
+    let bytes = RING_HEADER_BYTES + (CAPACITY + RECORD_MAX) * 8;
+    let region = Arc::new(Region::anonymous(bytes).expect("anonymous memory"));
+    Arc::new(Ring::new(Mapped::new(region), CAPACITY, RECORD_MAX))
+}
+
+/// Emits `granules` of which each holds `value`; false when the ring is full.
+fn emit(producer: &Producer<Mapped>, granules: usize, value: u64) -> bool {
+    let ring = producer.ring();
+    // SAFETY: this thread owns the producer and fills exactly what it claimed.
+    unsafe {
+        let mut claim = ring.claim(granules);
+        if claim.is_none() {
+            if ring.free() <= granules {
+                return false;
+            }
+            ring.set_soft_limit(ring.free());
+            claim = ring.claim(granules);
+        }
+        let Some(claim) = claim else { return false };
+        for granule in 1..granules {
+            ring.memory().granule(claim.index + granule).write(value);
+        }
+        ring.commit(claim);
+    }
+    true
+}
+
+fn read(consumer: &mut Consumer<Mapped>) -> Option<(usize, u64)> {
+    let peeked = consumer.peek()?;
+    let mut words = [0; RECORD_MAX];
+    consumer.ring().copy(peeked, &mut words);
+    let payload = &words[1..peeked.granules];
+    assert!(payload.iter().all(|word| *word == payload[0]), "a record is whole");
+    consumer.advance(peeked);
+    consumer.release();
+    Some((peeked.granules, payload[0]))
+}
+
+#[test]
+fn lengths_of_all_kinds_go_round_many_times() {
+    let ring = ring();
+    let producer = Producer::take(&ring).expect("free");
+    let mut consumer = Consumer::new(Arc::clone(&ring));
+    let mut expected = std::collections::VecDeque::new();
+    for value in 0..200_000_u64 {
+        let granules = 3 + (value.wrapping_mul(0x9e37_79b9) >> 7) as usize % (RECORD_MAX - 2);
+        while !emit(&producer, granules, value) {
+            assert_eq!(read(&mut consumer), expected.pop_front());
+        }
+        expected.push_back((granules, value));
+    }
+    assert_eq!(consumer.count_unread(), expected.len() as u64);
+    while let Some(record) = read(&mut consumer) {
+        assert_eq!(Some(record), expected.pop_front());
+    }
+    assert!(expected.is_empty());
+    assert_eq!(ring.committed().0, 200_000);
+    assert_eq!(ring.used(), 0);
+}
+
+/// Payload that is the commit word of the same place a lap later must not pass for a record.
+#[test]
+fn stale_payload_is_no_record() {
+    let ring = ring();
+    let producer = Producer::take(&ring).expect("free");
+    let mut consumer = Consumer::new(Arc::clone(&ring));
+    let mut position = 0_u64;
+    for lap in 0..50_u64 {
+        for step in 0..CAPACITY as u64 / 4 {
+            // Every granule pretends to be the next record at that place, this lap or the next.
+            let pretended = position + 4 + (lap % 2) * CAPACITY as u64;
+            assert!(emit(&producer, 4, (pretended + 1) << 16 | 3));
+            let (granules, _) = read(&mut consumer).expect("just committed");
+            assert_eq!(granules, 4, "lap {lap} step {step}");
+            assert_eq!(consumer.peek(), None, "lap {lap} step {step}");
+            position += 4;
+        }
+    }
+    assert_eq!(consumer.head() >> 16, position);
+}
+
+#[test]
+fn a_full_ring_says_so_and_a_given_back_one_goes_on() {
+    let ring = ring();
+    let mut emitted = 0;
+    {
+        let producer = Producer::take(&ring).expect("free");
+        assert!(Producer::take(&ring).is_none(), "one owner at a time");
+        while emit(&producer, 100, emitted) {
+            emitted += 1;
+        }
+        assert_eq!(emitted, (CAPACITY as u64 - 1) / 100);
+    }
+    assert!(ring.is_free());
+    let mut consumer = Consumer::new(Arc::clone(&ring));
+    assert_eq!(read(&mut consumer), Some((100, 0)));
+    let producer = Producer::take(&ring).expect("given back");
+    assert!(emit(&producer, 100, emitted));
+    assert_eq!(consumer.count_unread(), emitted);
+    for value in 1..=emitted {
+        assert_eq!(read(&mut consumer), Some((100, value)));
+    }
+    assert_eq!(ring.committed().0, emitted + 1);
+}
+
+/// Reads under a writer that never stops: everything arrives, in order, and is counted.
+#[test]
+fn two_threads_hand_over_without_loss() {
+    const RECORDS: u64 = 300_000;
+    let ring = ring();
+    let producer = Producer::take(&ring).expect("free");
+    let writer = std::thread::spawn(move || {
+        for value in 0..RECORDS {
+            let granules = 3 + value as usize % 60;
+            while !emit(&producer, granules, value) {
+                std::thread::yield_now();
+            }
+        }
+    });
+    let mut consumer = Consumer::new(Arc::clone(&ring));
+    let mut next = 0;
+    while next < RECORDS {
+        match read(&mut consumer) {
+            Some((granules, value)) => {
+                assert_eq!((granules, value), (3 + next as usize % 60, next));
+                next += 1;
+            }
+            None => std::thread::yield_now(),
+        }
+    }
+    writer.join().expect("the writer ends");
+    assert_eq!(ring.committed(), (RECORDS, consumer.head()));
+}
