@@ -1,0 +1,135 @@
+//! The ranges of the options that are numbers, and what is said when one is left.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+pub(super) const RING_BYTES: RangeInclusive<usize> = 16 * KIB..=64 * MIB;
+pub(super) const RECORD_BYTES: RangeInclusive<usize> = KIB..=32 * KIB;
+pub(super) const STAGING_BYTES: RangeInclusive<usize> = 4 * MIB..=KIB * MIB;
+pub(super) const RINGS: RangeInclusive<usize> = 16..=4096;
+
+pub(super) const PUBLISH_EVERY: RangeInclusive<Duration> = micros(100)..=secs(10);
+pub(super) const SYNC_EVERY: RangeInclusive<Duration> = millis(1)..=HOUR;
+pub(super) const BLOCK_FOR: RangeInclusive<Duration> = micros(1)..=HOUR;
+pub(super) const ORDER_WINDOW: RangeInclusive<Duration> = Duration::ZERO..=millis(10);
+pub(super) const STALL_AFTER: RangeInclusive<Duration> = millis(100)..=HOUR;
+pub(super) const BARRIER_PATIENCE: RangeInclusive<Duration> = millis(10)..=HOUR;
+
+/// Records are made of granules of this size.
+const GRANULE_BYTES: usize = 8;
+/// So that one long record never fills a ring.
+const RECORDS_PER_RING_MIN: usize = 8;
+const RESERVED_RECORDS_MIN: usize = 2;
+/// A reserve that grows with the ring holds errors for as long as the rest holds the others.
+const RESERVED_SHARE: usize = 16;
+
+const HOUR: Duration = secs(3600);
+
+const fn micros(n: u64) -> Duration {
+    Duration::from_micros(n)
+}
+
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(super) fn duration(
+    option: &'static str,
+    value: Duration,
+    range: RangeInclusive<Duration>,
+) -> Result<(), ConfigError> {
+    within(option, value, "", range, |value| format!("{value:?}"))
+}
+
+pub(super) fn count(
+    option: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> Result<(), ConfigError> {
+    within(option, value, "", range, ToString::to_string)
+}
+
+pub(super) fn staging(bytes: usize) -> Result<(), ConfigError> {
+    within("staging_bytes", bytes, "", STAGING_BYTES, shown)
+}
+
+pub(super) fn record(bytes: usize) -> Result<(), ConfigError> {
+    let option = "record_bytes";
+    let form = "a multiple of 8 from ";
+    within(option, bytes, form, RECORD_BYTES, shown)?;
+    if bytes % GRANULE_BYTES == 0 {
+        return Ok(());
+    }
+    Err(outside(option, &bytes, form, &RECORD_BYTES, shown))
+}
+
+/// `record_bytes` is a good value for itself.
+pub(super) fn ring(bytes: usize, record_bytes: usize) -> Result<(), ConfigError> {
+    let option = "ring_bytes";
+    let form = "a power of two from ";
+    within(option, bytes, form, RING_BYTES, shown)?;
+    if !bytes.is_power_of_two() {
+        return Err(outside(option, &bytes, form, &RING_BYTES, shown));
+    }
+    let least = (RECORDS_PER_RING_MIN * record_bytes).next_power_of_two();
+    if bytes >= least {
+        return Ok(());
+    }
+    Err(ConfigError::Conflict {
+        option,
+        value: shown(&bytes),
+        with: "record_bytes",
+        other: shown(&record_bytes),
+        instead: format!(
+            "a ring of at least {RECORDS_PER_RING_MIN} records, here {}, or a lower `record_bytes`",
+            shown(&least)
+        ),
+    })
+}
+
+/// The part of a ring that is kept for ERROR and above.
+pub(super) fn reserve(ring_bytes: usize, record_bytes: usize) -> usize {
+    (RESERVED_RECORDS_MIN * record_bytes).max(ring_bytes / RESERVED_SHARE)
+}
+
+/// A size as people write it: `64 MiB`, `16 KiB`, `100 bytes`.
+pub(crate) fn shown(bytes: &usize) -> String {
+    let units = [(KIB * MIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
+    match units.iter().find(|(unit, _)| *bytes >= *unit && bytes % unit == 0) {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+fn within<T: PartialOrd>(
+    option: &'static str,
+    value: T,
+    form: &str,
+    range: RangeInclusive<T>,
+    show: fn(&T) -> String,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(outside(option, &value, form, &range, show))
+}
+
+fn outside<T>(
+    option: &'static str,
+    value: &T,
+    form: &str,
+    range: &RangeInclusive<T>,
+    show: fn(&T) -> String,
+) -> ConfigError {
+    let allowed = format!("{form}{} to {}", show(range.start()), show(range.end()));
+    ConfigError::Value { option, value: show(value), allowed }
+}

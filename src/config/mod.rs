@@ -1,0 +1,430 @@
+//! What an engine shall be like. Built by the program on its own thread; [`Config::resolve`]
+//! turns it into [`Settings`], and nothing of it is used later.
+
+mod filter;
+mod limits;
+mod name;
+mod options;
+mod settings;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use self::filter::Filter;
+#[cfg(test)]
+pub(crate) use self::limits::shown;
+pub use self::options::{
+    Arena, Colour, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow, Pin,
+    SegmentMode, SyncPolicy, UrgentSync,
+};
+pub(crate) use self::settings::{Details, Settings, Warning};
+use crate::clock::Clock;
+use crate::level::Level;
+use crate::preset::{Preset, Row};
+use crate::sys::io::{Io, OsIo};
+
+/// What an engine shall be like: a preset, and what is changed of it.
+///
+/// Values are checked when an engine starts with them, not by the setters; the error names the
+/// first that cannot be. A setter called twice keeps its last value. An option that has nothing to act on (the directory of a log that goes to the
+/// standard output, the colour of JSON) does no harm and is no error; one that would promise what
+/// cannot be kept is an error that says so.
+///
+/// ```
+/// use std::time::Duration;
+/// use fastlog::{Config, Level, Overflow, Preset};
+///
+/// let config = Config::preset(Preset::Production)
+///     .dir("/var/log/shop")
+///     .name("checkout")
+///     .level(Level::DEBUG)
+///     .overflow(Overflow::BlockFor(Duration::from_millis(2)));
+/// # drop(config);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a configuration does nothing until an engine starts with it"]
+pub struct Config {
+    preset: Preset,
+    dir: PathBuf,
+    name: Option<String>,
+    level: Level,
+    filter: Option<String>,
+    output: Output,
+    format: Format,
+    colour: Colour,
+    details: Details,
+    segment_mode: SegmentMode,
+    overflow: Overflow,
+    ring_bytes: usize,
+    record_bytes: usize,
+    staging_bytes: usize,
+    max_rings: usize,
+    arena: Option<Arena>,
+    clock: Clock,
+    pin: Pin,
+    idle: Idle,
+    order_window: Duration,
+    publish_every: Duration,
+    sync: SyncPolicy,
+    urgent_sync: UrgentSync,
+    stall_after: Duration,
+    barrier_patience: Duration,
+    on_open_failure: OpenFailure,
+    in_use: InUse,
+    exit_hook: ExitHook,
+    ignore_env: bool,
+    io: Arc<dyn Io>,
+}
+
+const DIR: &str = "logs";
+const RECORD_BYTES: usize = 16 << 10;
+const STAGING_BYTES: usize = 64 << 20;
+const RINGS_MAX: usize = 256;
+const ORDER_WINDOW: Duration = Duration::from_micros(50);
+const STALL_AFTER: Duration = Duration::from_secs(5);
+const BARRIER_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Default for Config {
+    /// [`Preset::Production`].
+    fn default() -> Config {
+        Config::preset(Preset::default())
+    }
+}
+
+impl From<Preset> for Config {
+    fn from(preset: Preset) -> Config {
+        Config::preset(preset)
+    }
+}
+
+impl Config {
+    /// What the preset sets, and the defaults of all other options.
+    pub fn preset(preset: Preset) -> Config {
+        let Row {
+            level,
+            output,
+            format,
+            ring_bytes,
+            overflow,
+            arena: _,
+            pin,
+            idle,
+            publish_every,
+            sync,
+            urgent_sync,
+        } = preset.row();
+        Config {
+            preset,
+            dir: PathBuf::from(DIR),
+            name: None,
+            level,
+            filter: None,
+            output,
+            format,
+            colour: Colour::Auto,
+            details: Details::default(),
+            segment_mode: SegmentMode::Publish,
+            overflow,
+            ring_bytes,
+            record_bytes: RECORD_BYTES,
+            staging_bytes: STAGING_BYTES,
+            max_rings: RINGS_MAX,
+            arena: None,
+            clock: Clock::Tsc,
+            pin,
+            idle,
+            order_window: ORDER_WINDOW,
+            publish_every,
+            sync,
+            urgent_sync,
+            stall_after: STALL_AFTER,
+            barrier_patience: BARRIER_PATIENCE,
+            on_open_failure: OpenFailure::Error,
+            in_use: InUse::Suffix,
+            exit_hook: ExitHook::Drain,
+            ignore_env: false,
+            io: Arc::new(OsIo),
+        }
+    }
+
+    /// The directory of the log and, unless [`arena`](Config::arena) says otherwise, of what
+    /// survives a crash (in `.fastlog` below it).
+    ///
+    /// Default: `logs` in the directory that the process starts the engine in. The last component
+    /// is created where it is missing, with mode 0750. Not used, nor created, unless the output is
+    /// [`Output::File`].
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Config {
+        self.dir = dir.into();
+        self
+    }
+
+    /// The log's name, from which its file is called `<name>.jsonl`.
+    ///
+    /// 1 to 64 of `A-Z a-z 0-9 . _ -`, the first no dot. Default: the stem of the executable's
+    /// file name, with `_` for characters that a name may not have. One engine at a time writes
+    /// the log of a name: see [`in_use`](Config::in_use). Has no effect on consoles.
+    pub fn name(mut self, name: impl Into<String>) -> Config {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The least level that is logged, where no directive of the filter says otherwise.
+    ///
+    /// Default: DEBUG with `Development`, INFO with the others. It is the filter's default
+    /// directive: a bare level in [`filter`](Config::filter) or in the environment variable
+    /// `FASTLOG` takes its place, whatever the order of the calls.
+    pub fn level(mut self, level: Level) -> Config {
+        self.level = level;
+        self
+    }
+
+    /// Levels by target: `"info,app::db=debug,noisy=off"`.
+    ///
+    /// Directives are separated by commas: a bare level for everything, `target=level` for a
+    /// target and whatever continues it with `::`. The longest target wins; of several directives
+    /// for one target, the last. Levels in any case, or `off`. Default: no directive, so that
+    /// [`level`](Config::level) holds for all. The environment variable `FASTLOG`, unless empty or
+    /// [ignored](Config::ignore_env), takes the place of this whole list; one that is not
+    /// understood is ignored with a warning.
+    pub fn filter(mut self, directives: impl Into<String>) -> Config {
+        self.filter = Some(directives.into());
+        self
+    }
+
+    /// Where the lines go.
+    ///
+    /// Default: [`Output::Stdout`] with `Container`, [`Output::Stderr`] with `Development`,
+    /// [`Output::File`] with the others. Without a file, [`SyncPolicy::EachBatch`] and
+    /// [`Arena::InLogDir`] are errors where the program asks for them (the former also where
+    /// `Durable` does), other sync policies have no effect, and the arena is
+    /// [`Arena::Anonymous`] unless the program names one.
+    pub fn output(mut self, output: Output) -> Config {
+        self.output = output;
+        self
+    }
+
+    /// How a record is written.
+    ///
+    /// Default: [`Format::Text`] with `Development`, [`Format::Json`] with the others.
+    pub fn format(mut self, format: Format) -> Config {
+        self.format = format;
+        self
+    }
+
+    /// Whether text is coloured.
+    ///
+    /// Default: [`Colour::Auto`]. JSON never is. `NO_COLOR` is not looked at after
+    /// [`ignore_env`](Config::ignore_env).
+    pub fn colour(mut self, colour: Colour) -> Config {
+        self.colour = colour;
+        self
+    }
+
+    /// Adds a detail to every JSON line; call it once for each.
+    ///
+    /// Default: none. No effect on [`Format::Text`].
+    pub fn include(mut self, detail: Detail) -> Config {
+        self.details.include(detail);
+        self
+    }
+
+    /// What becomes of the memory-mapped segments.
+    ///
+    /// Default: [`SegmentMode::Publish`].
+    pub fn segment_mode(mut self, mode: SegmentMode) -> Config {
+        self.segment_mode = mode;
+        self
+    }
+
+    /// What a call does when its thread's ring is full.
+    ///
+    /// Default: [`Overflow::BlockFor`] 10 ms with `Production` and `Container`,
+    /// [`Overflow::Block`] with `Durable` and `Development`, [`Overflow::Drop`] with `LowLatency`.
+    pub fn overflow(mut self, overflow: Overflow) -> Config {
+        self.overflow = overflow;
+        self
+    }
+
+    /// The size of each thread's ring, in bytes.
+    ///
+    /// A power of two from 16 KiB to 64 MiB, and at least eight times
+    /// [`record_bytes`](Config::record_bytes). Default: 1 MiB with `Production` and `LowLatency`,
+    /// 256 KiB with the others. Every thread that logs has one, all of it resident: it is the
+    /// burst that a thread can log before the [overflow policy](Config::overflow) decides.
+    pub fn ring_bytes(mut self, bytes: usize) -> Config {
+        self.ring_bytes = bytes;
+        self
+    }
+
+    /// The most that one record's values and one rendered message may take, in bytes; longer
+    /// values are cut, and the line says `"truncated":true`.
+    ///
+    /// A multiple of 8 from 1 KiB to 32 KiB. Default: 16 KiB. Two of them are the least that each
+    /// ring reserves for ERROR and above.
+    pub fn record_bytes(mut self, bytes: usize) -> Config {
+        self.record_bytes = bytes;
+        self
+    }
+
+    /// The most that segments may take while the output is slower than the program, in bytes;
+    /// then records wait in the rings, and [`overflow`](Config::overflow) decides.
+    ///
+    /// 4 MiB to 1 GiB, of which whole segments of 1 MiB are used. Default: 64 MiB.
+    pub fn staging_bytes(mut self, bytes: usize) -> Config {
+        self.staging_bytes = bytes;
+        self
+    }
+
+    /// How many threads at a time can have a ring that survives the process's death. Those beyond
+    /// log all the same, into rings in anonymous memory, which `stats()` shows.
+    ///
+    /// 16 to 4096. Default: 256. Rings are made as threads need them, not in advance.
+    pub fn max_rings(mut self, rings: usize) -> Config {
+        self.max_rings = rings;
+        self
+    }
+
+    /// Where rings and segments live, which decides what survives the death of the process.
+    ///
+    /// Default with a file: [`Arena::SharedMemory`] with `LowLatency`, [`Arena::InLogDir`] with
+    /// `Production` and `Durable`, [`Arena::Anonymous`] with the others; without a file always
+    /// [`Arena::Anonymous`]. Where the place refuses, the engine starts with anonymous memory, and
+    /// says so once and in `stats()`.
+    pub fn arena(mut self, arena: Arena) -> Config {
+        self.arena = Some(arena);
+        self
+    }
+
+    /// Short for [`arena`](Config::arena) with [`Arena::Dir`].
+    pub fn arena_dir(self, dir: impl Into<PathBuf>) -> Config {
+        self.arena(Arena::Dir(dir.into()))
+    }
+
+    /// Where records take their time from.
+    ///
+    /// Default: [`Clock::Tsc`]; on a machine whose counter is not fit for it the engine uses
+    /// [`Clock::Monotonic`], which `stats()` shows.
+    pub fn clock(mut self, clock: Clock) -> Config {
+        self.clock = clock;
+        self
+    }
+
+    /// Which CPU the collector runs on.
+    ///
+    /// Default: [`Pin::None`] with `Container` and `Development`, [`Pin::Auto`] with the others.
+    pub fn pin(mut self, pin: Pin) -> Config {
+        self.pin = pin;
+        self
+    }
+
+    /// What the collector does while there is nothing to write.
+    ///
+    /// Default: [`Idle::Spin`] with `LowLatency`, [`Idle::Park`] with the others.
+    pub fn idle(mut self, idle: Idle) -> Config {
+        self.idle = idle;
+        self
+    }
+
+    /// How long the collector holds a record back so that records of other threads can be put
+    /// before it.
+    ///
+    /// 0 to 10 ms. Default: 50 us. It is part of the time until a record is visible; a record that
+    /// is later still is written out of order, with its true time, and counted.
+    pub fn order_window(mut self, window: Duration) -> Config {
+        self.order_window = window;
+        self
+    }
+
+    /// How long a written line waits at most before it is appended to the visible log.
+    ///
+    /// 100 us to 10 s. Default: 20 ms with `LowLatency`, 5 ms with the others. With
+    /// [`SyncPolicy::EachBatch`] it also bounds how long a group of records waits for its sync.
+    /// ERROR and above do not wait.
+    pub fn publish_every(mut self, interval: Duration) -> Config {
+        self.publish_every = interval;
+        self
+    }
+
+    /// When the log file is synced to its device.
+    ///
+    /// Intervals from 1 ms to 1 h. Default: [`SyncPolicy::Every`] second with `Production`, each
+    /// 5 s with `LowLatency`; [`SyncPolicy::EachBatch`] with `Durable`; [`SyncPolicy::Never`] with
+    /// the others. `EachBatch` needs [`Output::File`]; without a file the others have no effect.
+    pub fn sync(mut self, policy: SyncPolicy) -> Config {
+        self.sync = policy;
+        self
+    }
+
+    /// Short for [`sync`](Config::sync) with [`SyncPolicy::Every`].
+    pub fn sync_every(self, interval: Duration) -> Config {
+        self.sync(SyncPolicy::Every(interval))
+    }
+
+    /// Whether records of ERROR and above ask for a sync out of turn.
+    ///
+    /// Intervals from 1 ms to 1 h. Default: [`UrgentSync::AtMostEvery`] 100 ms with `Production`,
+    /// [`UrgentSync::Never`] with the others. It adds to [`sync`](Config::sync), also to
+    /// [`SyncPolicy::Never`]; without a file it has no effect.
+    pub fn urgent_sync(mut self, policy: UrgentSync) -> Config {
+        self.urgent_sync = policy;
+        self
+    }
+
+    /// How long the output may make no progress before calls stop waiting for it and drop.
+    ///
+    /// 100 ms to 1 h. Default: 5 s. It ends the waits of [`Overflow::Block`] and
+    /// [`Overflow::BlockFor`], not those of [`Overflow::BlockForever`].
+    pub fn stall_after(mut self, time: Duration) -> Config {
+        self.stall_after = time;
+        self
+    }
+
+    /// How long `flush`, `sync` and `drain` go on without progress before they give up.
+    ///
+    /// 10 ms to 1 h. Default: 10 s. Their forms with `_timeout` have a limit of their own.
+    pub fn barrier_patience(mut self, time: Duration) -> Config {
+        self.barrier_patience = time;
+        self
+    }
+
+    /// What to do when the log's directory or file cannot be used.
+    ///
+    /// Default: [`OpenFailure::Error`].
+    pub fn on_open_failure(mut self, reaction: OpenFailure) -> Config {
+        self.on_open_failure = reaction;
+        self
+    }
+
+    /// What to do when another engine writes the log of this name.
+    ///
+    /// Default: [`InUse::Suffix`].
+    pub fn in_use(mut self, reaction: InUse) -> Config {
+        self.in_use = reaction;
+        self
+    }
+
+    /// What happens to the engine when the process exits normally.
+    ///
+    /// Default: [`ExitHook::Drain`].
+    pub fn exit_hook(mut self, hook: ExitHook) -> Config {
+        self.exit_hook = hook;
+        self
+    }
+
+    /// Makes the environment variables `FASTLOG` and `NO_COLOR` count for nothing.
+    pub fn ignore_env(mut self) -> Config {
+        self.ignore_env = true;
+        self
+    }
+
+    /// The system calls to use, so that tests can let them fail.
+    #[doc(hidden)]
+    pub fn io(mut self, io: Arc<dyn Io>) -> Config {
+        self.io = io;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

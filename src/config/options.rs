@@ -1,0 +1,185 @@
+//! The choices that a [`Config`](crate::Config) takes. Data, fixed before any thread of the engine
+//! starts; `settings` checks the values inside.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a call does when its thread's ring is full.
+///
+/// A part of each ring (a sixteenth, at least two of the longest records) is kept for ERROR and
+/// above; these may wait 50 ms in all per stall of the ring, even under
+/// [`Overflow::Drop`]. Every dropped record is counted by level and reason, in `stats()`, in the
+/// drain's report and as a record in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Drops the new record at once; the call never waits.
+    Drop,
+    /// Waits at most this long in all (1 us to 1 h), per stall of the ring and not per record.
+    ///
+    /// Once the time is spent, calls drop at once until the ring has drained to the half; then
+    /// there is a new budget.
+    BlockFor(Duration),
+    /// Waits as long as the output makes progress.
+    ///
+    /// When nothing was published for [`stall_after`](crate::Config::stall_after), or the last
+    /// write failed, calls drop (reason `stalled`) until progress returns.
+    Block,
+    /// **Can hang the host**: waits for room however long the disk, pipe or terminal takes.
+    ///
+    /// A full disk or a reader that has stopped then stops every thread that logs, for ever if it
+    /// does not recover. Use [`Overflow::Block`] unless a lost record is worse than that.
+    BlockForever,
+}
+
+/// What becomes of the memory-mapped segments that the collector writes lines into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SegmentMode {
+    /// The publisher appends their lines to `<dir>/<name>.jsonl`, and they are used again. The
+    /// visible file holds whole lines at every instant, so whatever follows it just works.
+    Publish,
+}
+
+/// How a record is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// One JSON object (RFC 8259) a line.
+    Json,
+    /// One line for people to read; coloured as [`Colour`] says.
+    Text,
+}
+
+/// When the keeper syncs the log file to its device (`fdatasync`), besides calls of `sync` and
+/// `drain`. A record that is published but not synced survives the process's death, not a power
+/// cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncPolicy {
+    /// Not by itself.
+    Never,
+    /// When unsynced bytes are this old (1 ms to 1 h).
+    Every(Duration),
+    /// After each batch, and no segment is used again before. Needs a file as output.
+    EachBatch,
+}
+
+/// Whether records of ERROR and above ask for a sync out of turn. The call itself never waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UrgentSync {
+    /// They wait for the [`SyncPolicy`] like all others.
+    Never,
+    /// They are synced at once, but not more often than this (1 ms to 1 h).
+    AtMostEvery(Duration),
+}
+
+/// Which CPU the collector runs on. A CPU that the system refuses is a warning, not an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pin {
+    /// CPU number `pid % n` of the `n` that the process may run on; none at all if there are
+    /// fewer than two, or if the control group's quota is below two.
+    Auto,
+    /// The CPU with this number, counted from 0 as in `/proc/cpuinfo`.
+    Cpu(usize),
+    /// Wherever the scheduler puts it.
+    None,
+}
+
+/// What the collector does while there is nothing to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Idle {
+    /// Spins and yields a little, then sleeps up to 20 ms at a time.
+    Park,
+    /// Spins without end: the shortest way to the log, at the price of a CPU.
+    Spin,
+}
+
+/// Where rings and segments live, which decides what survives the death of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arena {
+    /// In files in `<dir>/.fastlog`. Survives `kill -9`. Needs a file as output.
+    InLogDir,
+    /// In files in this directory. Survives `kill -9`; in a file system in memory not the end of
+    /// the machine or container.
+    Dir(PathBuf),
+    /// In files in `/dev/shm/fastlog-<uid>`, where writeback never delays a caller. Survives
+    /// `kill -9`, not the end of the machine or container.
+    SharedMemory,
+    /// In memory of the process alone: dies with it.
+    Anonymous,
+}
+
+/// Where the lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// The file `<dir>/<name>.jsonl`.
+    File,
+    /// The standard output. No directory is made and nothing is ever synced.
+    Stdout,
+    /// The standard error. No directory is made and nothing is ever synced.
+    Stderr,
+    /// Nowhere: records are formatted into segments and then discarded, for measuring.
+    Null,
+}
+
+/// Whether [`Format::Text`] is coloured; JSON never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Colour {
+    /// On a terminal, unless the environment variable `NO_COLOR` has a value
+    /// (<https://no-color.org>).
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// What a JSON line tells besides its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The name or number of the thread that logged, as `thread`.
+    Thread,
+    /// The source file of the call, as `file`.
+    File,
+    /// The line of the call, as `line`.
+    Line,
+}
+
+/// What to do when the log's directory or file cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenFailure {
+    /// The start fails with an error that says why.
+    Error,
+    /// The engine starts and writes to the standard error instead, visibly degraded.
+    Stderr,
+}
+
+/// What to do when another engine writes the log of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InUse {
+    /// Write `<name>.<pid>.jsonl` (a second engine of this process `<name>.<pid>-<n>.jsonl`), and
+    /// say so once in the log and on the standard error.
+    Suffix,
+    /// The start fails with an error that names the other process.
+    Fail,
+}
+
+/// What happens to the engine when the process exits normally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExitHook {
+    /// It is drained, in at most 2 s for all engines of the process.
+    Drain,
+    /// Nothing: what is not yet written is left to recovery.
+    None,
+}

@@ -1,0 +1,243 @@
+//! From a [`Config`] to values that the engine can rely on. Pure: what it needs of the world is
+//! handed in. Runs on the thread that starts an engine.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::filter::Filter;
+use super::options::{
+    Arena, Colour, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow, Pin,
+    SegmentMode, SyncPolicy, UrgentSync,
+};
+use super::{Config, limits, name};
+use crate::clock::Clock;
+use crate::error::{ConfigError, FilterError, Quoted};
+use crate::level::Level;
+use crate::sys::io::Io;
+
+/// The environment variable that replaces [`Config::filter`].
+pub(crate) const FILTER_VARIABLE: &str = "FASTLOG";
+/// The environment variable that turns [`Colour::Auto`] off.
+const NO_COLOUR_VARIABLE: &str = "NO_COLOR";
+
+/// A configuration that holds together. Paths are as given: not yet absolute, not yet looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) dir: PathBuf,
+    pub(crate) name: String,
+    /// The default directive of a filter without a bare level, now and at run time.
+    pub(crate) level: Level,
+    pub(crate) filter: Filter,
+    pub(crate) output: Output,
+    pub(crate) format: Format,
+    pub(crate) colour: Colour,
+    pub(crate) details: Details,
+    pub(crate) segment_mode: SegmentMode,
+    pub(crate) overflow: Overflow,
+    pub(crate) ring_bytes: usize,
+    pub(crate) record_bytes: usize,
+    /// How much of each ring only ERROR and above may fill.
+    pub(crate) reserve_bytes: usize,
+    pub(crate) staging_bytes: usize,
+    pub(crate) max_rings: usize,
+    pub(crate) arena: Arena,
+    pub(crate) clock: Clock,
+    pub(crate) pin: Pin,
+    pub(crate) idle: Idle,
+    pub(crate) order_window: Duration,
+    pub(crate) publish_every: Duration,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) urgent_sync: UrgentSync,
+    pub(crate) stall_after: Duration,
+    pub(crate) barrier_patience: Duration,
+    pub(crate) on_open_failure: OpenFailure,
+    pub(crate) in_use: InUse,
+    pub(crate) exit_hook: ExitHook,
+    pub(crate) io: Arc<dyn Io>,
+}
+
+/// Which [`Detail`]s were asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Details {
+    pub(crate) thread: bool,
+    pub(crate) file: bool,
+    pub(crate) line: bool,
+}
+
+impl Details {
+    pub(super) fn include(&mut self, detail: Detail) {
+        match detail {
+            Detail::Thread => self.thread = true,
+            Detail::File => self.file = true,
+            Detail::Line => self.line = true,
+        }
+    }
+}
+
+/// Something that does not keep the engine from starting, but that its owner must hear of: for the
+/// log and the standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Warning {
+    /// The filter in the environment is not understood; this one holds instead.
+    Environment { value: String, error: FilterError, kept: Filter },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::Environment { value, error, kept } => write!(
+                f,
+                "the environment variable {FILTER_VARIABLE} = {} is ignored: {error}; the filter \
+                 stays {}",
+                Quoted(value),
+                Quoted(&kept.to_string())
+            ),
+        }
+    }
+}
+
+impl Config {
+    /// Checks every value and settles what depends on others, on the environment (asked by
+    /// variable) and on the path of the running executable. Touches nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first value that cannot be.
+    pub(crate) fn resolve(
+        self,
+        environment: impl Fn(&str) -> Option<String>,
+        executable: Option<&Path>,
+    ) -> Result<(Settings, Vec<Warning>), ConfigError> {
+        self.check_numbers()?;
+        self.check_interplay()?;
+        check_path("dir", &self.dir)?;
+        let arena = self.settle_arena()?;
+        let name = self.name.unwrap_or_else(|| name::of_program(executable));
+        name::check(&name)?;
+
+        let variable = |name: &str| {
+            environment(name).filter(|value| !self.ignore_env && !value.trim().is_empty())
+        };
+        let coded = Filter::parse(self.filter.as_deref().unwrap_or_default(), self.level)?;
+        let (filter, warnings) = overridden(coded, self.level, variable(FILTER_VARIABLE));
+        let colour = match self.colour {
+            Colour::Auto if variable(NO_COLOUR_VARIABLE).is_some() => Colour::Never,
+            colour => colour,
+        };
+
+        let settings = Settings {
+            dir: self.dir,
+            name,
+            level: self.level,
+            filter,
+            output: self.output,
+            format: self.format,
+            colour,
+            details: self.details,
+            segment_mode: self.segment_mode,
+            overflow: self.overflow,
+            ring_bytes: self.ring_bytes,
+            record_bytes: self.record_bytes,
+            reserve_bytes: limits::reserve(self.ring_bytes, self.record_bytes),
+            staging_bytes: self.staging_bytes,
+            max_rings: self.max_rings,
+            arena,
+            clock: self.clock,
+            pin: self.pin,
+            idle: self.idle,
+            order_window: self.order_window,
+            publish_every: self.publish_every,
+            sync: self.sync,
+            urgent_sync: self.urgent_sync,
+            stall_after: self.stall_after,
+            barrier_patience: self.barrier_patience,
+            on_open_failure: self.on_open_failure,
+            in_use: self.in_use,
+            exit_hook: self.exit_hook,
+            io: self.io,
+        };
+        Ok((settings, warnings))
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        limits::record(self.record_bytes)?;
+        limits::ring(self.ring_bytes, self.record_bytes)?;
+        limits::staging(self.staging_bytes)?;
+        limits::count("max_rings", self.max_rings, limits::RINGS)?;
+        limits::duration("publish_every", self.publish_every, limits::PUBLISH_EVERY)?;
+        limits::duration("order_window", self.order_window, limits::ORDER_WINDOW)?;
+        limits::duration("stall_after", self.stall_after, limits::STALL_AFTER)?;
+        limits::duration("barrier_patience", self.barrier_patience, limits::BARRIER_PATIENCE)?;
+        if let Overflow::BlockFor(budget) = self.overflow {
+            limits::duration("overflow", budget, limits::BLOCK_FOR)?;
+        }
+        if let SyncPolicy::Every(interval) = self.sync {
+            limits::duration("sync", interval, limits::SYNC_EVERY)?;
+        }
+        if let UrgentSync::AtMostEvery(interval) = self.urgent_sync {
+            limits::duration("urgent_sync", interval, limits::SYNC_EVERY)?;
+        }
+        Ok(())
+    }
+
+    /// Only what would break a promise is an error: a value that has nothing to act on is not.
+    fn check_interplay(&self) -> Result<(), ConfigError> {
+        if self.sync == SyncPolicy::EachBatch && self.output != Output::File {
+            return Err(ConfigError::Conflict {
+                option: "sync",
+                value: format!("{:?}", self.sync),
+                with: "output",
+                other: format!("{:?}", self.output),
+                instead: "`Output::File`, or another `SyncPolicy`".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A preset's arena is meant for its file: without one it would only leave files behind.
+    fn settle_arena(&self) -> Result<Arena, ConfigError> {
+        let in_file = self.output == Output::File;
+        match &self.arena {
+            None if in_file => Ok(self.preset.row().arena),
+            None => Ok(Arena::Anonymous),
+            Some(Arena::InLogDir) if !in_file => Err(ConfigError::Conflict {
+                option: "arena",
+                value: format!("{:?}", Arena::InLogDir),
+                with: "output",
+                other: format!("{:?}", self.output),
+                instead: "`Output::File`, or `arena_dir` with a directory of its own".to_owned(),
+            }),
+            Some(Arena::Dir(path)) => {
+                check_path("arena_dir", path)?;
+                Ok(Arena::Dir(path.clone()))
+            }
+            Some(arena) => Ok(arena.clone()),
+        }
+    }
+}
+
+fn overridden(coded: Filter, level: Level, variable: Option<String>) -> (Filter, Vec<Warning>) {
+    let Some(value) = variable else { return (coded, Vec::new()) };
+    match Filter::parse(&value, level) {
+        Ok(filter) => (filter, Vec::new()),
+        Err(error) => {
+            let kept = coded.clone();
+            (coded, vec![Warning::Environment { value, error, kept }])
+        }
+    }
+}
+
+/// What no system call would take; all else is for the system to judge.
+fn check_path(option: &'static str, path: &Path) -> Result<(), ConfigError> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if !bytes.is_empty() && !bytes.contains(&0) {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        option,
+        value: path.to_string_lossy().into_owned(),
+        allowed: "the path of a directory, not empty and without NUL".to_owned(),
+    })
+}
