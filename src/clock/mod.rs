@@ -1,0 +1,92 @@
+//! Ticks to UTC.
+//!
+//! The caller thread reads a [`TickSource`] and stores the raw ticks: no conversion, no system
+//! call. The collector alone owns a [`TickClock`] and converts ticks to nanoseconds since 1970.
+//!
+//! ```text
+//!   UTC                          older piece       newest piece: another slope, because the
+//!    |                          ______________,.--'   rate is known better by now and because
+//!    |           ______,,,..---'              |       the wall clock is approached
+//!    |  ..---''''      |                      |
+//!    +-----------------+----------------------+----------------> ticks
+//!        (forgotten)   base                   base
+//! ```
+//!
+//! Promises:
+//!
+//! - UTC is one continuous, increasing function of ticks, made of linear pieces. In whole
+//!   nanoseconds it never decreases; two ticks less than a nanosecond apart may share a value.
+//!   A tick is always converted by the piece that covers it, whenever it is asked about.
+//! - The wall clock is approached at no more than 500 ppm beside the measured rate.
+//! - Only an offset above one second breaks the function: it is adopted at once and reported as
+//!   [`Stepped`], so that the log can say so.
+//! - Whatever the clocks do (standing still, running backwards, jumping, wrapping), arithmetic
+//!   saturates or wraps on purpose and the clock finds back to the wall clock; it never panics.
+
+mod piece;
+mod sample;
+mod tick_clock;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use piece::{Piece, utc_ns};
+pub(crate) use sample::{Rate, Sample, measure_rate};
+pub(crate) use tick_clock::{Stepped, TickClock};
+
+use crate::sys;
+
+/// Where the time of a record comes from.
+///
+/// A call stores ticks, which are monotonic only; the collector converts them to UTC with a
+/// continuous function that follows the wall clock at no more than 500 ppm. A wall clock that is
+/// more than one second away is adopted at once, and the log says so in a record of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Clock {
+    /// The processor's time stamp counter (x86-64), or its generic timer (aarch64): about 10 ns a
+    /// read. The default where the counter is invariant, that is, ticks at one rate in every power
+    /// state. Elsewhere it silently becomes [`Clock::Monotonic`]; the engine's statistics show
+    /// which clock is in use.
+    #[default]
+    Tsc,
+    /// The kernel's `CLOCK_MONOTONIC` in nanoseconds: about 20 ns a read where the kernel serves
+    /// it without a system call.
+    Monotonic,
+}
+
+/// The counter that callers read, decided once when an engine starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TickSource {
+    /// The processor's counter, in its own unit.
+    Tsc,
+    /// `CLOCK_MONOTONIC`, in nanoseconds.
+    Monotonic,
+}
+
+impl TickSource {
+    /// The source that serves `wanted` on this machine.
+    pub(crate) fn choose(wanted: Clock) -> TickSource {
+        match wanted {
+            Clock::Tsc if sys::clock::tsc_is_invariant() => TickSource::Tsc,
+            Clock::Tsc | Clock::Monotonic => TickSource::Monotonic,
+        }
+    }
+
+    /// The ticks of this instant.
+    #[inline(always)]
+    pub(crate) fn now(self) -> u64 {
+        match self {
+            TickSource::Tsc => sys::clock::ticks_tsc(),
+            TickSource::Monotonic => sys::clock::monotonic_ns(),
+        }
+    }
+
+    /// What statistics show as the clock in use.
+    pub(crate) fn clock(self) -> Clock {
+        match self {
+            TickSource::Tsc => Clock::Tsc,
+            TickSource::Monotonic => Clock::Monotonic,
+        }
+    }
+}
