@@ -1,0 +1,187 @@
+//! Timestamps as text, on the collector thread. No allocation; a second's date is computed once.
+
+const NS_PER_SECOND: i64 = 1_000_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// Formats instants as RFC 3339 with nanoseconds, and remembers the last second's digits: within
+/// one second only the nine digits of the fraction are written.
+///
+/// The whole range of `i64` nanoseconds is right, from 1677-09-21 to 2262-04-11, so a year always
+/// has four digits and the text always 30 bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Timestamp {
+    text: [u8; 30],
+    /// The second since 1970 that the text's first 19 bytes show.
+    second: i64,
+}
+
+impl Timestamp {
+    /// A cache that holds the first second of 1970.
+    pub(crate) const fn new() -> Timestamp {
+        Timestamp { text: *b"1970-01-01T00:00:00.000000000Z", second: 0 }
+    }
+
+    /// `2026-11-20T21:33:00.123456789Z` for nanoseconds since 1970.
+    #[inline]
+    pub(crate) fn format(&mut self, utc_ns: i64) -> &[u8; 30] {
+        let second = utc_ns.div_euclid(NS_PER_SECOND);
+        if second != self.second {
+            self.write_second(second);
+        }
+        // Wraps where the second of `i64::MIN` begins before it; the difference is right.
+        self.write_fraction(utc_ns.wrapping_sub(second.wrapping_mul(NS_PER_SECOND)) as u32);
+        &self.text
+    }
+
+    /// `21:33:00.123`: the time of day, cut to milliseconds.
+    #[inline]
+    pub(crate) fn format_time_of_day(&mut self, utc_ns: i64) -> &[u8] {
+        &self.format(utc_ns)[11..23]
+    }
+
+    #[cold]
+    fn write_second(&mut self, second: i64) {
+        let (year, month, day) = civil_from_days(second.div_euclid(SECONDS_PER_DAY));
+        let of_day = second.rem_euclid(SECONDS_PER_DAY) as u32;
+        self.write_pair(0, year / 100);
+        self.write_pair(2, year % 100);
+        self.write_pair(5, month);
+        self.write_pair(8, day);
+        self.write_pair(11, of_day / 3_600);
+        self.write_pair(14, of_day / 60 % 60);
+        self.write_pair(17, of_day % 60);
+        self.second = second;
+    }
+
+    #[inline]
+    fn write_fraction(&mut self, ns: u32) {
+        let (upper, lower) = (ns / 10_000, ns % 10_000);
+        self.text[20] = digit(upper / 10_000);
+        self.write_pair(21, upper / 100 % 100);
+        self.write_pair(23, upper % 100);
+        self.write_pair(25, lower / 100);
+        self.write_pair(27, lower % 100);
+    }
+
+    #[inline]
+    fn write_pair(&mut self, at: usize, value: u32) {
+        self.text[at] = digit(value / 10);
+        self.text[at + 1] = digit(value % 10);
+    }
+}
+
+#[inline]
+fn digit(value: u32) -> u8 {
+    b'0' + value as u8
+}
+
+/// Year, month and day of a day since 1970-01-01, in the proleptic Gregorian calendar.
+///
+/// `civil_from_days` of Howard Hinnant, "chrono-compatible low-level date algorithms"
+/// (<https://howardhinnant.github.io/date_algorithms.html>): years begin in March, so that the leap
+/// day is the last, and eras of 400 years repeat. Unsigned, because the days that `i64` nanoseconds
+/// can name all lie after 0000-03-01.
+fn civil_from_days(day: i64) -> (u32, u32, u32) {
+    let day = (day + 719_468) as u32;
+    let (era, of_era) = (day / 146_097, day % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day_of_month = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u32::from(month <= 2);
+    (year, month, day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn expected(utc_ns: i64) -> String {
+        let instant = jiff::Timestamp::from_nanosecond(i128::from(utc_ns)).unwrap();
+        instant.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()
+    }
+
+    #[track_caller]
+    fn check(cache: &mut Timestamp, utc_ns: i64) {
+        let text = std::str::from_utf8(cache.format(utc_ns)).unwrap().to_owned();
+        assert_eq!(text, expected(utc_ns), "{utc_ns} ns");
+    }
+
+    #[test]
+    fn the_example_of_the_design() {
+        let mut cache = Timestamp::new();
+        let utc_ns = 1_795_210_380_123_456_789;
+        assert_eq!(cache.format(utc_ns), b"2026-11-20T21:33:00.123456789Z");
+        assert_eq!(cache.format_time_of_day(utc_ns), b"21:33:00.123");
+        assert_eq!(cache.format_time_of_day(utc_ns + 876_543_210), b"21:33:00.999");
+    }
+
+    #[test]
+    fn the_ends_of_the_range_and_the_epoch() {
+        let mut cache = Timestamp::new();
+        assert_eq!(cache.format(0), b"1970-01-01T00:00:00.000000000Z");
+        assert_eq!(cache.format(-1), b"1969-12-31T23:59:59.999999999Z");
+        assert_eq!(cache.format(i64::MIN), b"1677-09-21T00:12:43.145224192Z");
+        assert_eq!(cache.format(i64::MAX), b"2262-04-11T23:47:16.854775807Z");
+        assert_eq!(cache.format(i64::MIN), b"1677-09-21T00:12:43.145224192Z");
+    }
+
+    #[test]
+    fn every_day_of_the_range_has_the_right_border() {
+        let mut cache = Timestamp::new();
+        let day_ns = SECONDS_PER_DAY * NS_PER_SECOND;
+        let (first, last) = (i64::MIN / day_ns, i64::MAX / day_ns);
+        let mut checked = 0;
+        for day in first..=last {
+            check(&mut cache, day * day_ns);
+            check(&mut cache, day * day_ns - 1);
+            checked += 1;
+        }
+        assert_eq!(checked, 213_503);
+    }
+
+    #[test]
+    fn every_second_of_a_leap_day_is_right() {
+        let mut cache = Timestamp::new();
+        let leap_day_ns = 951_782_400 * NS_PER_SECOND;
+        assert!(cache.format(leap_day_ns).starts_with(b"2000-02-29T00:00:00"));
+        for second in 0..SECONDS_PER_DAY {
+            check(&mut cache, leap_day_ns + second * NS_PER_SECOND + second * 11_574);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn any_instant_equals_jiff(utc_ns: i64) {
+            check(&mut Timestamp::new(), utc_ns);
+        }
+
+        #[test]
+        fn what_was_cached_before_does_not_matter(
+            from: i64,
+            deltas in prop::collection::vec(-1_500_000_000_i64..1_500_000_000, 1..8),
+        ) {
+            let mut cache = Timestamp::new();
+            let mut utc_ns = from;
+            check(&mut cache, utc_ns);
+            for delta in deltas {
+                utc_ns = utc_ns.saturating_add(delta);
+                check(&mut cache, utc_ns);
+            }
+        }
+
+        #[test]
+        fn around_the_border_of_any_second_minute_hour_and_day(
+            unit in prop::sample::select(vec![1, 60, 3_600, SECONDS_PER_DAY]),
+            at in i64::MIN / NS_PER_SECOND + 2 * SECONDS_PER_DAY
+                ..i64::MAX / NS_PER_SECOND - 2 * SECONDS_PER_DAY,
+            beside in -2_i64..=2,
+        ) {
+            check(&mut Timestamp::new(), at / unit * unit * NS_PER_SECOND + beside);
+        }
+    }
+}
