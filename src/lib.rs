@@ -5,6 +5,10 @@ pub mod value;
 
 mod envelope;
 
+mod clock;
+mod format;
+
+pub use clock::Clock;
 pub use level::Level;
 pub use value::{Redacted, Value, chain, debug, display};
 
