@@ -9,7 +9,7 @@ use super::{Arena, Files, Growth, Shape, extend, orphans};
 use crate::primitive::{AtomicBool, Ordering};
 use crate::sys::io::Io;
 use crate::sys::mmap::Region;
-use crate::sys::process;
+use crate::sys::process::{self, LockHeld};
 
 /// Whose arena it is.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,10 @@ impl Arena {
             fixed.populate(0, layout::DICTIONARY_AT + PAGE)?;
             let segments = io.create_private(&segments_path)?;
             // Held while the process lives, released by the kernel when it dies.
-            process::record_lock(&arena).map_err(io::Error::from)?;
+            process::record_lock(&arena).map_err(|held| match held {
+                LockHeld::Unknown(error) => error,
+                LockHeld::By { .. } => io::ErrorKind::WouldBlock.into(),
+            })?;
             Ok((fixed, segments))
         })();
         let (fixed, segments) = match made {

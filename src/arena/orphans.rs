@@ -4,6 +4,7 @@
 //! A POSIX record lock is lost as soon as its process closes any descriptor of the file. So this
 //! process keeps a table of its own arenas and never opens one of them a second time.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -40,9 +41,14 @@ pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u
         let middle = text.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&suffix));
         let is_ours = middle.is_some_and(|middle| !middle.contains('.'));
         let path = dir.join(&file_name);
-        if is_ours && !own.contains(&path) && !process::is_locked(&path) {
+        if is_ours && !own.contains(&path) && is_abandoned(&path) {
             orphans += 1;
         }
     }
     Ok(orphans)
+}
+
+/// Whether no process holds the arena. One that cannot be opened is not known to be abandoned.
+fn is_abandoned(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| !process::is_locked(&file))
 }

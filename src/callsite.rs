@@ -1,0 +1,180 @@
+//! A callsite: the static half of a record, made by the macro, one for each call and level. Read on
+//! the caller's hot path, changed under the registration lock.
+//!
+//! Its **state** is one word, so that the hot path decides and learns the id by a single load:
+//!
+//! ```text
+//! -1                      closed: nobody has decided yet, take the cold path
+//!  0                      disabled by the default engine
+//! (id << 32) | number     open: the default engine's number, its dictionary entry is committed
+//! ```
+
+use crate::envelope::site::Site;
+use crate::level::Level;
+use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+/// Nobody has decided yet.
+const CLOSED: u64 = u64::MAX;
+/// Not for the default engine.
+const DISABLED: u64 = 0;
+
+/// The newest registered callsite; each points to the one before it.
+static NEWEST: AtomicPtr<Callsite> = AtomicPtr::new(std::ptr::null_mut());
+
+/// How many are registered; ids count from 1.
+static REGISTERED: AtomicU32 = AtomicU32::new(0);
+
+/// Level, target, template, field names and place of one call. Made by the macros.
+#[derive(Debug)]
+pub struct Callsite {
+    state: AtomicU64,
+    id: AtomicU32,
+    line: u32,
+    next: AtomicPtr<Callsite>,
+    level: Level,
+    target: &'static str,
+    template: &'static str,
+    file: &'static str,
+    names: &'static [&'static str],
+}
+
+impl Callsite {
+    /// A callsite that nobody has seen yet.
+    pub const fn new(
+        level: Level,
+        target: &'static str,
+        template: &'static str,
+        names: &'static [&'static str],
+        file: &'static str,
+        line: u32,
+    ) -> Callsite {
+        Callsite {
+            state: AtomicU64::new(CLOSED),
+            id: AtomicU32::new(0),
+            line,
+            next: AtomicPtr::new(std::ptr::null_mut()),
+            level,
+            target,
+            template,
+            file,
+            names,
+        }
+    }
+
+    /// One callsite for each level, the least important first: for a level known at run time.
+    pub const fn for_levels(
+        target: &'static str,
+        template: &'static str,
+        names: &'static [&'static str],
+        file: &'static str,
+        line: u32,
+    ) -> [Callsite; Level::COUNT] {
+        let [trace, debug, info, warn, error, critical] = Level::ALL;
+        [
+            Callsite::new(trace, target, template, names, file, line),
+            Callsite::new(debug, target, template, names, file, line),
+            Callsite::new(info, target, template, names, file, line),
+            Callsite::new(warn, target, template, names, file, line),
+            Callsite::new(error, target, template, names, file, line),
+            Callsite::new(critical, target, template, names, file, line),
+        ]
+    }
+
+    /// The state as the hot path wants it: above 0 open, 0 disabled, below 0 closed.
+    #[inline(always)]
+    pub(crate) fn state(&self) -> i64 {
+        // Relaxed: the id comes with the state, and nothing else is read on its account.
+        self.state.load(Ordering::Relaxed) as i64
+    }
+
+    /// Opens the callsite for the default engine. Under the registration lock, after the
+    /// dictionary entry: whoever logs on account of this leaves the entry for recovery first.
+    pub(crate) fn open(&self, number: i32) {
+        let id = u64::from(self.id.load(Ordering::Relaxed));
+        self.state.store(id << 32 | u64::from(number as u32), Ordering::Release);
+    }
+
+    /// Calls do nothing until the filter changes.
+    pub(crate) fn disable(&self) {
+        self.state.store(DISABLED, Ordering::Relaxed);
+    }
+
+    /// The next call takes the cold path and decides anew.
+    pub(crate) fn close(&self) {
+        self.state.store(CLOSED, Ordering::Relaxed);
+    }
+
+    /// The id; 0 before it is registered.
+    #[inline(always)]
+    pub(crate) fn id(&self) -> u32 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// Gives the callsite its id and lists it. Under the registration lock.
+    pub(crate) fn register(&'static self) -> u32 {
+        let id = self.id();
+        if id != 0 {
+            return id;
+        }
+        let id = REGISTERED.load(Ordering::Relaxed) + 1;
+        REGISTERED.store(id, Ordering::Relaxed);
+        self.id.store(id, Ordering::Relaxed);
+        self.next.store(NEWEST.load(Ordering::Relaxed), Ordering::Relaxed);
+        // Pairs with the Acquire load in `all`: id and next are there.
+        NEWEST.store(std::ptr::from_ref(self).cast_mut(), Ordering::Release);
+        id
+    }
+
+    /// How much a record of it matters.
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// What the filter looks at.
+    pub(crate) fn target(&self) -> &'static str {
+        self.target
+    }
+
+    /// Its entry.
+    pub(crate) fn site(&self) -> Site<'static> {
+        Site {
+            id: self.id(),
+            level: self.level,
+            target: self.target,
+            template: self.template,
+            file: self.file,
+            line: self.line,
+            names: self.names,
+        }
+    }
+}
+
+/// The state that opens a callsite for an engine: what `emit` compares with its ring's engine.
+#[inline(always)]
+pub(crate) fn number_of(state: i64) -> i32 {
+    state as i32
+}
+
+/// The callsite's id in an open state.
+#[inline(always)]
+pub(crate) fn id_of(state: i64) -> u32 {
+    (state as u64 >> 32) as u32
+}
+
+/// All registered callsites, the newest first. Takes no lock: a forked child may ask.
+pub(crate) fn all() -> impl Iterator<Item = &'static Callsite> {
+    // Pairs with the Release store in `register`.
+    let mut next = NEWEST.load(Ordering::Acquire);
+    std::iter::from_fn(move || {
+        // SAFETY: only `&'static Callsite`s are ever listed.
+        #[allow(unsafe_code)] // The list links statics, so that it needs neither lock nor memory.
+        let callsite: &'static Callsite = unsafe { next.as_ref() }?;
+        next = callsite.next.load(Ordering::Relaxed);
+        Some(callsite)
+    })
+}
+
+/// The callsite with this id. Walks the list: for the cold path.
+pub(crate) fn by_id(id: u32) -> Option<&'static Callsite> {
+    all().find(|callsite| callsite.id() == id)
+}

@@ -1,0 +1,233 @@
+//! Positions and progress. A record is **committed** (in a ring), **written** (in a segment),
+//! **published** (in the visible log), **synced** (on the device). The first three survive the
+//! death of the process, the last a power cut. The engine's threads move the positions, callers of
+//! `flush`, `sync` and `drain` wait for them.
+
+pub(crate) mod actuator;
+pub(crate) mod controller;
+pub(crate) mod signal;
+
+use std::io;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+
+/// How often a waiter looks even if nobody wakes it.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How far the engine has come, in bytes of lines over its life, and who waits for it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    written: AtomicU64,
+    published: AtomicU64,
+    synced: AtomicU64,
+    /// Barriers that the collector has passed.
+    barriers: AtomicU64,
+    /// Times that ring room was released.
+    releases: AtomicU64,
+    stalled: AtomicBool,
+    waiters: AtomicU32,
+    lock: Mutex<()>,
+    changed: Condvar,
+    failure: Mutex<Failures>,
+}
+
+#[derive(Debug, Default)]
+struct Failures {
+    /// The last failure in the background.
+    last: Option<String>,
+    /// A sync failed and its file is still in use.
+    sync: Option<SyncFailure>,
+}
+
+/// A failed `fdatasync`: after it nobody knows what is on the device, until the file is replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SyncFailure {
+    /// What kind of error.
+    pub(crate) kind: io::ErrorKind,
+    /// The system's words.
+    pub(crate) text: String,
+}
+
+/// Why a wait ended without its condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GaveUp {
+    /// Nothing moved for as long as the waiter's patience lasted.
+    NoProgress(Duration),
+    /// The deadline passed.
+    Deadline(Duration),
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Gives up after as long without progress.
+    pub(crate) without_progress: Duration,
+    /// Gives up after as long whatever happens.
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Progress {
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire) // pairs with the Release store in `move_to`
+    }
+
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire) // pairs with the Release store in `move_to`
+    }
+
+    pub(crate) fn synced(&self) -> u64 {
+        self.synced.load(Ordering::Acquire) // pairs with the Release store in `move_to`
+    }
+
+    pub(crate) fn barriers(&self) -> u64 {
+        self.barriers.load(Ordering::Acquire) // pairs with the Release store in `move_to`
+    }
+
+    /// The collector's newest commit slot ends here.
+    pub(crate) fn set_written(&self, bytes: u64) {
+        self.written.store(bytes, Ordering::Release); // pairs with `written`
+    }
+
+    /// All bytes before are in the visible log; the output works.
+    pub(crate) fn set_published(&self, bytes: u64) {
+        self.stalled.store(false, Ordering::Relaxed);
+        self.move_to(&self.published, bytes);
+    }
+
+    /// All bytes before are on the device.
+    pub(crate) fn set_synced(&self, bytes: u64) {
+        self.move_to(&self.synced, bytes);
+    }
+
+    /// All records before this barrier are written.
+    pub(crate) fn set_barriers(&self, count: u64) {
+        self.move_to(&self.barriers, count);
+    }
+
+    /// Rings have room again.
+    pub(crate) fn released(&self) {
+        self.releases.fetch_add(1, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn move_to(&self, position: &AtomicU64, value: u64) {
+        position.store(value, Ordering::Release); // pairs with the Acquire load of its getter
+        self.wake();
+    }
+
+    /// Wakes whoever waits. Costs a fence when nobody does.
+    pub(crate) fn wake(&self) {
+        // Pairs with the fence in `wait`: either we see the waiter or it sees what moved.
+        fence(Ordering::SeqCst);
+        if self.waiters.load(Ordering::Relaxed) > 0 {
+            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+            self.changed.notify_all();
+        }
+    }
+
+    /// Whether the output makes no progress.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// The output makes no progress; `set_published` says when it does again.
+    pub(crate) fn stall(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Everything that moves while the engine makes progress, as one number.
+    pub(crate) fn pulse(&self) -> u64 {
+        let positions = [&self.written, &self.published, &self.synced, &self.barriers];
+        positions.iter().fold(self.releases.load(Ordering::Relaxed), |sum, position| {
+            sum.wrapping_add(position.load(Ordering::Relaxed))
+        })
+    }
+
+    /// Waits until `done` gives something.
+    ///
+    /// # Errors
+    /// When patience ends first.
+    pub(crate) fn wait<T>(
+        &self,
+        patience: Patience,
+        mut done: impl FnMut() -> Option<T>,
+    ) -> Result<T, GaveUp> {
+        if let Some(result) = done() {
+            return Ok(result);
+        }
+        self.waiters.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // pairs with the fence in `wake`
+        let result = self.wait_counted(patience, done);
+        self.waiters.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+
+    fn wait_counted<T>(
+        &self,
+        patience: Patience,
+        mut done: impl FnMut() -> Option<T>,
+    ) -> Result<T, GaveUp> {
+        let start = Instant::now();
+        let (mut pulse, mut moved_at) = (self.pulse(), start);
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(result) = done() {
+                return Ok(result);
+            }
+            let now = Instant::now();
+            if self.pulse() != pulse {
+                (pulse, moved_at) = (self.pulse(), now);
+            }
+            let (waited, quiet) = (now - start, now - moved_at);
+            if quiet >= patience.without_progress {
+                return Err(GaveUp::NoProgress(waited));
+            }
+            let mut left = patience.without_progress - quiet;
+            if let Some(deadline) = patience.deadline {
+                if waited >= deadline {
+                    return Err(GaveUp::Deadline(waited));
+                }
+                left = left.min(deadline - waited);
+            }
+            let timeout = left.min(LOOK_EVERY);
+            guard = self
+                .changed
+                .wait_timeout(guard, timeout)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Keeps a sentence about what failed in the background.
+    pub(crate) fn report_failure(&self, sentence: String) {
+        self.failures().last = Some(sentence);
+    }
+
+    /// The last such sentence.
+    pub(crate) fn last_failure(&self) -> Option<String> {
+        self.failures().last.clone()
+    }
+
+    /// The file's sync failed: nothing is known to be on the device until it is replaced.
+    pub(crate) fn fail_sync(&self, failure: SyncFailure) {
+        self.failures().sync = Some(failure);
+        self.wake();
+    }
+
+    /// The file was replaced.
+    pub(crate) fn forgive_sync(&self) {
+        self.failures().sync = None;
+    }
+
+    /// The failed sync, while its file is in use.
+    pub(crate) fn sync_failure(&self) -> Option<SyncFailure> {
+        self.failures().sync.clone()
+    }
+
+    fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,76 @@
+//! How one engine thread is told that there is work: bits that others raise and it takes. The
+//! thread says which bits it wants to be woken for, so that raising the others costs no system call.
+
+use std::sync::OnceLock;
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use crate::primitive::{AtomicU32, Ordering};
+
+/// What the bits mean, for whom they are raised.
+pub(crate) mod bit {
+    /// Stop once everything is done.
+    pub(crate) const STOP: u32 = 1;
+    /// Somebody waits at a barrier.
+    pub(crate) const BARRIER: u32 = 2;
+    /// A record of ERROR or above, or a ring past its soft limit.
+    pub(crate) const URGENT: u32 = 4;
+    /// There is something to do, in its own time.
+    pub(crate) const WORK: u32 = 8;
+    /// The collector needs, or got, a segment.
+    pub(crate) const SEGMENT: u32 = 16;
+    /// All of them.
+    pub(crate) const ANY: u32 = u32::MAX;
+}
+
+/// One thread's bits.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    raised: AtomicU32,
+    /// The bits that end the thread's present sleep; 0 while it is awake.
+    awaited: AtomicU32,
+    thread: OnceLock<Thread>,
+}
+
+impl Signal {
+    /// Called once, by the thread itself.
+    pub(crate) fn adopt_current_thread(&self) {
+        // A second adoption is a bug that only costs wake-ups: sleeps are bounded.
+        let _ = self.thread.set(std::thread::current());
+    }
+
+    /// Raises bits, and wakes the thread if it sleeps for one of them.
+    pub(crate) fn raise(&self, bits: u32) {
+        // SeqCst with the store and load in `wait`: either the sleeper sees the bits or we see
+        // what it awaits.
+        self.raised.fetch_or(bits, Ordering::SeqCst);
+        if self.awaited.load(Ordering::SeqCst) & bits != 0 {
+            if let Some(thread) = self.thread.get() {
+                thread.unpark();
+            }
+        }
+    }
+
+    /// Takes all raised bits.
+    pub(crate) fn take(&self) -> u32 {
+        if self.raised.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        self.raised.swap(0, Ordering::SeqCst)
+    }
+
+    /// Sleeps until one of `awaited` is raised or the time is over; takes all raised bits.
+    pub(crate) fn wait(&self, awaited: u32, timeout: Duration) -> u32 {
+        let start = Instant::now();
+        self.awaited.store(awaited, Ordering::SeqCst);
+        loop {
+            let over = start.elapsed();
+            if self.raised.load(Ordering::SeqCst) & awaited != 0 || over >= timeout {
+                break;
+            }
+            std::thread::park_timeout(timeout - over);
+        }
+        self.awaited.store(0, Ordering::SeqCst);
+        self.take()
+    }
+}

@@ -1,0 +1,17 @@
+//! Segments: preallocated, faulted-in, memory-mapped stretches into which the collector serialises
+//! and from which the publisher appends. Stores bytes, knows nothing of records.
+//!
+//! ```text
+//! | arena id u64 | seq u64 | sealed length u64 | 0 ... to 64 | lines ... |
+//! ```
+//! **Life**: taken by the collector (sealed = 0, then seq, then lines) → full, sealed (the length is
+//! stored before the first commit slot that names the next segment) → published → given back, and
+//! taken again. A segment is given back only when the newest completed append ends in a later one.
+
+mod mapped;
+mod pool;
+mod writer;
+
+pub(crate) use mapped::Segment;
+pub(crate) use pool::Pool;
+pub(crate) use writer::SegmentWriter;

@@ -1,0 +1,320 @@
+//! Counters, and what an engine says of itself. The counters lie in the arena, so that another
+//! process can read them; producers add on their cold paths only, each engine thread its own.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::level::Level;
+use crate::primitive::{AtomicU64, Ordering};
+use crate::sys::mmap::Region;
+
+/// Why a record was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The thread's ring was full, and the overflow policy did not let the call wait any longer.
+    Full,
+    /// The output had made no progress for `stall_after`, or its last write had failed.
+    Stalled,
+    /// There was no memory for the thread's ring.
+    NoRing,
+    /// The record's bytes in the ring were damaged, by a stray store of the program.
+    Damaged,
+}
+
+impl DropReason {
+    /// All reasons.
+    pub const ALL: [DropReason; 4] =
+        [DropReason::Full, DropReason::Stalled, DropReason::NoRing, DropReason::Damaged];
+
+    /// The word that stands in reports and in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DropReason::Full => "full",
+            DropReason::Stalled => "stalled",
+            DropReason::NoRing => "no_ring",
+            DropReason::Damaged => "damaged",
+        }
+    }
+}
+
+/// The engine's counters, by their place on the counters' page: part of the arena's format, only
+/// ever appended to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Counter {
+    Written,
+    OwnRecords,
+    Late,
+    Truncated,
+    Batches,
+    Publishes,
+    PublishedBytes,
+    WriteFailures,
+    Syncs,
+    SyncFailures,
+    Reopens,
+    ClockSteps,
+    Gaps,
+    Rings,
+    AnonymousRings,
+    Waits,
+    KeeperFailures,
+    COUNT,
+}
+
+const DROPPED_AT: usize = 64;
+const _: () = assert!(Counter::COUNT as usize <= DROPPED_AT);
+
+/// Losses, by reason and level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    counts: [[u64; Level::COUNT]; DropReason::ALL.len()],
+}
+
+impl Dropped {
+    /// Records dropped in all.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum()
+    }
+
+    /// Records of this level dropped for this reason.
+    pub fn count(&self, reason: DropReason, level: Level) -> u64 {
+        self.counts[reason as usize][level as usize]
+    }
+
+    /// Records dropped for this reason.
+    pub fn by_reason(&self, reason: DropReason) -> u64 {
+        self.counts[reason as usize].iter().sum()
+    }
+
+    /// Records of this level dropped.
+    pub fn by_level(&self, level: Level) -> u64 {
+        self.counts.iter().map(|levels| levels[level as usize]).sum()
+    }
+
+    /// What was lost since `earlier`.
+    pub(crate) fn since(&self, earlier: &Dropped) -> Dropped {
+        let mut difference = *self;
+        for (levels, before) in difference.counts.iter_mut().zip(&earlier.counts) {
+            for (count, before) in levels.iter_mut().zip(before) {
+                *count = count.saturating_sub(*before);
+            }
+        }
+        difference
+    }
+}
+
+impl fmt::Display for Dropped {
+    /// `3 (full: 2 INFO, 1 ERROR)`, or `0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.total())?;
+        if self.total() == 0 {
+            return Ok(());
+        }
+        let mut before = " (";
+        for reason in DropReason::ALL.into_iter().filter(|reason| self.by_reason(*reason) > 0) {
+            write!(f, "{before}{}:", reason.as_str())?;
+            let mut comma = " ";
+            for level in Level::ALL.into_iter().filter(|level| self.count(reason, *level) > 0) {
+                write!(f, "{comma}{} {level}", self.count(reason, level))?;
+                comma = ", ";
+            }
+            before = "; ";
+        }
+        f.write_str(")")
+    }
+}
+
+/// The counters' page.
+#[derive(Clone, Debug)]
+pub(crate) struct Counters {
+    region: Arc<Region>,
+    offset: usize,
+}
+
+impl Counters {
+    /// Over the page at `offset`.
+    pub(crate) fn new(region: Arc<Region>, offset: usize) -> Counters {
+        Counters { region, offset }
+    }
+
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.region.word(self.offset + index * 8)
+    }
+
+    /// Adds to a counter that several threads share.
+    pub(crate) fn add(&self, counter: Counter, by: u64) {
+        self.word(counter as usize).fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Sets a counter that one thread owns.
+    pub(crate) fn set(&self, counter: Counter, value: u64) {
+        self.word(counter as usize).store(value, Ordering::Relaxed);
+    }
+
+    /// A counter's value, of some time ago.
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
+        self.word(counter as usize).load(Ordering::Relaxed)
+    }
+
+    /// Counts a dropped record.
+    pub(crate) fn drop_record(&self, reason: DropReason, level: Level) {
+        let index = DROPPED_AT + reason as usize * Level::COUNT + level as usize;
+        self.word(index).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All losses, of some time ago.
+    pub(crate) fn dropped(&self) -> Dropped {
+        let mut dropped = Dropped::default();
+        for (reason, levels) in dropped.counts.iter_mut().enumerate() {
+            for (level, count) in levels.iter_mut().enumerate() {
+                let index = DROPPED_AT + reason * Level::COUNT + level;
+                *count = self.word(index).load(Ordering::Relaxed);
+            }
+        }
+        dropped
+    }
+}
+
+/// How an engine fares at the moment of asking; made by `Engine::stats`.
+///
+/// The figures are read one after the other while threads go on: they fit together exactly only
+/// when nobody logs.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    pub(crate) submitted: u64,
+    pub(crate) written: u64,
+    pub(crate) dropped: Dropped,
+    pub(crate) own_records: u64,
+    pub(crate) late: u64,
+    pub(crate) truncated: u64,
+    pub(crate) written_bytes: u64,
+    pub(crate) published_bytes: u64,
+    pub(crate) synced_bytes: u64,
+    pub(crate) syncs: u64,
+    pub(crate) write_failures: u64,
+    pub(crate) sync_failures: u64,
+    pub(crate) keeper_failures: u64,
+    pub(crate) reopens: u64,
+    pub(crate) clock_steps: u64,
+    pub(crate) rings: u64,
+    pub(crate) orphans: u64,
+    pub(crate) stalled: bool,
+    pub(crate) crash_safe: bool,
+    pub(crate) clock: Clock,
+    pub(crate) pinned_to: Option<usize>,
+    pub(crate) log_path: Option<PathBuf>,
+    pub(crate) last_failure: Option<String>,
+}
+
+/// Plain figures of `Stats`, each with its doc line.
+macro_rules! figures {
+    ($($(#[$doc:meta])+ $name:ident: $type:ty;)*) => {
+        impl Stats {
+            $($(#[$doc])+ pub fn $name(&self) -> $type { self.$name })*
+        }
+    };
+}
+
+figures! {
+    /// Records past the gate: committed to a ring, or dropped.
+    submitted: u64;
+    /// Records formatted into a segment that a complete commit slot names: they survive the
+    /// process. A record that every output's level refuses counts as written.
+    written: u64;
+    /// Records of the engine's own: start, gaps, clock steps. In no other figure.
+    own_records: u64;
+    /// Records written out of time order, because their thread lost the CPU between its clock
+    /// reading and its commit for longer than the order window.
+    late: u64;
+    /// Records of which a value was cut.
+    truncated: u64;
+    /// Bytes of lines written into segments.
+    written_bytes: u64;
+    /// Bytes of lines that a reader of the log sees.
+    published_bytes: u64;
+    /// Bytes of lines known to be on the device.
+    synced_bytes: u64;
+    /// Calls of `fdatasync` that succeeded.
+    syncs: u64;
+    /// Appends that failed.
+    write_failures: u64;
+    /// Calls of `fdatasync` that failed.
+    sync_failures: u64;
+    /// Housekeeping that failed: preallocation, syncs of the directory.
+    keeper_failures: u64;
+    /// How often the log file was opened anew, because it was renamed or deleted.
+    reopens: u64;
+    /// How often the wall clock was found more than a second off and adopted at once.
+    clock_steps: u64;
+    /// Rings made so far; threads that ended leave theirs to later ones.
+    rings: u64;
+    /// Arenas of crashed processes found at start: kept, not yet recovered.
+    orphans: u64;
+    /// Whether the output makes no progress, so that calls whose ring is full drop at once.
+    stalled: bool;
+    /// Whether every record of a returned call survives the death of the process.
+    crash_safe: bool;
+    /// The clock in use; [`Clock::Monotonic`] where the processor's counter cannot be used.
+    clock: Clock;
+    /// The CPU to which the collector is pinned.
+    pinned_to: Option<usize>;
+}
+
+impl Stats {
+    /// Losses, by reason and level.
+    pub fn losses(&self) -> &Dropped {
+        &self.dropped
+    }
+
+    /// Records dropped in all.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.total()
+    }
+
+    /// Records committed but not written yet.
+    pub fn pending(&self) -> u64 {
+        self.submitted.saturating_sub(self.written + self.dropped.total())
+    }
+
+    /// The visible log's absolute path; none for consoles and Null.
+    pub fn log_path(&self) -> Option<&Path> {
+        self.log_path.as_deref()
+    }
+
+    /// What failed last in the background, as a sentence.
+    pub fn last_failure(&self) -> Option<&str> {
+        self.last_failure.as_deref()
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "records: {} submitted = {} written + {} dropped + {} pending",
+            self.submitted,
+            self.written,
+            self.dropped,
+            self.pending()
+        )?;
+        write!(
+            f,
+            "bytes: {} written, {} published, {} synced ({} syncs); {} rings, {}{}",
+            self.written_bytes,
+            self.published_bytes,
+            self.synced_bytes,
+            self.syncs,
+            self.rings,
+            if self.crash_safe { "crash-safe" } else { "not crash-safe" },
+            if self.stalled { ", stalled" } else { "" }
+        )?;
+        if let Some(failure) = &self.last_failure {
+            write!(f, "\nlast failure: {failure}")?;
+        }
+        Ok(())
+    }
+}
