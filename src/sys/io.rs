@@ -1,0 +1,259 @@
+//! Every file operation of the engine, behind one trait, so that a test can be the disk. Called
+//! on the owner's, the publisher's and the keeper's threads; may wait as long as the disk does.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::retry_on_intr;
+
+/// The operations. Each does the real thing unless overridden; a test overrides what it breaks.
+///
+/// Errors are the system's unless said otherwise. `EINTR` is retried inside. `pwrite`, `write`,
+/// `poll_writable`, `fdatasync`, `fstat` and `stat` do not allocate (paths below 250 bytes).
+pub trait Io: Send + Sync + fmt::Debug {
+    /// Opens the log for writing, 0640 when created; never through a symbolic link at the last
+    /// component, and without waiting for a pipe's reader.
+    ///
+    /// # Errors
+    /// `InvalidInput`, with a sentence that says what it is, for anything but a regular file.
+    fn open_log(&self, path: &Path) -> io::Result<File> {
+        super::open::regular_file(path, OFlags::WRONLY, Mode::from_raw_mode(0o640))
+    }
+
+    /// Creates a file for reading and writing, 0600.
+    ///
+    /// # Errors
+    /// `AlreadyExists` whatever is there, a dangling link too.
+    fn create_private(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o600);
+        Ok(File::from(retry_on_intr(|| rustix::fs::open(path, flags, mode))?))
+    }
+
+    /// Opens or creates a file for reading and writing, 0600 when created: a lock file.
+    ///
+    /// # Errors
+    /// As [`Io::open_log`].
+    fn open_private(&self, path: &Path) -> io::Result<File> {
+        super::open::regular_file(path, OFlags::RDWR, Mode::from_raw_mode(0o600))
+    }
+
+    /// Creates one directory with `mode` (such as 0o700), of which the umask may take bits.
+    fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        #[allow(clippy::useless_conversion, reason = "16 bits on some systems")]
+        let mode = mode.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+        Ok(retry_on_intr(|| rustix::fs::mkdir(path, Mode::from_raw_mode(mode)))?)
+    }
+
+    /// Writes at `offset`; answers how many bytes, perhaps fewer than asked.
+    fn pwrite(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| rustix::io::pwrite(fd, bytes, offset))?)
+    }
+
+    /// Reads from `offset`; answers how many bytes, 0 at the end.
+    fn pread(&self, fd: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| rustix::io::pread(fd, &mut *bytes, offset))?)
+    }
+
+    /// Writes to a stream; answers how many bytes, perhaps fewer than asked.
+    fn write(&self, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+        Ok(retry_on_intr(|| rustix::io::write(fd, bytes))?)
+    }
+
+    /// Waits until the stream takes bytes; false when `timeout` passed. True also for one that
+    /// failed or was hung up: the next write says how.
+    fn poll_writable(&self, fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+        let start = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(start.elapsed());
+            // A timeout too long for the system is endless.
+            let left = Timespec::try_from(left).ok();
+            match poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], left.as_ref()) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Returns when the file's bytes and its length are on the device. After an error nobody
+    /// knows which are.
+    fn fdatasync(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        #[cfg(target_vendor = "apple")]
+        return Ok(retry_on_intr(|| rustix::fs::fcntl_fullfsync(fd))?);
+        #[cfg(not(target_vendor = "apple"))]
+        Ok(retry_on_intr(|| rustix::fs::fdatasync(fd))?)
+    }
+
+    /// Returns when the directory's entries are on the device.
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
+        Ok(retry_on_intr(|| rustix::fs::fsync(&dir))?)
+    }
+
+    /// Gives the file blocks for `len` bytes from `offset`; those without read as zeros.
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system cannot, and in portable mode.
+    fn fallocate(
+        &self,
+        fd: BorrowedFd<'_>,
+        reserve: Reserve,
+        offset: u64,
+        len: u64,
+    ) -> io::Result<()> {
+        allocate(fd, reserve, offset, len)
+    }
+
+    /// Sets the file's length.
+    fn ftruncate(&self, fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+        Ok(retry_on_intr(|| rustix::fs::ftruncate(fd, len))?)
+    }
+
+    /// What is open.
+    fn fstat(&self, fd: BorrowedFd<'_>) -> io::Result<FileStatus> {
+        let mut status = FileStatus::of(&retry_on_intr(|| rustix::fs::fstat(fd))?);
+        if status.kind == FileKind::Other && rustix::termios::isatty(fd) {
+            status.kind = FileKind::Terminal;
+        }
+        Ok(status)
+    }
+
+    /// What is at the path; a symbolic link itself, not what it leads to. A terminal is
+    /// [`FileKind::Other`] here: that shows only once it is open.
+    fn stat(&self, path: &Path) -> io::Result<FileStatus> {
+        Ok(FileStatus::of(&retry_on_intr(|| rustix::fs::lstat(path))?))
+    }
+
+    /// The room on the file system that holds the path.
+    fn statvfs(&self, path: &Path) -> io::Result<Space> {
+        let status = retry_on_intr(|| rustix::fs::statvfs(path))?;
+        let bytes = |blocks: u64| blocks.saturating_mul(status.f_frsize);
+        Ok(Space { free_bytes: bytes(status.f_bavail), total_bytes: bytes(status.f_blocks) })
+    }
+
+    /// Gives the file at `from` a second name.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when `to` exists.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Ok(retry_on_intr(|| rustix::fs::link(from, to))?)
+    }
+
+    /// Moves a name, replacing a file at `to` in one step. Does nothing when both are names of
+    /// one file.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Ok(retry_on_intr(|| rustix::fs::rename(from, to))?)
+    }
+
+    /// Removes a name.
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        Ok(retry_on_intr(|| rustix::fs::unlink(path))?)
+    }
+
+    /// The names in a directory, without `.` and `..`, in no order.
+    fn read_dir_names(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+}
+
+/// The operating system's files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsIo;
+
+impl Io for OsIo {}
+
+/// What [`Io::fallocate`] does to the file's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserve {
+    /// It grows to the end of the range.
+    Extend,
+    /// It stays: blocks wait behind the end.
+    KeepSize,
+}
+
+/// What the engine wants to know of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStatus {
+    /// The device that holds it: with `ino` its identity.
+    pub dev: u64,
+    /// Its number there.
+    pub ino: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// How many names it has; 0 when it was removed while open.
+    pub links: u64,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A file with bytes at offsets.
+    Regular,
+    /// A pipe or FIFO.
+    Pipe,
+    /// A terminal.
+    Terminal,
+    /// A directory, a symbolic link, a socket, another device.
+    Other,
+}
+
+/// Room on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this user may still fill.
+    pub free_bytes: u64,
+    /// Bytes in all.
+    pub total_bytes: u64,
+}
+
+impl FileStatus {
+    #[allow(clippy::unnecessary_cast, reason = "narrower on some systems")]
+    fn of(status: &rustix::fs::Stat) -> FileStatus {
+        let kind = match FileType::from_raw_mode(status.st_mode) {
+            FileType::RegularFile => FileKind::Regular,
+            FileType::Fifo => FileKind::Pipe,
+            _ => FileKind::Other,
+        };
+        FileStatus {
+            dev: status.st_dev as u64,
+            ino: status.st_ino as u64,
+            len: u64::try_from(status.st_size).unwrap_or(0),
+            links: status.st_nlink as u64,
+            kind,
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn allocate(fd: BorrowedFd<'_>, reserve: Reserve, offset: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::FallocateFlags;
+    use rustix::io::Errno;
+    let flags = match reserve {
+        Reserve::Extend => FallocateFlags::empty(),
+        Reserve::KeepSize => FallocateFlags::KEEP_SIZE,
+    };
+    match retry_on_intr(|| rustix::fs::fallocate(fd, flags, offset, len)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+        answer => Ok(answer?),
+    }
+}
+
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+fn allocate(_: BorrowedFd<'_>, _: Reserve, _: u64, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! The operating system: the only user of libc and rustix. Called from every thread.
+//!
+//! Everything here is safe to call and says what the system said: errors are `io::Error` with the
+//! system's number, nothing is retried except `EINTR`, nothing is logged. What Linux alone offers
+//! has a portable stand-in, chosen on other systems and by `--cfg fastlog_portable`. Not compiled
+//! under loom, whose models have no operating system.
+
+mod cgroup;
+pub(crate) mod clock;
+pub(crate) mod exit;
+pub mod io;
+pub(crate) mod mmap;
+mod open;
+pub(crate) mod process;
+#[cfg(test)]
+mod rerun;
+pub(crate) mod thread;

@@ -1,0 +1,60 @@
+//! Opening files that must be regular files, on the owner's, the publisher's and the keeper's
+//! threads. A link, a pipe or a device at the path, by mistake or by malice, is refused with a
+//! sentence, and never waited for.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags, fcntl_setfl, fstat, lstat, open};
+use rustix::io::retry_on_intr;
+
+/// Flags of every file that the engine opens. `NONBLOCK` is for the opening alone: that of a pipe
+/// waits for its other end otherwise.
+const ALWAYS: OFlags = OFlags::CREATE
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::NONBLOCK);
+
+/// Opens or creates the regular file at `path`.
+///
+/// # Errors
+/// `InvalidInput` when something else is there; else the system's.
+pub(super) fn regular_file(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
+    let fd = match retry_on_intr(|| open(path, ALWAYS | flags, mode)) {
+        Ok(fd) => fd,
+        // A better reason than "too many levels of symbolic links" or "no such device".
+        Err(error) => {
+            return Err(match lstat(path) {
+                Ok(status) => refusal(path, status.st_mode).unwrap_or(error.into()),
+                Err(_) => error.into(),
+            });
+        }
+    };
+    if let Some(error) = refusal(path, fstat(&fd)?.st_mode) {
+        return Err(error);
+    }
+    fcntl_setfl(&fd, OFlags::empty())?;
+    Ok(File::from(fd))
+}
+
+/// None for a regular file.
+fn refusal(path: &Path, mode: rustix::fs::RawMode) -> Option<io::Error> {
+    let what = match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => return None,
+        FileType::Directory => "a directory",
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        FileType::Unknown => "of an unknown kind",
+    };
+    Some(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!(
+            "{} is {what}, not a regular file: remove it, or choose another directory or name",
+            path.display()
+        ),
+    ))
+}

@@ -1,0 +1,159 @@
+//! Who this process is, and whether another one lives: names, numbers, record locks. Called on
+//! the owner's thread at start, and by recovery.
+#![allow(unsafe_code)]
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::{Errno, retry_on_intr};
+
+/// What Linux puts behind the path of an executable that was replaced while it runs.
+const REPLACED: &str = " (deleted)";
+
+/// The process's number.
+pub(crate) fn pid() -> u32 {
+    std::process::id()
+}
+
+/// When this process started, in clock ticks since boot: with [`pid`] and [`boot_id`] it tells two
+/// processes apart. 0 where the system does not say.
+pub(crate) fn start_time() -> u64 {
+    start_time_of(pid()).unwrap_or(0)
+}
+
+/// The same of another process; None when there is none (visible here) or in portable mode.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+pub(crate) fn start_time_of(pid: u32) -> Option<u64> {
+    start_time_in(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+pub(crate) fn start_time_of(_pid: u32) -> Option<u64> {
+    None
+}
+
+/// Field 22 of /proc/PID/stat. Counted from the last `)`: field 2 is the name, in parentheses, and
+/// may itself hold parentheses, spaces and newlines.
+#[cfg_attr(any(not(target_os = "linux"), fastlog_portable), allow(dead_code))]
+fn start_time_in(stat: &[u8]) -> Option<u64> {
+    const START_TIME: usize = 22;
+    const FIRST_BEHIND_NAME: usize = 3;
+    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
+    fields.split_ascii_whitespace().nth(START_TIME - FIRST_BEHIND_NAME)?.parse().ok()
+}
+
+/// Different after each boot of the machine; zeros where the system does not say.
+pub(crate) fn boot_id() -> [u8; 16] {
+    let text = if cfg!(all(target_os = "linux", not(fastlog_portable))) {
+        fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
+    } else {
+        None
+    };
+    text.and_then(|text| uuid_in(text.trim_ascii())).unwrap_or_default()
+}
+
+/// 32 hexadecimal digits, hyphens between them ignored.
+fn uuid_in(text: &str) -> Option<[u8; 16]> {
+    const DIGITS: usize = 32;
+    let mut number = 0;
+    let mut count = 0;
+    for digit in text.chars().filter(|&c| c != '-') {
+        number = number << 4 | u128::from(digit.to_digit(16)?);
+        count += 1;
+        if count > DIGITS {
+            return None;
+        }
+    }
+    (count == DIGITS).then(|| number.to_be_bytes())
+}
+
+/// The executable's file name without its extension; None when unknown or not UTF-8. Any text that
+/// a file name can hold.
+pub(crate) fn executable_stem() -> Option<String> {
+    stem_of(&std::env::current_exe().ok()?)
+}
+
+fn stem_of(executable: &Path) -> Option<String> {
+    let name = executable.file_name()?.to_str()?;
+    let name = name.strip_suffix(REPLACED).unwrap_or(name);
+    Some(Path::new(name).file_stem()?.to_str()?.to_owned())
+}
+
+/// The user whose rights this process has.
+pub(crate) fn effective_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// A number that hardly anybody else draws: for names, not for secrets. Never waits.
+pub(crate) fn random_u64() -> u64 {
+    kernel_random().unwrap_or_else(|| {
+        // Seeded by the system, but a forked child has its parent's seed.
+        RandomState::new().hash_one((pid(), super::clock::realtime_ns()))
+    })
+}
+
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn kernel_random() -> Option<u64> {
+    let mut bytes = [0; 8];
+    // SAFETY: the kernel writes at most `bytes.len()` bytes to `bytes`.
+    let count =
+        unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+    (count == 8).then(|| u64::from_ne_bytes(bytes))
+}
+
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+fn kernel_random() -> Option<u64> {
+    None
+}
+
+/// Bytes in a page of memory: a power of two.
+pub(crate) fn page_bytes() -> usize {
+    const SMALLEST: usize = 4096;
+    // SAFETY: takes a number and answers one.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(bytes).unwrap_or(SMALLEST)
+}
+
+/// Why a lock was not taken.
+#[derive(Debug)]
+pub(crate) enum LockHeld {
+    /// By another process: its number, where the kernel tells it (not when it ended meanwhile or
+    /// belongs to another pid namespace or an open file).
+    By { holder: Option<u32> },
+    /// Unknown: the file system cannot lock, or failed.
+    Unknown(io::Error),
+}
+
+/// Takes the POSIX write lock on the whole of `file`, open for writing, without waiting.
+///
+/// The lock belongs to the *process*. It ends with it, however it ends; a forked child does not
+/// hold it, nor drop it. **Closing any descriptor of that file in this process drops it**, however
+/// it was opened, and a second call in the same process succeeds: ask a table of one's own before
+/// opening a file that may be locked here.
+pub(crate) fn record_lock(file: &File) -> Result<(), LockHeld> {
+    match retry_on_intr(|| fcntl_lock(file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(()),
+        Err(Errno::AGAIN | Errno::ACCESS) => Err(LockHeld::By { holder: lock_holder(file) }),
+        Err(error) => Err(LockHeld::Unknown(error.into())),
+    }
+}
+
+/// Not by rustix: its `Pid` asserts against the -1 that stands for a lock of an open file.
+fn lock_holder(file: &File) -> Option<u32> {
+    // SAFETY: a structure of numbers, for which zeros are valid: the whole file, from its start.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::F_WRLCK as _;
+    lock.l_whence = libc::SEEK_SET as _;
+    // SAFETY: the descriptor is open while `file` lives; the kernel reads and writes `lock` only.
+    let answer = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) };
+    let is_held = answer == 0 && lock.l_type != libc::F_UNLCK as libc::c_short;
+    u32::try_from(lock.l_pid).ok().filter(|&pid| is_held && pid > 0)
+}
+
+#[cfg(test)]
+mod tests;

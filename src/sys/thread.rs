@@ -1,0 +1,221 @@
+//! Threads of the engine: how they start, where they run, what they are called. Called on the
+//! owner's thread and by each engine thread for itself.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::thread::{Builder, JoinHandle};
+
+pub(crate) use super::cgroup::cpu_quota;
+
+/// Signals that report an error of the instruction just executed. To block one does not defer it:
+/// the kernel kills the process without running the host's handler.
+const SYNCHRONOUS: [libc::c_int; 5] =
+    [libc::SIGBUS, libc::SIGSEGV, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP];
+
+/// CPU numbers that an affinity mask of this size can hold; the mask of glibc and musl.
+const CPUS_MAX: usize = 1024;
+
+const LOWER_BY: i32 = 10;
+
+/// Starts a thread on which every signal is blocked from its first instruction, except the
+/// synchronous ones, so that none of the host's handlers ever runs on it.
+///
+/// # Errors
+/// `InvalidInput` when `name` contains a zero byte, else the system's (`EAGAIN`: a limit on
+/// threads or memory).
+pub(crate) fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    if name.contains('\0') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("cannot name a thread {name:?}: leave out the zero byte"),
+        ));
+    }
+    spawn_from(Builder::new().name(name.to_owned()), body)
+}
+
+fn spawn_from(
+    builder: Builder,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    // A new thread inherits the mask of the one that creates it.
+    let _restored_on_return = SignalsBlocked::now()?;
+    builder.spawn(body)
+}
+
+/// This thread's signals, blocked until dropped.
+struct SignalsBlocked {
+    before: libc::sigset_t,
+}
+
+impl SignalsBlocked {
+    fn now() -> io::Result<SignalsBlocked> {
+        let mut blocked = MaybeUninit::uninit();
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: `sigfillset` initialises `blocked` before it is used; the numbers are signals;
+        // `pthread_sigmask` initialises `before` when it succeeds, and only then it is read.
+        unsafe {
+            libc::sigfillset(blocked.as_mut_ptr());
+            for signal in SYNCHRONOUS {
+                libc::sigdelset(blocked.as_mut_ptr(), signal);
+            }
+            let how = libc::SIG_SETMASK;
+            match libc::pthread_sigmask(how, blocked.as_ptr(), before.as_mut_ptr()) {
+                0 => Ok(SignalsBlocked { before: before.assume_init() }),
+                number => Err(io::Error::from_raw_os_error(number)),
+            }
+        }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: `before` is a mask that the system gave; it refuses only unknown values of `how`.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut())
+        };
+    }
+}
+
+/// Numbers of the CPUs on which the calling thread may run, ascending; empty when the system does
+/// not say.
+pub(crate) fn allowed_cpus() -> Vec<usize> {
+    let cpus = core_affinity::get_core_ids().unwrap_or_default();
+    cpus.into_iter().map(|cpu| cpu.id).collect()
+}
+
+/// Ties the calling thread to one CPU; false when there is no such CPU or it is not allowed.
+pub(crate) fn pin_current(cpu: usize) -> bool {
+    cpu < CPUS_MAX && core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
+}
+
+/// Makes the calling thread yield to others (nice + 10, at most 19); false where a priority
+/// belongs to the whole process or the system refuses.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+pub(crate) fn lower_priority() -> bool {
+    use rustix::process::{getpriority_process, setpriority_process};
+    const NICE_MAX: i32 = 19;
+    // On Linux "this process" means the calling thread: setpriority(2), "C library/kernel
+    // differences".
+    getpriority_process(None)
+        .and_then(|nice| setpriority_process(None, (nice + LOWER_BY).min(NICE_MAX)))
+        .is_ok()
+}
+
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+pub(crate) fn lower_priority() -> bool {
+    false
+}
+
+/// The kernel's number of the calling thread.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+pub(crate) fn current_tid() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// A number that no other thread of this process has had.
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+pub(crate) fn current_tid() -> u32 {
+    use crate::primitive::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    thread_local! { static OWN: u32 = NEXT.fetch_add(1, Ordering::Relaxed); }
+    OWN.try_with(|own| *own).unwrap_or(0)
+}
+
+/// The name that the calling thread was given by std; `main` for the first.
+pub(crate) fn current_name() -> Option<String> {
+    std::thread::current().name().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// Runs `body` on a thread of the engine's kind and answers what it found.
+    fn on_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, answer) = mpsc::channel();
+        spawn("fastlog-test", move || sender.send(body()).unwrap()).unwrap().join().unwrap();
+        answer.recv().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn blocked_signals() -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_synchronous_signals_reach_an_engine_thread() {
+        let before = blocked_signals();
+        let blocked = on_thread(blocked_signals);
+        assert_eq!(blocked_signals(), before);
+        // The C library keeps two or three for itself; two cannot be blocked.
+        let exempt = [32, 33, 34, libc::SIGKILL, libc::SIGSTOP];
+        let mut checked = 0;
+        for signal in (1..=64).filter(|signal| !exempt.contains(signal)) {
+            let is_blocked = blocked >> (signal - 1) & 1 == 1;
+            assert_eq!(is_blocked, !SYNCHRONOUS.contains(&signal), "signal {signal}");
+            checked += 1;
+        }
+        assert_eq!(checked, 59);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_failed_start_leaves_the_signals_alone() {
+        let before = blocked_signals();
+        let impossible = Builder::new().stack_size(1 << 60);
+        assert!(spawn_from(impossible, || ()).is_err());
+        assert_eq!(blocked_signals(), before);
+        let error = spawn("a\0b", || ()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(blocked_signals(), before);
+    }
+
+    #[test]
+    fn a_thread_pins_itself_to_an_allowed_cpu_only() {
+        let cpus = allowed_cpus();
+        let Some(&last) = cpus.last() else { return };
+        assert!(cpus.is_sorted() && last < CPUS_MAX);
+        for cpu in [CPUS_MAX, CPUS_MAX + 1, usize::MAX] {
+            assert!(!pin_current(cpu));
+        }
+        if cfg!(target_os = "linux") {
+            assert_eq!(on_thread(move || (pin_current(last), allowed_cpus())), (true, vec![last]));
+            assert!(!on_thread(|| pin_current(CPUS_MAX - 1)) || cpus.contains(&(CPUS_MAX - 1)));
+        }
+        assert_eq!(allowed_cpus(), cpus);
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+    fn priority_is_lowered_for_one_thread_alone() {
+        use rustix::process::getpriority_process;
+        let before = getpriority_process(None).unwrap();
+        let (lowered, twice) = on_thread(|| {
+            assert!(lower_priority());
+            let once = getpriority_process(None).unwrap();
+            assert!(lower_priority());
+            (once, getpriority_process(None).unwrap())
+        });
+        assert_eq!(lowered, (before + LOWER_BY).min(19));
+        assert_eq!(twice, (before + 2 * LOWER_BY).min(19));
+        assert_eq!(getpriority_process(None).unwrap(), before);
+    }
+
+    #[test]
+    fn threads_are_told_apart() {
+        let (tid, name) = on_thread(|| (current_tid(), current_name()));
+        assert_ne!(tid, current_tid());
+        assert_ne!(tid, 0);
+        assert_eq!(current_tid(), current_tid());
+        assert_eq!(name.as_deref(), Some("fastlog-test"));
+    }
+}
