@@ -1,6 +1,7 @@
 //! An in-process logging engine that neither makes its caller wait nor loses a record in silence.
 
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
+#![allow(dead_code, unused_imports)]
 
 pub mod level;
 #[cfg(not(loom))]
@@ -14,16 +15,45 @@ mod arena {
     mod two_slots;
 }
 #[cfg(not(loom))]
+mod callsite;
+#[cfg(not(loom))]
+mod clock;
+#[cfg(not(loom))]
+mod config;
+#[cfg(not(loom))]
 mod envelope;
+#[cfg(not(loom))]
+mod error;
+#[cfg(not(loom))]
+mod flush;
+#[cfg(not(loom))]
+mod format;
+#[cfg(not(loom))]
+mod preset;
 mod primitive;
 mod ring;
 #[cfg(not(loom))]
-pub mod sys;
+mod segment;
+#[cfg(not(loom))]
+mod stats;
+#[cfg(not(loom))]
+mod sys;
 
 #[cfg(not(loom))]
 pub use level::Level;
 #[cfg(not(loom))]
 pub use value::{Redacted, Value, chain, debug, display};
+#[cfg(not(loom))]
+pub use clock::Clock;
+#[cfg(not(loom))]
+pub use config::{Arena, Colour, Config, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode, SyncPolicy, UrgentSync};
+#[cfg(not(loom))]
+pub use error::{BarrierError, ConfigError, Error, FilterError};
+#[cfg(not(loom))]
+pub use preset::Preset;
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub use sys::io::{FileKind, FileStatus, Io, OsIo, Reserve, Space};
 
 /// Stand-in until the macros are here.
 #[macro_export]

@@ -143,6 +143,12 @@ pub(crate) fn record_lock(file: &File) -> Result<(), LockHeld> {
     }
 }
 
+/// Whether another process holds a record lock on `file`. Never ask of a file that this process
+/// has locked itself: its own lock does not count, and closing `file` drops it.
+pub(crate) fn is_locked(file: &File) -> bool {
+    lock_holder(file).is_some()
+}
+
 /// Not by rustix: its `Pid` asserts against the -1 that stands for a lock of an open file.
 fn lock_holder(file: &File) -> Option<u32> {
     // SAFETY: a structure of numbers, for which zeros are valid: the whole file, from its start.
