@@ -21,6 +21,8 @@ mod clock;
 #[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
+mod emit;
+#[cfg(not(loom))]
 mod envelope;
 #[cfg(not(loom))]
 mod error;
@@ -31,6 +33,8 @@ mod format;
 #[cfg(not(loom))]
 mod preset;
 mod primitive;
+#[cfg(not(loom))]
+mod registry;
 mod ring;
 #[cfg(not(loom))]
 mod segment;
@@ -40,20 +44,23 @@ mod stats;
 mod sys;
 
 #[cfg(not(loom))]
-pub use level::Level;
-#[cfg(not(loom))]
-pub use value::{Redacted, Value, chain, debug, display};
-#[cfg(not(loom))]
 pub use clock::Clock;
 #[cfg(not(loom))]
-pub use config::{Arena, Colour, Config, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode, SyncPolicy, UrgentSync};
+pub use config::{
+    Arena, Colour, Config, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow,
+    Pin, SegmentMode, SyncPolicy, UrgentSync,
+};
 #[cfg(not(loom))]
 pub use error::{BarrierError, ConfigError, Error, FilterError};
+#[cfg(not(loom))]
+pub use level::Level;
 #[cfg(not(loom))]
 pub use preset::Preset;
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub use sys::io::{FileKind, FileStatus, Io, OsIo, Reserve, Space};
+#[cfg(not(loom))]
+pub use value::{Redacted, Value, chain, debug, display};
 
 /// Stand-in until the macros are here.
 #[macro_export]

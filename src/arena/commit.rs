@@ -45,13 +45,8 @@ impl Commits {
 
     /// Makes a batch durable against the process's death: its bytes, and how far each ring moved.
     pub(crate) fn write(&self, written: Written, moved: &[(u32, Position)]) {
-        let fixed = [
-            written.segment,
-            written.len,
-            written.bytes,
-            written.records,
-            moved.len() as u64,
-        ];
+        let fixed =
+            [written.segment, written.len, written.bytes, written.records, moved.len() as u64];
         let rings = moved.iter().flat_map(|(ring, released)| [u64::from(*ring), *released]);
         self.slots.write(fixed.into_iter().chain(rings));
     }

@@ -3,7 +3,6 @@
 //! death of the process, the last a power cut. The engine's threads move the positions, callers of
 //! `flush`, `sync` and `drain` wait for them.
 
-pub(crate) mod actuator;
 pub(crate) mod controller;
 pub(crate) mod signal;
 
@@ -193,11 +192,8 @@ impl Progress {
                 left = left.min(deadline - waited);
             }
             let timeout = left.min(LOOK_EVERY);
-            guard = self
-                .changed
-                .wait_timeout(guard, timeout)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            guard =
+                self.changed.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -76,11 +76,8 @@ impl<M: Memory> Consumer<M> {
 
     /// Records that are committed but unread, walked without moving. For the last count of a drain.
     pub(crate) fn count_unread(&self) -> u64 {
-        let mut ahead = Consumer {
-            ring: Arc::clone(&self.ring),
-            head: self.head,
-            released: self.released,
-        };
+        let mut ahead =
+            Consumer { ring: Arc::clone(&self.ring), head: self.head, released: self.released };
         let mut records = 0;
         while let Some(peeked) = ahead.peek() {
             ahead.head = ahead.head.wrapping_add(distance(peeked.granules));

@@ -169,9 +169,8 @@ fn hand_back<M: Payload>() {
         let thread_a = thread::spawn(move || {
             assert!(emit(&first, 1));
         });
-        let thread_b = thread::spawn(move || {
-            Producer::take(&other).is_some_and(|second| emit(&second, 2))
-        });
+        let thread_b =
+            thread::spawn(move || Producer::take(&other).is_some_and(|second| emit(&second, 2)));
         let mut consumer = Consumer::new(Arc::clone(&given));
         let mut seen = Vec::new();
         seen.extend(read(&mut consumer));

@@ -67,9 +67,7 @@ impl Segment {
     pub(crate) unsafe fn lines(&self, from: usize, to: usize) -> &[u8] {
         assert!(from <= to && to <= self.capacity());
         // SAFETY: within the mapping; nobody writes below the written length, by contract.
-        unsafe {
-            std::slice::from_raw_parts(self.region.as_ptr().add(LINES_AT + from), to - from)
-        }
+        unsafe { std::slice::from_raw_parts(self.region.as_ptr().add(LINES_AT + from), to - from) }
     }
 
     /// The room from `from` on.

@@ -28,7 +28,7 @@ pub use text::Text;
 pub use wire::{ElementKind, Tag};
 pub use wrap::{Chain, Debug, Display, Redacted, chain, debug, display};
 
-pub(crate) use scratch::free_scratch;
+pub(crate) use scratch::{Mark, free_scratch, mark as scratch_mark, release as release_scratch};
 pub(crate) use wire::{ListRef, ValueRef};
 
 /// What a field's value may be.

@@ -1,0 +1,176 @@
+//! The caller's path: gate, clock, claim, encode, commit. Runs on the caller's thread.
+//!
+//! [`emit`] is inlined into each call. It neither locks, allocates, enters the kernel nor formats,
+//! and runs no user code between claim and commit. What happens rarely stands behind one cold call:
+//! a thread's first record, a full ring, a cut record, another clock, another engine.
+
+#![allow(unsafe_code)] // Writes claimed ring memory and reads this thread's ring by pointer.
+
+mod room;
+mod route;
+mod thread;
+
+use crate::callsite::{self, Callsite};
+use crate::envelope::{HEADER_GRANULES, encode};
+use crate::level::Level;
+use crate::registry::process;
+use crate::registry::{Registry, Verdict};
+use crate::sys::clock::ticks_tsc;
+use crate::value::{EncodedFields, Fields, Scratch, release_scratch, scratch_mark};
+
+pub(crate) use route::{Route, emit_routed};
+pub(crate) use thread::{forget_after_fork, prepare};
+
+/// The longest record, in granules, that every engine accepts: `record_bytes` is at least this.
+const SHORT_GRANULES: usize = 1024 / 8;
+
+/// Emits a record of an open callsite to the default engine. `state` is what its gate said.
+#[inline(always)]
+pub(crate) fn emit<F: Fields>(callsite: &'static Callsite, state: i64, level: Level, fields: &F) {
+    let scratch = Scratch::new();
+    if <F::Encoded<'_> as EncodedFields>::RENDERED {
+        emit_rendered(callsite, state, level, fields, &scratch);
+    } else {
+        emit_encoded(callsite, state, level, &fields.encode(&scratch));
+    }
+}
+
+/// As [`emit`], for fields that run user code and leave text in the scratch.
+#[inline(never)]
+fn emit_rendered<F: Fields>(
+    callsite: &'static Callsite,
+    state: i64,
+    level: Level,
+    fields: &F,
+    scratch: &Scratch,
+) {
+    let _release = ScratchGuard(scratch_mark());
+    emit_encoded(callsite, state, level, &fields.encode(scratch));
+}
+
+/// Gives the scratch back, also when a value's `encode` panics.
+pub(crate) struct ScratchGuard(pub(crate) crate::value::Mark);
+
+impl Drop for ScratchGuard {
+    fn drop(&mut self) {
+        release_scratch(self.0);
+    }
+}
+
+#[inline(always)]
+fn emit_encoded<E: EncodedFields>(
+    callsite: &'static Callsite,
+    state: i64,
+    level: Level,
+    fields: &E,
+) {
+    let ring = thread::ring();
+    let granules = encode::granules(fields);
+    // One comparison for three questions: does this thread have a ring, is it this engine's, and
+    // does the engine's clock allow the hot path.
+    if ring.engine() == callsite::number_of(state)
+        && (is_short::<E>() || granules <= ring.record_max())
+    {
+        // SAFETY: `thread::ring` is the ring of which this thread owns the producing end.
+        if let Some(claim) = unsafe { ring.claim(granules) } {
+            let meta = encode::meta::<E>(callsite::id_of(state), level as u8, 0);
+            // SAFETY: the claim holds `granules` granules from its index on; nothing between
+            // claim and commit runs code that is not ours.
+            unsafe {
+                let out = ring.memory().granule(claim.index);
+                encode::put(out, ticks_tsc(), meta, fields);
+                ring.commit(claim);
+            }
+            if level.is_urgent() {
+                thread::urge(callsite::number_of(state));
+            }
+            return;
+        }
+    }
+    emit_cold(callsite, state, level, fields);
+}
+
+/// Whether records of this shape are short enough for every engine.
+const fn is_short<E: EncodedFields>() -> bool {
+    match E::FIXED {
+        Some(values) => HEADER_GRANULES + encode::tag_granules::<E>() + values <= SHORT_GRANULES,
+        None => false,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn emit_cold<E: EncodedFields>(callsite: &'static Callsite, state: i64, level: Level, fields: &E) {
+    let number = callsite::number_of(state);
+    emit_routed(&Route::to_default(callsite, number, level), fields);
+}
+
+/// What the macro asks before it evaluates an argument: 0, or the state to hand to [`emit`].
+#[inline(always)]
+pub(crate) fn gate(callsite: &'static Callsite) -> i64 {
+    let state = callsite.state();
+    if state >= 0 { state } else { resolve(callsite) }
+}
+
+/// Decides on a callsite that nobody has decided on: the first call after a start or a change of
+/// the filter. Calls that no engine hears are counted.
+#[cold]
+#[inline(never)]
+fn resolve(callsite: &'static Callsite) -> i64 {
+    if !process::has_default() {
+        unheard();
+        return 0;
+    }
+    let shared = process::lock();
+    let Some(registry) = shared.default_engine() else {
+        drop(shared);
+        unheard();
+        return 0;
+    };
+    match registry.decide(callsite, &shared) {
+        Verdict::No => {
+            callsite.disable();
+            0
+        }
+        Verdict::Inline => {
+            // Stays closed, so that each call comes here and carries its entry.
+            i64::from(callsite.id()) << 32 | i64::from(registry.number())
+        }
+        Verdict::Yes | Verdict::Unknown => {
+            callsite.open(registry.number());
+            callsite.state()
+        }
+    }
+}
+
+/// As [`gate`], for an engine that need not be the default one.
+pub(crate) fn admit(registry: &Registry, callsite: &'static Callsite) -> bool {
+    if !registry.is_running() {
+        unheard();
+        return false;
+    }
+    let verdict = match registry.verdict(callsite) {
+        Verdict::Unknown => registry.decide(callsite, &process::lock()),
+        known => known,
+    };
+    verdict != Verdict::No
+}
+
+/// Counts a call that no engine heard, and says so once in builds with debug assertions.
+#[cold]
+pub(crate) fn unheard() {
+    process::count_unheard(1);
+    #[cfg(debug_assertions)]
+    {
+        static SAID: std::sync::Once = std::sync::Once::new();
+        // The host's standard error may be closed; there is nobody else to tell.
+        SAID.call_once(|| {
+            use std::io::Write;
+            let _ = writeln!(
+                std::io::stderr(),
+                "fastlog: a record was logged while no engine ran: call `Engine::start` first, \
+                 and `drain` last (said once; `fastlog::unheard()` counts)"
+            );
+        });
+    }
+}

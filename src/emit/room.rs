@@ -1,0 +1,163 @@
+//! Room in a ring: what a call does when its record crosses the soft limit. Runs on the caller; the
+//! overflow policy decides here whether it waits, and how long.
+
+use std::time::{Duration, Instant};
+
+use super::thread::Entry;
+use super::unheard;
+use crate::config::Overflow;
+use crate::flush::signal::bit;
+use crate::flush::{GaveUp, Patience};
+use crate::level::Level;
+use crate::ring::{Claim, Mapped, Ring};
+use crate::stats::{Counter, DropReason};
+
+/// How long records of ERROR and above may wait in a stall of the ring, whatever the policy.
+const URGENT_BUDGET: Duration = Duration::from_millis(50);
+
+/// Looks at the ring before the first yield: a collector that is at work frees room within
+/// microseconds.
+const SPINS: u32 = 100;
+/// Yields before the thread parks, so that it does not starve the collector of its core.
+const YIELDS: u32 = 10;
+
+/// A claim of `granules`, after a wait if the policy allows one. None: the record was dropped, and
+/// counted.
+pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
+    let ring = entry.producer.ring();
+    if let Some(claim) = try_claim(entry, granules, level) {
+        return Some(claim);
+    }
+    // Past the soft limit: the collector may be asleep.
+    entry.registry.collector.raise(bit::URGENT);
+    match wait_for_room(entry, granules, level) {
+        Ok(()) => try_claim(entry, granules, level).or_else(|| {
+            // Room for this record was seen and only this thread takes any.
+            debug_assert!(false, "{} free, {granules} asked for", ring.free());
+            drop_record(entry, level, DropReason::Full)
+        }),
+        Err(Refusal::Dropped(reason)) => drop_record(entry, level, reason),
+        Err(Refusal::Unheard) => {
+            unheard();
+            None
+        }
+    }
+}
+
+fn drop_record(entry: &Entry, level: Level, reason: DropReason) -> Option<Claim> {
+    entry.registry.counters.drop_record(reason, level);
+    None
+}
+
+/// Why there is no room.
+enum Refusal {
+    Dropped(DropReason),
+    /// The engine stopped.
+    Unheard,
+}
+
+/// Claims if the ring has room, the reserve left alone unless the record may use it.
+fn try_claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
+    let ring = entry.producer.ring();
+    // SAFETY: `with_entry` lends this thread's own producer, one claim at a time; the soft limit
+    // is set within what is free.
+    unsafe {
+        if let Some(claim) = ring.claim(granules) {
+            return Some(claim);
+        }
+        let free = usable(entry, ring, level);
+        if free <= granules {
+            return None;
+        }
+        ring.set_soft_limit(stretch(ring, free, granules, level));
+        ring.claim(granules)
+    }
+}
+
+/// Granules that a record of this level may fill.
+fn usable(entry: &Entry, ring: &Ring<Mapped>, level: Level) -> usize {
+    let reserve = if level.is_urgent() { 0 } else { entry.registry.limits.reserve_granules };
+    ring.free().saturating_sub(reserve)
+}
+
+/// How far the soft limit moves: to half of the ring at first, so that a collector asleep is woken
+/// in time, then to all of it. For a record in the reserve only as far as that record.
+fn stretch(ring: &Ring<Mapped>, free: usize, granules: usize, level: Level) -> usize {
+    if level.is_urgent() {
+        return granules + 1;
+    }
+    let half = ring.capacity() / 2;
+    let to_half = half.saturating_sub(ring.used());
+    if to_half > granules { to_half.min(free) } else { free }
+}
+
+fn wait_for_room(entry: &Entry, granules: usize, level: Level) -> Result<(), Refusal> {
+    let registry = &*entry.registry;
+    let ring = entry.producer.ring();
+    let has_room = || usable(entry, ring, level) > granules;
+    if ring.used() <= ring.capacity() / 2 {
+        entry.waited.set(Duration::ZERO);
+    }
+    if has_room() {
+        return Ok(());
+    }
+    if !registry.is_running() {
+        return Err(Refusal::Unheard);
+    }
+    let is_patient = registry.limits.overflow == Overflow::BlockForever;
+    if registry.progress.is_stalled() && !is_patient {
+        return Err(Refusal::Dropped(DropReason::Stalled));
+    }
+    let budget = budget(registry.limits.overflow, level);
+    let left = budget.map(|budget| budget.saturating_sub(entry.waited.get()));
+    if left == Some(Duration::ZERO) {
+        return Err(Refusal::Dropped(DropReason::Full));
+    }
+    registry.counters.add(Counter::Waits, 1);
+    let start = Instant::now();
+    let result = wait(entry, left, has_room);
+    entry.waited.set(entry.waited.get() + start.elapsed());
+    result
+}
+
+/// What a call may wait in all per stall of its ring; none: as long as it takes.
+fn budget(overflow: Overflow, level: Level) -> Option<Duration> {
+    let urgent = if level.is_urgent() { URGENT_BUDGET } else { Duration::ZERO };
+    match overflow {
+        Overflow::Drop => Some(urgent),
+        Overflow::BlockFor(budget) => Some(budget.max(urgent)),
+        Overflow::Block | Overflow::BlockForever => None,
+    }
+}
+
+fn wait(entry: &Entry, left: Option<Duration>, has_room: impl Fn() -> bool) -> Result<(), Refusal> {
+    let registry = &*entry.registry;
+    for turn in 0..SPINS + YIELDS {
+        if has_room() {
+            return Ok(());
+        }
+        if turn < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+    }
+    let is_patient = registry.limits.overflow == Overflow::BlockForever;
+    let without_progress = if is_patient { Duration::MAX } else { registry.limits.stall_after };
+    let patience = Patience { without_progress, deadline: left };
+    let outcome = registry.progress.wait(patience, || {
+        if has_room() {
+            Some(Ok(()))
+        } else if !registry.is_running() {
+            Some(Err(Refusal::Unheard))
+        } else if registry.progress.is_stalled() && !is_patient {
+            Some(Err(Refusal::Dropped(DropReason::Stalled)))
+        } else {
+            None
+        }
+    });
+    match outcome {
+        Ok(result) => result,
+        Err(GaveUp::Deadline(_)) => Err(Refusal::Dropped(DropReason::Full)),
+        Err(GaveUp::NoProgress(_)) => {
+            registry.progress.stall();
+            Err(Refusal::Dropped(DropReason::Stalled))
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What callers and an engine share: the rings of live and finished threads, the filter and its
+//! verdicts, the overflow limits, the counters. Callers come here on their cold paths; the collector
+//! looks for new rings before each pass.
+
+pub(crate) mod process;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::arena::Arena;
+use crate::arena::dictionary::Dictionary;
+use crate::callsite::Callsite;
+use crate::clock::TickSource;
+use crate::config::{Filter, Overflow};
+use crate::flush::Progress;
+use crate::flush::signal::Signal;
+use crate::primitive::{AtomicU8, AtomicU64, Ordering};
+use crate::ring::{Mapped, Producer, Ring};
+use crate::stats::{Counter, Counters};
+
+/// Callsites for which an engine remembers its verdict; later ones are decided at each call.
+const VERDICTS: usize = 16 * 1024;
+
+const UNKNOWN: u8 = 0;
+const NO: u8 = 1;
+const YES: u8 = 2;
+/// Beside one of the above: the dictionary has the callsite's entry.
+const LISTED: u8 = 4;
+
+const RUNNING: u8 = 0;
+const CLOSED: u8 = 1;
+const DRAINED: u8 = 2;
+
+/// What the filter says of a callsite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nobody asked yet.
+    Unknown,
+    /// Below the level.
+    No,
+    /// To be logged; its dictionary entry is committed.
+    Yes,
+    /// To be logged, and each record carries the callsite, because the dictionary is full.
+    Inline,
+}
+
+/// How rings are made and when they are full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) ring_granules: usize,
+    pub(crate) record_granules: usize,
+    /// Granules of each ring that only ERROR and above may fill.
+    pub(crate) reserve_granules: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) stall_after: Duration,
+}
+
+/// A ring and its number in the arena, which a ring in anonymous memory has not.
+#[derive(Clone)]
+pub(crate) struct NumberedRing {
+    pub(crate) ring: Arc<Ring<Mapped>>,
+    pub(crate) number: Option<u32>,
+}
+
+/// The caller-facing half of an engine.
+pub(crate) struct Registry {
+    number: i32,
+    /// The generation of the process that started the engine.
+    generation: u32,
+    state: AtomicU8,
+    pub(crate) source: TickSource,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Arc<Progress>,
+    /// Wakes the collector.
+    pub(crate) collector: Arc<Signal>,
+    arena: Arc<Arena>,
+    dictionary: Dictionary,
+    filter: RwLock<Filter>,
+    verdicts: Box<[AtomicU8]>,
+    rings: Mutex<Vec<NumberedRing>>,
+    rings_made: AtomicU64,
+}
+
+/// What a registry is made of.
+pub(crate) struct Parts {
+    pub(crate) source: TickSource,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) collector: Arc<Signal>,
+    pub(crate) arena: Arc<Arena>,
+    pub(crate) filter: Filter,
+}
+
+impl Registry {
+    /// The registry of a new engine, with a number of its own.
+    pub(crate) fn new(parts: Parts) -> Registry {
+        let Parts { source, limits, counters, progress, collector, arena, filter } = parts;
+        Registry {
+            number: process::next_number(),
+            generation: process::generation(),
+            state: AtomicU8::new(RUNNING),
+            source,
+            limits,
+            counters,
+            progress,
+            collector,
+            dictionary: Dictionary::new(Arc::clone(arena.fixed())),
+            arena,
+            filter: RwLock::new(filter),
+            verdicts: (0..VERDICTS).map(|_| AtomicU8::new(UNKNOWN)).collect(),
+            rings: Mutex::new(Vec::new()),
+            rings_made: AtomicU64::new(0),
+        }
+    }
+
+    /// The engine's number, unique in the process.
+    pub(crate) fn number(&self) -> i32 {
+        self.number
+    }
+
+    /// Whether calls are accepted, in this process.
+    pub(crate) fn is_running(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == RUNNING && !self.is_forked()
+    }
+
+    /// Whether the engine belongs to a process that this one forked off from.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.generation != process::generation()
+    }
+
+    /// Whether it was drained, so that what stands in a ring now was never heard.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DRAINED // pairs with `set_drained`
+    }
+
+    /// No call is accepted from now on.
+    pub(crate) fn close(&self) {
+        self.state.store(CLOSED, Ordering::Relaxed);
+        self.progress.wake();
+    }
+
+    /// The collector has walked every ring for the last time.
+    pub(crate) fn set_drained(&self) {
+        self.state.store(DRAINED, Ordering::Release); // pairs with `is_drained`
+    }
+
+    /// The remembered verdict on a callsite.
+    #[inline]
+    pub(crate) fn verdict(&self, callsite: &Callsite) -> Verdict {
+        match self.verdicts.get(callsite.id() as usize) {
+            // Pairs with the Release store in `decide`: the entry is committed.
+            Some(verdict) => match verdict.load(Ordering::Acquire) & !LISTED {
+                YES => Verdict::Yes,
+                NO => Verdict::No,
+                _ => Verdict::Unknown,
+            },
+            None => Verdict::Unknown,
+        }
+    }
+
+    /// Decides on a callsite and, if it is to be logged, commits its dictionary entry. Under the
+    /// registration lock, which the caller proves to hold.
+    pub(crate) fn decide(&self, callsite: &'static Callsite, _: &process::Shared) -> Verdict {
+        let id = callsite.register() as usize;
+        let filter = self.filter.read().unwrap_or_else(PoisonError::into_inner);
+        let is_enabled = filter.enabled(callsite.level(), callsite.target());
+        let Some(slot) = self.verdicts.get(id) else {
+            return if is_enabled { Verdict::Inline } else { Verdict::No };
+        };
+        let listed = slot.load(Ordering::Relaxed) & LISTED;
+        if !is_enabled {
+            slot.store(NO | listed, Ordering::Relaxed);
+            return Verdict::No;
+        }
+        if listed == 0 && !self.dictionary.append(&callsite.site().to_bytes()) {
+            return Verdict::Inline;
+        }
+        slot.store(YES | LISTED, Ordering::Release); // pairs with `verdict`
+        Verdict::Yes
+    }
+
+    /// Replaces the filter. Under the registration lock.
+    pub(crate) fn set_filter(&self, filter: Filter, _: &process::Shared) {
+        *self.filter.write().unwrap_or_else(PoisonError::into_inner) = filter;
+        for verdict in &self.verdicts {
+            verdict.fetch_and(LISTED, Ordering::Relaxed);
+        }
+        process::close_gates();
+    }
+
+    /// The arena.
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    /// A ring for the calling thread: one that a finished thread left, with room, else a new one,
+    /// else any that is free. None when there is no memory.
+    pub(crate) fn take_ring(&self) -> Option<Producer<Mapped>> {
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = |ring: &Ring<Mapped>| ring.free() > ring.capacity() / 2;
+        let left = rings.iter().filter(|entry| entry.ring.is_free() && has_room(&entry.ring));
+        if let Some(producer) = left.into_iter().find_map(|entry| Producer::take(&entry.ring)) {
+            return Some(producer);
+        }
+        let Ok(memory) = self.arena.map_ring() else {
+            return rings.iter().find_map(|entry| Producer::take(&entry.ring));
+        };
+        let Limits { ring_granules, record_granules, .. } = self.limits;
+        let ring = Ring::new(Mapped::new(memory.region), ring_granules, record_granules);
+        let entry = NumberedRing { ring: Arc::new(ring), number: memory.number };
+        if memory.number.is_none() {
+            self.counters.add(Counter::AnonymousRings, 1);
+        }
+        self.counters.add(Counter::Rings, 1);
+        let producer = Producer::take(&entry.ring);
+        rings.push(entry);
+        // Pairs with the Acquire load in `rings_made`; the list itself is behind its lock.
+        self.rings_made.store(rings.len() as u64, Ordering::Release);
+        producer
+    }
+
+    /// How many rings there are; the collector looks for new ones when it has fewer.
+    pub(crate) fn rings_made(&self) -> usize {
+        self.rings_made.load(Ordering::Acquire) as usize
+    }
+
+    /// Hands the rings from the `from`th on to `visit`.
+    pub(crate) fn rings_from(&self, from: usize, visit: impl FnMut(&NumberedRing)) {
+        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        rings[from.min(rings.len())..].iter().for_each(visit);
+    }
+
+    /// Forgets all rings, so that those without an owner are unmapped.
+    pub(crate) fn forget_rings(&self) {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Records committed by all producers.
+    pub(crate) fn committed(&self) -> u64 {
+        let mut committed = 0;
+        self.rings_from(0, |entry| committed += entry.ring.committed().0);
+        committed
+    }
+}

@@ -1,0 +1,132 @@
+//! What the whole process shares: the default engine, the engines' numbers, the lock under which
+//! callsites are registered and filters set. Used on cold paths of all threads.
+//!
+//! A forked child finds none of it locked: its handler only stores, among other things a null
+//! pointer here, and the first to need the shared state makes it anew.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Registry;
+use crate::callsite;
+use crate::primitive::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+/// The default engine's number; 0 while there is none. A hint that saves the lock.
+static DEFAULT: AtomicI32 = AtomicI32::new(0);
+/// The number of the next engine.
+static NEXT: AtomicI32 = AtomicI32::new(1);
+/// How often this process has forked off from its ancestors since the first engine.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// Calls that no engine heard.
+static UNHEARD: AtomicU64 = AtomicU64::new(0);
+/// Made on first use, and again in a forked child.
+static SHARED: AtomicPtr<Mutex<Shared>> = AtomicPtr::new(std::ptr::null_mut());
+
+/// What stands under the registration lock.
+#[derive(Default)]
+pub(crate) struct Shared {
+    /// The default engine, from the last step of its start on.
+    default: Option<Arc<Registry>>,
+    /// Whether the place of the default engine is taken, by one that runs or starts.
+    is_reserved: bool,
+}
+
+/// The registration lock.
+pub(crate) fn lock() -> MutexGuard<'static, Shared> {
+    shared().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn shared() -> &'static Mutex<Shared> {
+    // Pairs with the Release below.
+    let mut present = SHARED.load(Ordering::Acquire);
+    if present.is_null() {
+        let made = Box::into_raw(Box::new(Mutex::new(Shared::default())));
+        let null = std::ptr::null_mut();
+        // AcqRel: whoever finds the pointer finds the mutex behind it.
+        present = match SHARED.compare_exchange(null, made, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => made,
+            Err(other) => {
+                // SAFETY: `made` came from `Box::into_raw` just now and nobody else saw it.
+                #[allow(unsafe_code)]
+                drop(unsafe { Box::from_raw(made) });
+                other
+            }
+        };
+    }
+    // SAFETY: made by `Box::into_raw` and never freed: a fork forgets it rather.
+    #[allow(unsafe_code)]
+    unsafe {
+        &*present
+    }
+}
+
+impl Shared {
+    /// Takes the place of the process's engine; false if it is taken.
+    pub(crate) fn reserve(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_reserved, true)
+    }
+
+    /// Frees the place.
+    pub(crate) fn unreserve(&mut self) {
+        self.is_reserved = false;
+    }
+
+    /// Makes the engine the default: calls from now on are its.
+    pub(crate) fn set_default(&mut self, registry: Arc<Registry>) {
+        DEFAULT.store(registry.number(), Ordering::Relaxed);
+        self.default = Some(registry);
+        close_gates();
+    }
+
+    /// There is no default engine any more, if it was this one: calls from now on are unheard.
+    pub(crate) fn clear_default(&mut self, number: i32) {
+        if self.default.as_ref().is_some_and(|registry| registry.number() == number) {
+            self.default = None;
+            DEFAULT.store(0, Ordering::Relaxed);
+            close_gates();
+        }
+    }
+
+    /// The default engine.
+    pub(crate) fn default_engine(&self) -> Option<&Arc<Registry>> {
+        self.default.as_ref()
+    }
+}
+
+/// Lets every callsite decide anew.
+pub(crate) fn close_gates() {
+    callsite::all().for_each(callsite::Callsite::close);
+}
+
+/// Whether there may be a default engine.
+pub(crate) fn has_default() -> bool {
+    DEFAULT.load(Ordering::Relaxed) != 0
+}
+
+/// A number that no other engine of this process has.
+pub(crate) fn next_number() -> i32 {
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// How often this process and its ancestors have forked.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Counts calls that no engine heard.
+pub(crate) fn count_unheard(calls: u64) {
+    UNHEARD.fetch_add(calls, Ordering::Relaxed);
+}
+
+/// Calls of this process so far that no engine heard.
+pub(crate) fn unheard() -> u64 {
+    UNHEARD.load(Ordering::Relaxed)
+}
+
+/// In a forked child: nobody's engine runs here. Only stores, as a child of a threaded process may
+/// not do more.
+pub(crate) fn forget_after_fork() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    DEFAULT.store(0, Ordering::Relaxed);
+    SHARED.store(std::ptr::null_mut(), Ordering::Release);
+    close_gates();
+}
