@@ -24,6 +24,7 @@ mod config;
 mod emit;
 #[cfg(not(loom))]
 mod envelope;
+<<<<<<< HEAD
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
@@ -53,6 +54,12 @@ pub use config::{
 #[cfg(not(loom))]
 pub use error::{BarrierError, ConfigError, Error, FilterError};
 #[cfg(not(loom))]
+=======
+mod format;
+mod template;
+
+pub use format::{Detail, Format};
+>>>>>>> 15fa897 (Write records as lines of JSON or text)
 pub use level::Level;
 #[cfg(not(loom))]
 pub use preset::Preset;

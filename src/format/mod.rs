@@ -1,3 +1,212 @@
-//! From values to bytes, on the collector thread: no I/O and no allocation.
+//! From a record's envelope to its line. Runs on the collector, once per record: no I/O, and, once a
+//! callsite has its [`Plan`], no allocation. Whatever bytes the values hold, a record is one line.
+//!
+//! ```text
+//! Site ──plan──> Plan ─┐
+//! Envelope ────────────┼──line──> LineBuffer, which is a piece of a segment
+//! UTC, thread ─────────┘
+//! ```
 
+mod escape;
+mod fields;
+mod json;
+mod line;
+mod message;
+mod number;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod text;
 pub(crate) mod timestamp;
+
+use crate::envelope::decode::{Envelope, Malformed};
+use crate::envelope::flag;
+use crate::envelope::site::Site;
+
+use escape::Set;
+use fields::Fields;
+pub(crate) use line::LineBuffer;
+pub(crate) use plan::Plan;
+use timestamp::Timestamp;
+
+/// How the lines of a log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// One JSON object (RFC 8259) a line, for machines:
+    ///
+    /// ```text
+    /// {"timestamp":"2026-11-20T21:33:00.123456789Z","level":"INFO","target":"app::db","message":"user 42 signed in","user_id":42}
+    /// ```
+    ///
+    /// The fields follow the standard keys in the order of the call. A field whose key is one of
+    /// the line's own (`timestamp`, `level`, `target`, `message`, `thread`, `file`, `line`,
+    /// `truncated`) is written as `fields.<key>`; a key never appears twice. NaN and infinities
+    /// are `null`, a `Duration` is a number of seconds, bytes are hexadecimal.
+    #[default]
+    Json,
+    /// Text for people, in UTC:
+    ///
+    /// ```text
+    /// 21:33:00.123 INFO  app::db user 42 signed in  user_id=42 latency_ms=1.25
+    /// ```
+    ///
+    /// Control characters and what reverses text are escaped, so that no value can touch the
+    /// terminal. `…` stands where something was cut.
+    Text,
+}
+
+/// What lines show beside the standard keys, in this order, before the fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The calling thread's name, or its number where it has none.
+    Thread,
+    /// The source file of the call.
+    File,
+    /// The line of the call in its source file.
+    Line,
+}
+
+/// Whether text is coloured with ANSI escape sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Colour {
+    Off,
+    On,
+}
+
+/// The thread that made a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThreadLabel<'a> {
+    pub(crate) id: u64,
+    /// Meant as UTF-8 but not trusted to be.
+    pub(crate) name: Option<&'a [u8]>,
+}
+
+impl ThreadLabel<'_> {
+    /// Hands on the name, or else the number as text.
+    fn with_text(self, show: impl FnOnce(&[u8])) {
+        match self.name {
+            Some(name) => show(name),
+            None => show(itoa::Buffer::new().format(self.id).as_bytes()),
+        }
+    }
+}
+
+/// Why there is no line. The buffer is left as it was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineError {
+    /// It does not fit.
+    Full,
+    /// The envelope contradicts itself or its callsite, this many bytes from its start.
+    Malformed { offset: usize },
+}
+
+impl From<Malformed> for LineError {
+    fn from(malformed: Malformed) -> LineError {
+        LineError::Malformed { offset: malformed.offset }
+    }
+}
+
+/// Which [`Detail`]s are shown.
+#[derive(Clone, Copy, Debug)]
+struct Details {
+    thread: bool,
+    file: bool,
+    line: bool,
+}
+
+/// How lines look.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    format: Format,
+    colour: Colour,
+    details: Details,
+    /// Bytes of a rendered message, escapes included.
+    message_max: usize,
+}
+
+impl Style {
+    /// What is escaped in the message.
+    fn set(&self) -> Set {
+        match self.format {
+            Format::Json => Set::Json,
+            Format::Text => Set::Terminal,
+        }
+    }
+}
+
+/// What a line shows that is neither the callsite's nor a field.
+struct Head<'a> {
+    timestamp: &'a [u8; 30],
+    thread: ThreadLabel<'a>,
+    truncated: bool,
+}
+
+/// Writes lines of one look. Holds what the next line can use of the last.
+#[derive(Debug)]
+pub(crate) struct Formatter {
+    style: Style,
+    /// The second of the last record.
+    now: Timestamp,
+    /// The second of the last time that was a value.
+    times: Timestamp,
+}
+
+impl Formatter {
+    /// `message_max` is the length at which a rendered message is cut, in bytes of the line.
+    pub(crate) fn new(
+        format: Format,
+        colour: Colour,
+        details: &[Detail],
+        message_max: usize,
+    ) -> Formatter {
+        let details = Details {
+            thread: details.contains(&Detail::Thread),
+            file: details.contains(&Detail::File),
+            line: details.contains(&Detail::Line),
+        };
+        let style = Style { format, colour, details, message_max };
+        Formatter { style, now: Timestamp::new(), times: Timestamp::new() }
+    }
+
+    /// Prepares for a callsite's records. Allocates; to be called once per callsite.
+    pub(crate) fn plan(&self, site: &Site<'_>) -> Plan {
+        Plan::new(site, &self.style)
+    }
+
+    /// Appends a record's line, its newline included, or nothing. `plan` must be one that this
+    /// formatter made.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError::Full`] when the line does not fit, [`LineError::Malformed`] when the envelope's
+    /// bytes are none or the callsite has another number of fields.
+    #[inline]
+    pub(crate) fn line(
+        &mut self,
+        out: &mut LineBuffer<'_>,
+        plan: &Plan,
+        envelope: &Envelope<'_>,
+        utc_ns: i64,
+        thread: ThreadLabel<'_>,
+    ) -> Result<(), LineError> {
+        let fields = Fields::read(envelope, plan)?;
+        let start = out.len();
+        let head = Head {
+            timestamp: self.now.format(utc_ns),
+            thread,
+            truncated: envelope.meta.flags & flag::TRUNCATED != 0,
+        };
+        let (style, times) = (&self.style, &mut self.times);
+        match style.format {
+            Format::Json => json::put_line(out, style, plan, &fields, &head, times),
+            Format::Text => text::put_line(out, style, plan, &fields, &head, times),
+        }
+        if out.is_full() {
+            out.truncate_to(start);
+            return Err(LineError::Full);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Numbers and bytes as digits. Runs on the collector.
+
+use std::fmt;
+
+use super::line::LineBuffer;
+use super::timestamp::Timestamp;
+
+/// Appends an integer.
+#[inline(always)]
+pub(crate) fn put_integer(out: &mut LineBuffer<'_>, value: impl itoa::Integer) {
+    out.put(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends a finite float in as few digits as name it, always with a point or an exponent.
+#[inline(always)]
+pub(crate) fn put_float(out: &mut LineBuffer<'_>, value: impl ryu::Float) {
+    out.put(ryu::Buffer::new().format_finite(value).as_bytes());
+}
+
+/// Appends a finite float as `{}` shows it: the same digits, without `.0`. Says whether it did:
+/// very large and very small ones it leaves to std, which writes no exponent there, and those of
+/// `digits` (`f64::DIGITS`) or more, as only of these two shortest forms can be equally near.
+#[inline(always)]
+pub(crate) fn put_float_display(
+    out: &mut LineBuffer<'_>,
+    value: impl ryu::Float,
+    digits: u32,
+) -> bool {
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value).as_bytes();
+    if text.len() > digits as usize || text.contains(&b'e') {
+        return false;
+    }
+    out.put(text.strip_suffix(b".0").unwrap_or(text));
+    true
+}
+
+/// Nanoseconds in a second.
+const NANOS: u32 = 1_000_000_000;
+
+/// A number of seconds, shown with as many decimals as it needs, at most nine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seconds {
+    negative: bool,
+    whole: u64,
+    nanos: u32,
+}
+
+impl Seconds {
+    /// `whole + nanos / 1e9`, with `nanos` below 1e9.
+    pub(crate) fn new(whole: u64, nanos: u32) -> Seconds {
+        Seconds { negative: false, whole, nanos }
+    }
+
+    /// `floor + nanos / 1e9`, with `nanos` below 1e9.
+    pub(crate) fn above(floor: i64, nanos: u32) -> Seconds {
+        let whole = floor.unsigned_abs();
+        if floor < 0 && nanos > 0 {
+            return Seconds { negative: true, whole: whole - 1, nanos: NANOS - nanos };
+        }
+        Seconds { negative: floor < 0, whole, nanos }
+    }
+
+    /// Writes the number.
+    pub(crate) fn write(self, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
+        if self.negative {
+            out.write_str("-")?;
+        }
+        out.write_str(itoa::Buffer::new().format(self.whole))?;
+        if self.nanos == 0 {
+            return Ok(());
+        }
+        // The leading 1 keeps the zeros behind it, and is left out.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(NANOS + self.nanos);
+        out.write_str(".")?;
+        out.write_str(digits[1..].trim_end_matches('0'))
+    }
+}
+
+/// The RFC 3339 text of a time, if it is one that 64-bit nanoseconds can name (1677 to 2262).
+pub(crate) fn rfc3339(times: &mut Timestamp, seconds: i64, nanos: u32) -> Option<&[u8]> {
+    let utc_ns = i128::from(seconds) * i128::from(NANOS) + i128::from(nanos);
+    Some(times.format(i64::try_from(utc_ns).ok()?))
+}
+
+/// Writes bytes in lower-case hexadecimal.
+pub(crate) fn write_hex(out: &mut (impl fmt::Write + ?Sized), bytes: &[u8]) -> fmt::Result {
+    const AT_ONCE: usize = 32;
+    for chunk in bytes.chunks(AT_ONCE) {
+        let mut text = [0; 2 * AT_ONCE];
+        for (digits, byte) in text.chunks_exact_mut(2).zip(chunk) {
+            digits.copy_from_slice(&hex(*byte));
+        }
+        out.write_str(ascii(&text[..2 * chunk.len()]))?;
+    }
+    Ok(())
+}
+
+/// Writes the hyphenated form of a UUID.
+pub(crate) fn write_uuid(out: &mut (impl fmt::Write + ?Sized), bytes: [u8; 16]) -> fmt::Result {
+    /// Where each byte's digits stand.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    let mut text = [b'-'; 36];
+    for (place, byte) in PLACES.into_iter().zip(bytes) {
+        text[place..place + 2].copy_from_slice(&hex(byte));
+    }
+    out.write_str(ascii(&text))
+}
+
+fn hex(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+}
+
+/// Digits and their like as text.
+pub(crate) fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}

@@ -1,0 +1,137 @@
+//! What is the same in all lines of a callsite, escaped once. Made on the collector, when a
+//! callsite's first record arrives; the one part of `format` that allocates.
+
+use super::escape::{Escape, Set};
+use super::{Format, Style, json, text};
+use crate::envelope::site::Site;
+use crate::template::{Piece, Spec, Template};
+
+/// A callsite's share of its lines, for the [`Formatter`](super::Formatter) that made it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// From behind the timestamp to the message, and the message up to its first hole.
+    pub(super) head: Box<[u8]>,
+    /// How much of `head` belongs to the message.
+    pub(super) lead: usize,
+    /// The rest of the message.
+    pub(super) parts: Box<[Part]>,
+    /// File and line, if they are shown.
+    pub(super) site: Box<[u8]>,
+    /// The call's fields.
+    pub(super) keys: Box<[Key]>,
+}
+
+/// A part of the message.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// Text that needs no escape.
+    Literal(Box<str>),
+    Escape(Escape),
+    /// A hole `{}`.
+    Plain {
+        field: usize,
+    },
+    /// A hole that says how to show its value.
+    Formatted {
+        field: usize,
+        spec: Spec,
+    },
+}
+
+/// A field's key.
+#[derive(Debug)]
+pub(super) struct Key {
+    name: Box<str>,
+    /// All that stands before the value. Empty if a later field has the same key: it is shown.
+    pub(super) written: Box<[u8]>,
+}
+
+impl Plan {
+    pub(super) fn new(site: &Site<'_>, style: &Style) -> Plan {
+        let set = style.set();
+        let mut parts = parts(&Template::parse(site.template, site.names), set);
+        let mut head = match style.format {
+            Format::Json => json::head(site),
+            Format::Text => text::head(site, style.colour),
+        };
+        let mut lead = 0;
+        if let Some(Part::Literal(text)) = parts.first() {
+            if text.len() <= style.message_max {
+                lead = text.len();
+                head.extend_from_slice(text.as_bytes());
+                parts.remove(0);
+            }
+        }
+        let shown_site = match style.format {
+            Format::Json => json::site(site, style.details),
+            Format::Text => text::site(site, style.details, style.colour),
+        };
+        let keys = site.names.iter().enumerate().map(|(index, name)| {
+            let written = match style.format {
+                _ if site.names[index + 1..].contains(name) => Vec::new(),
+                Format::Json => json::key(name),
+                Format::Text => text::key(name, style.colour),
+            };
+            Key { name: (*name).into(), written: written.into() }
+        });
+        Plan {
+            head: head.into(),
+            lead,
+            parts: parts.into(),
+            site: shown_site.into(),
+            keys: keys.collect(),
+        }
+    }
+
+    /// Whether the call itself has a field of this name.
+    pub(super) fn has_key(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| *key.name == *name)
+    }
+}
+
+fn parts(template: &Template, set: Set) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for piece in template.pieces() {
+        match piece {
+            Piece::Literal(text) => push_literal(&mut parts, text, set),
+            Piece::Hole { field, spec } if *spec == Spec::PLAIN => {
+                parts.push(Part::Plain { field: *field });
+            }
+            Piece::Hole { field, spec } => {
+                parts.push(Part::Formatted { field: *field, spec: *spec });
+            }
+        }
+    }
+    parts
+}
+
+/// Takes a text apart at its escapes, so that a message is never cut inside one.
+fn push_literal(parts: &mut Vec<Part>, text: &str, set: Set) {
+    let mut run = 0;
+    for (at, char) in text.char_indices() {
+        if let Some(escape) = Escape::of(char, set) {
+            push_run(parts, &text[run..at]);
+            parts.push(Part::Escape(escape));
+            run = at + char.len_utf8();
+        }
+    }
+    push_run(parts, &text[run..]);
+}
+
+fn push_run(parts: &mut Vec<Part>, text: &str) {
+    if !text.is_empty() {
+        parts.push(Part::Literal(text.into()));
+    }
+}
+
+/// Keys that no field may have: they are the line's own, shown or not.
+const RESERVED: [&str; 8] =
+    ["timestamp", "level", "target", "message", "thread", "file", "line", "truncated"];
+
+/// What is written before a field's key. Reserved keys move to `fields.level`, and what stands there
+/// moves to `fields.fields.level`, so that different keys stay different.
+pub(super) fn key_prefix(key: &str) -> &'static str {
+    if RESERVED.contains(&key.trim_start_matches(FIELDS)) { FIELDS } else { "" }
+}
+
+const FIELDS: &str = "fields.";
