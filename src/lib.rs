@@ -24,7 +24,6 @@ mod config;
 mod emit;
 #[cfg(not(loom))]
 mod envelope;
-<<<<<<< HEAD
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
@@ -43,23 +42,20 @@ mod segment;
 mod stats;
 #[cfg(not(loom))]
 mod sys;
+mod template;
 
 #[cfg(not(loom))]
 pub use clock::Clock;
 #[cfg(not(loom))]
 pub use config::{
-    Arena, Colour, Config, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow,
-    Pin, SegmentMode, SyncPolicy, UrgentSync,
+    Arena, Colour, Config, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
+    SyncPolicy, UrgentSync,
 };
 #[cfg(not(loom))]
 pub use error::{BarrierError, ConfigError, Error, FilterError};
 #[cfg(not(loom))]
-=======
-mod format;
-mod template;
-
 pub use format::{Detail, Format};
->>>>>>> 15fa897 (Write records as lines of JSON or text)
+#[cfg(not(loom))]
 pub use level::Level;
 #[cfg(not(loom))]
 pub use preset::Preset;

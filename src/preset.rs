@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::{Arena, Format, Idle, Output, Overflow, Pin, SyncPolicy, UrgentSync};
+use crate::config::{Arena, Idle, Output, Overflow, Pin, SyncPolicy, UrgentSync};
 use crate::error::ConfigError;
+use crate::format::Format;
 use crate::level::Level;
 
 /// A set of options that fit together, for a common use. Each can be changed afterwards, with the

@@ -15,11 +15,12 @@ pub(crate) use self::filter::Filter;
 #[cfg(test)]
 pub(crate) use self::limits::shown;
 pub use self::options::{
-    Arena, Colour, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow, Pin,
-    SegmentMode, SyncPolicy, UrgentSync,
+    Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
+    SyncPolicy, UrgentSync,
 };
-pub(crate) use self::settings::{Details, Settings, Warning};
+pub(crate) use self::settings::{Settings, Warning};
 use crate::clock::Clock;
+use crate::format::{Detail, Details, Format};
 use crate::level::Level;
 use crate::preset::{Preset, Row};
 use crate::sys::io::{Io, OsIo};
@@ -223,7 +224,7 @@ impl Config {
 
     /// Adds a detail to every JSON line; call it once for each.
     ///
-    /// Default: none. No effect on [`Format::Text`].
+    /// Default: none.
     pub fn include(mut self, detail: Detail) -> Config {
         self.details.include(detail);
         self

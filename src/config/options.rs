@@ -41,16 +41,6 @@ pub enum SegmentMode {
     Publish,
 }
 
-/// How a record is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// One JSON object (RFC 8259) a line.
-    Json,
-    /// One line for people to read; coloured as [`Colour`] says.
-    Text,
-}
-
 /// When the keeper syncs the log file to its device (`fdatasync`), besides calls of `sync` and
 /// `drain`. A record that is published but not synced survives the process's death, not a power
 /// cut.
@@ -139,18 +129,6 @@ pub enum Colour {
     Always,
     /// Nowhere.
     Never,
-}
-
-/// What a JSON line tells besides its fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Detail {
-    /// The name or number of the thread that logged, as `thread`.
-    Thread,
-    /// The source file of the call, as `file`.
-    File,
-    /// The line of the call, as `line`.
-    Line,
 }
 
 /// What to do when the log's directory or file cannot be used.

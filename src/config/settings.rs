@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::filter::Filter;
 use super::options::{
-    Arena, Colour, Detail, ExitHook, Format, Idle, InUse, OpenFailure, Output, Overflow, Pin,
-    SegmentMode, SyncPolicy, UrgentSync,
+    Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
+    SyncPolicy, UrgentSync,
 };
 use super::{Config, limits, name};
 use crate::clock::Clock;
 use crate::error::{ConfigError, FilterError, Quoted};
+use crate::format::{Details, Format};
 use crate::level::Level;
 use crate::sys::io::Io;
 
@@ -56,24 +57,6 @@ pub(crate) struct Settings {
     pub(crate) in_use: InUse,
     pub(crate) exit_hook: ExitHook,
     pub(crate) io: Arc<dyn Io>,
-}
-
-/// Which [`Detail`]s were asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Details {
-    pub(crate) thread: bool,
-    pub(crate) file: bool,
-    pub(crate) line: bool,
-}
-
-impl Details {
-    pub(super) fn include(&mut self, detail: Detail) {
-        match detail {
-            Detail::Thread => self.thread = true,
-            Detail::File => self.file = true,
-            Detail::Line => self.line = true,
-        }
-    }
 }
 
 /// Something that does not keep the engine from starting, but that its owner must hear of: for the

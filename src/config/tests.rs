@@ -239,10 +239,10 @@ fn every_choice_arrives_in_the_settings() {
     assert_eq!(set.clock, Clock::Monotonic);
     assert_eq!((set.sync, set.urgent_sync), (SyncPolicy::EachBatch, UrgentSync::Never));
     assert_eq!((set.pin, set.idle), (Pin::Cpu(3), Idle::Spin));
-    assert_eq!(set.details, Details { thread: true, file: false, line: true });
+    assert_eq!(set.details, Details::of(&[Detail::Thread, Detail::Line]));
     assert_eq!(set.on_open_failure, OpenFailure::Stderr);
     assert_eq!((set.in_use, set.exit_hook), (InUse::Fail, ExitHook::None));
-    assert!(settings(base().include(Detail::File)).details.file);
+    assert_eq!(settings(base().include(Detail::File)).details, Details::of(&[Detail::File]));
 }
 
 #[test]

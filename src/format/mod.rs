@@ -109,11 +109,30 @@ impl From<Malformed> for LineError {
 }
 
 /// Which [`Detail`]s are shown.
-#[derive(Clone, Copy, Debug)]
-struct Details {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Details {
     thread: bool,
     file: bool,
     line: bool,
+}
+
+impl Details {
+    /// Those of a list.
+    #[cfg(test)]
+    pub(crate) fn of(details: &[Detail]) -> Details {
+        let mut shown = Details::default();
+        details.iter().for_each(|detail| shown.include(*detail));
+        shown
+    }
+
+    /// Shows one more.
+    pub(crate) fn include(&mut self, detail: Detail) {
+        match detail {
+            Detail::Thread => self.thread = true,
+            Detail::File => self.file = true,
+            Detail::Line => self.line = true,
+        }
+    }
 }
 
 /// How lines look.
@@ -158,14 +177,9 @@ impl Formatter {
     pub(crate) fn new(
         format: Format,
         colour: Colour,
-        details: &[Detail],
+        details: Details,
         message_max: usize,
     ) -> Formatter {
-        let details = Details {
-            thread: details.contains(&Detail::Thread),
-            file: details.contains(&Detail::File),
-            line: details.contains(&Detail::Line),
-        };
         let style = Style { format, colour, details, message_max };
         Formatter { style, now: Timestamp::new(), times: Timestamp::new() }
     }

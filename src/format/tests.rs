@@ -60,11 +60,11 @@ fn line(formatter: &mut Formatter, site: &Site<'_>, envelope: &[u8]) -> String {
 }
 
 fn json_formatter() -> Formatter {
-    Formatter::new(Format::Json, Colour::Off, &[], CAP)
+    Formatter::new(Format::Json, Colour::Off, Details::default(), CAP)
 }
 
 fn text_formatter() -> Formatter {
-    Formatter::new(Format::Text, Colour::Off, &[], CAP)
+    Formatter::new(Format::Text, Colour::Off, Details::default(), CAP)
 }
 
 /// The JSON line of a call.
@@ -123,19 +123,25 @@ fn details_stand_between_message_and_fields() {
     let details = [Detail::Line, Detail::Thread, Detail::File];
     let envelope = encode((&1_u8, ()), 0, &BoundBlock::default());
     let site = site("m", &["v"]);
-    let shown =
-        line(&mut Formatter::new(Format::Json, Colour::Off, &details, CAP), &site, &envelope);
+    let shown = line(
+        &mut Formatter::new(Format::Json, Colour::Off, Details::of(&details), CAP),
+        &site,
+        &envelope,
+    );
     assert!(
         shown.ends_with(
             "\"message\":\"m\",\"thread\":\"main\",\"file\":\"src/a.rs\",\"line\":9,\"v\":1}\n"
         ),
         "{shown}"
     );
-    let shown =
-        line(&mut Formatter::new(Format::Text, Colour::Off, &details, CAP), &site, &envelope);
+    let shown = line(
+        &mut Formatter::new(Format::Text, Colour::Off, Details::of(&details), CAP),
+        &site,
+        &envelope,
+    );
     assert_eq!(shown, "21:33:00.123 INFO  app::db m  thread=main file=src/a.rs line=9 v=1\n");
 
-    let mut formatter = Formatter::new(Format::Json, Colour::Off, &details, CAP);
+    let mut formatter = Formatter::new(Format::Json, Colour::Off, Details::of(&details), CAP);
     let plan = formatter.plan(&site);
     let mut memory = [0; 512];
     let mut out = LineBuffer::new(&mut memory);
@@ -270,7 +276,7 @@ fn a_message_is_cut_at_whole_characters_and_escapes() {
     let expected = format!("a\n{text_value}\u{e9}\u{1f600}\u{7f}z");
     let mut lengths = Vec::new();
     for max in 0..40 {
-        let mut formatter = Formatter::new(Format::Json, Colour::Off, &[], max);
+        let mut formatter = Formatter::new(Format::Json, Colour::Off, Details::default(), max);
         let shown = line(&mut formatter, &site(template, &["v"]), &envelope);
         let parsed = parse(&shown);
         let message = parsed["message"].as_str().expect("a message");
@@ -283,7 +289,7 @@ fn a_message_is_cut_at_whole_characters_and_escapes() {
     }
     lengths.dedup();
     assert_eq!(lengths, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    let mut formatter = Formatter::new(Format::Text, Colour::Off, &[], 3);
+    let mut formatter = Formatter::new(Format::Text, Colour::Off, Details::default(), 3);
     let shown = line(&mut formatter, &site("abcde{v}", &["v"]), &envelope);
     assert_eq!(shown, "21:33:00.123 INFO  app::db abc…  v=\"\\\"\\\\\"\n");
 }
@@ -308,7 +314,7 @@ fn text_values_cannot_be_mistaken() {
 #[test]
 fn colour_touches_level_and_keys_only() {
     let envelope = encode((&1_u8, ()), 0, &BoundBlock::default());
-    let mut formatter = Formatter::new(Format::Text, Colour::On, &[], CAP);
+    let mut formatter = Formatter::new(Format::Text, Colour::On, Details::default(), CAP);
     let shown = line(&mut formatter, &site("m", &["v"]), &envelope);
     assert_eq!(shown, "21:33:00.123 \x1b[32mINFO \x1b[0m app::db m  \x1b[2mv=\x1b[0m1\n");
 }
@@ -325,7 +331,7 @@ fn a_buffer_of_any_length_is_full_or_enough() {
     let envelope = Envelope::parse(&bytes).expect("an envelope");
     let details = [Detail::Thread, Detail::File, Detail::Line];
     for format in [Format::Json, Format::Text] {
-        let mut formatter = Formatter::new(format, Colour::On, &details, CAP);
+        let mut formatter = Formatter::new(format, Colour::On, Details::of(&details), CAP);
         let plan = formatter.plan(&site);
         let whole = line(&mut formatter, &site, &bytes);
         for room in 0..=whole.len() {

@@ -133,6 +133,7 @@ impl ElementKind {
 
 /// One value, read from its granules and borrowing them.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u64)]
 pub(crate) enum ValueRef<'a> {
     Null,
     Bool(bool),
@@ -156,6 +157,7 @@ pub(crate) enum ValueRef<'a> {
 
 impl<'a> ValueRef<'a> {
     /// Reads one value at the start of `bytes`; gives it and the granules it took.
+    #[inline(always)]
     pub(crate) fn decode(tag: Tag, bytes: &'a [u8]) -> Option<(ValueRef<'a>, usize)> {
         let value = match tag {
             Tag::Null => return Some((ValueRef::Null, 0)),

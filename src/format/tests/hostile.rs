@@ -86,7 +86,7 @@ proptest! {
         expected.insert("line".into(), 9.into());
 
         let details = [Detail::Thread, Detail::File, Detail::Line];
-        let mut formatter = Formatter::new(Format::Json, Colour::Off, &details, CAP);
+        let mut formatter = Formatter::new(Format::Json, Colour::Off, Details::of(&details), CAP);
         let plan = formatter.plan(&site);
         let mut memory = vec![0; 1 << 16];
         let mut out = LineBuffer::new(&mut memory);
@@ -145,7 +145,7 @@ proptest! {
     ) {
         let template = format!("{}{{v}}", literal(&literal_text));
         let envelope = encode((&text, ()), 0, &BoundBlock::default());
-        let mut formatter = Formatter::new(Format::Json, Colour::Off, &[], max);
+        let mut formatter = Formatter::new(Format::Json, Colour::Off, Details::default(), max);
         let shown = parse(&line(&mut formatter, &site(&template, &["v"]), &envelope));
         let whole = literal_text + &text;
         let message = shown["message"].as_str().expect("a message");
@@ -173,7 +173,7 @@ proptest! {
         }
         let Ok(envelope) = Envelope::parse(&bytes) else { return Ok(()) };
         for format in [Format::Json, Format::Text] {
-            let mut formatter = Formatter::new(format, Colour::Off, &[Detail::Thread], CAP);
+            let mut formatter = Formatter::new(format, Colour::Off, Details::of(&[Detail::Thread]), CAP);
             let plan = formatter.plan(&site("{a} {b:>9?} {c:#010x}", &names));
             let mut memory = vec![0; 1 << 16];
             let mut out = LineBuffer::new(&mut memory);
