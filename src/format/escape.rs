@@ -98,13 +98,13 @@ fn put_valid(out: &mut LineBuffer<'_>, text: &str, set: Set) {
         let Some(char) = text[at..].chars().next() else { break };
         let end = at + char.len_utf8();
         if let Some(escape) = Escape::of(char, set) {
-            out.put(text[run..at].as_bytes());
+            out.put(&text.as_bytes()[run..at]);
             out.put_whole(escape.as_bytes());
             run = end;
         }
         at = end;
     }
-    out.put(text[run..at].as_bytes());
+    out.put(&text.as_bytes()[run..at]);
 }
 
 const LOW_BITS: u64 = u64::from_ne_bytes([0x01; 8]);

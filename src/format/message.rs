@@ -1,11 +1,11 @@
 //! The message: literal text, and holes filled with this record's own values as std's formatting
 //! shows them. Runs on the collector.
 //!
-//! `{}` shows an integer or float as std does (`1.25`, `100`, `NaN`), text as it is, null as `null`,
-//! a `Duration` in the form of its `Debug` (`1.25s`), a time as RFC 3339, bytes as hexadecimal, a
-//! list as `[1, 2]` and `["a"]`. A spec acts as it does in std on the same value, on a list on each
-//! of its elements; what std refuses (`{:x}` of a text) is ignored. Integers travel as 64 or 128
-//! bits: `{:x}` of `-1_i8` has sixteen digits.
+//! `{}` shows an integer or float as std does (`1.25`, `100`, `NaN`), text as it is, null as
+//! `null`, a `Duration` in the form of its `Debug` (`1.25s`), a time as RFC 3339, bytes as
+//! hexadecimal, a list as `[1, 2]` and `["a"]`. A spec acts as it does in std on the same value, on
+//! a list on each of its elements; what std refuses (`{:x}` of a text) is ignored, and so is `#`
+//! in `{:#?}` of a list. Integers travel as 64 or 128 bits: `{:x}` of `-1_i8` has sixteen digits.
 
 use std::fmt::{self, Binary, Debug, Display, LowerExp, LowerHex, Octal, UpperHex, Write};
 use std::time::Duration;

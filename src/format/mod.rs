@@ -1,5 +1,6 @@
-//! From a record's envelope to its line. Runs on the collector, once per record: no I/O, and, once a
-//! callsite has its [`Plan`], no allocation. Whatever bytes the values hold, a record is one line.
+//! From a record's envelope to its line. Runs on the collector, once per record: no I/O, and, once
+//! a callsite has its [`Plan`], no allocation. Whatever bytes the values hold, a record is one
+//! line.
 //!
 //! ```text
 //! Site ──plan──> Plan ─┐

@@ -128,8 +128,8 @@ fn push_run(parts: &mut Vec<Part>, text: &str) {
 const RESERVED: [&str; 8] =
     ["timestamp", "level", "target", "message", "thread", "file", "line", "truncated"];
 
-/// What is written before a field's key. Reserved keys move to `fields.level`, and what stands there
-/// moves to `fields.fields.level`, so that different keys stay different.
+/// What is written before a field's key. Reserved keys move to `fields.level`, and what stands
+/// there moves to `fields.fields.level`, so that different keys stay different.
 pub(super) fn key_prefix(key: &str) -> &'static str {
     if RESERVED.contains(&key.trim_start_matches(FIELDS)) { FIELDS } else { "" }
 }

@@ -132,6 +132,9 @@ impl ElementKind {
 }
 
 /// One value, read from its granules and borrowing them.
+///
+/// A whole word for the discriminant, or the compiler copies values in overlapping pieces that
+/// stall on store forwarding: decoding three values took 65 ns instead of 17.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u64)]
 pub(crate) enum ValueRef<'a> {
