@@ -19,6 +19,8 @@ mod callsite;
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
+mod collector;
+#[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
 mod emit;

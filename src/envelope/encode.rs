@@ -88,3 +88,11 @@ fn fair_limit<F: EncodedFields>(fields: &F, room: usize) -> usize {
 pub(crate) const fn meta<F: EncodedFields>(id: u32, level: u8, flags: u16) -> u64 {
     Meta { id, fields: F::COUNT as u8, level, flags }.to_word()
 }
+
+/// An envelope in memory of its own, for records that no ring carries: the engine's.
+pub(crate) fn to_bytes<F: EncodedFields>(ticks: u64, meta: u64, fields: &F) -> Vec<u8> {
+    let mut words = vec![0; granules(fields)];
+    // SAFETY: the vector has the granules that `put` writes.
+    unsafe { put(words.as_mut_ptr(), ticks, meta, fields) };
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}

@@ -19,6 +19,8 @@ pub(crate) mod bit {
     pub(crate) const WORK: u32 = 8;
     /// The collector needs, or got, a segment.
     pub(crate) const SEGMENT: u32 = 16;
+    /// Stop at once, and leave what is not done.
+    pub(crate) const ABANDON: u32 = 32;
     /// All of them.
     pub(crate) const ANY: u32 = u32::MAX;
 }
@@ -59,18 +61,37 @@ impl Signal {
         self.raised.swap(0, Ordering::SeqCst)
     }
 
+    /// Whether one of these bits is raised; takes nothing.
+    pub(crate) fn is_raised(&self, bits: u32) -> bool {
+        self.raised.load(Ordering::SeqCst) & bits != 0
+    }
+
+    /// Takes these bits and leaves the others.
+    pub(crate) fn lower(&self, bits: u32) {
+        self.raised.fetch_and(!bits, Ordering::SeqCst);
+    }
+
     /// Sleeps until one of `awaited` is raised or the time is over; takes all raised bits.
     pub(crate) fn wait(&self, awaited: u32, timeout: Duration) -> u32 {
+        self.sleep(awaited, timeout);
+        self.take()
+    }
+
+    /// Sleeps as [`wait`](Signal::wait) does but takes nothing; whether one was raised.
+    pub(crate) fn sleep(&self, awaited: u32, timeout: Duration) -> bool {
         let start = Instant::now();
         self.awaited.store(awaited, Ordering::SeqCst);
-        loop {
+        let is_raised = loop {
+            if self.raised.load(Ordering::SeqCst) & awaited != 0 {
+                break true;
+            }
             let over = start.elapsed();
-            if self.raised.load(Ordering::SeqCst) & awaited != 0 || over >= timeout {
-                break;
+            if over >= timeout {
+                break false;
             }
             std::thread::park_timeout(timeout - over);
-        }
+        };
         self.awaited.store(0, Ordering::SeqCst);
-        self.take()
+        is_raised
     }
 }

@@ -89,19 +89,20 @@ impl Ring<Mapped> {
         unsafe { self.memory().granule(peeked.index + 1).read() }
     }
 
-    /// Copies a peeked record, whose bytes are its granules, commit word included.
+    /// Copies a peeked record's bytes, commit word included, and gives them back.
     ///
     /// # Panics
     ///
     /// Panics if `to` is shorter than the record.
     #[inline]
-    pub(crate) fn copy(&self, peeked: Peeked, to: &mut [u64]) {
-        let to = &mut to[..peeked.granules];
+    pub(crate) fn copy<'a>(&self, peeked: Peeked, to: &'a mut [u8]) -> &'a [u8] {
+        let to = &mut to[..peeked.granules * 8];
         // SAFETY: committed and not released, so that the producer leaves it alone; within the
         // capacity and the overhang, which holds the longest record.
         unsafe {
-            let from = self.memory().granule(peeked.index);
+            let from = self.memory().granule(peeked.index).cast::<u8>();
             std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
         }
+        to
     }
 }

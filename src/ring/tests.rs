@@ -38,9 +38,10 @@ fn emit(producer: &Producer<Mapped>, granules: usize, value: u64) -> bool {
 
 fn read(consumer: &mut Consumer<Mapped>) -> Option<(usize, u64)> {
     let peeked = consumer.peek()?;
-    let mut words = [0; RECORD_MAX];
-    consumer.ring().copy(peeked, &mut words);
-    let payload = &words[1..peeked.granules];
+    let mut bytes = [0; RECORD_MAX * 8];
+    let copied = consumer.ring().copy(peeked, &mut bytes);
+    let words: Vec<_> = copied.chunks_exact(8).map(|word| word.try_into().unwrap()).collect();
+    let payload: Vec<_> = words[1..].iter().map(|word| u64::from_le_bytes(*word)).collect();
     assert!(payload.iter().all(|word| *word == payload[0]), "a record is whole");
     consumer.advance(peeked);
     consumer.release();

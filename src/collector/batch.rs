@@ -1,0 +1,267 @@
+//! From ring to segment: one record at a time, committed in batches. Runs on the collector.
+//!
+//! A batch never spans segments. It ends at the segment's end, when it has moved as many rings as a
+//! commit slot names, when it holds an eighth of a ring, after a record of ERROR or above, and at
+//! the end of a pass. Its end is: slot, then the rings' `released` words, then wake-ups.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::own::OwnRecord;
+use super::sources::Source;
+use crate::arena::commit::{Commits, MOVED_MAX, Written};
+use crate::callsite;
+use crate::clock::TickClock;
+use crate::envelope::decode::Envelope;
+use crate::envelope::{RECORD_BYTES_MAX, control, flag};
+use crate::flush::Progress;
+use crate::flush::signal::{Signal, bit};
+use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
+use crate::level::Level;
+use crate::ring::{Peeked, Position};
+use crate::segment::SegmentWriter;
+use crate::stats::{Counter, Counters, DropReason};
+
+/// How long the collector sleeps when all segments are full, before it looks again.
+const SEGMENT_WAIT: Duration = Duration::from_millis(20);
+
+/// Part of a ring that one batch may hold back from its producer.
+const RING_PART: usize = 8;
+
+/// All that turns records into committed lines.
+pub(super) struct Batch {
+    pub(super) formatter: Formatter,
+    pub(super) writer: SegmentWriter,
+    pub(super) commits: Commits,
+    pub(super) counters: Counters,
+    pub(super) progress: Arc<Progress>,
+    pub(super) collector: Arc<Signal>,
+    pub(super) publisher: Arc<Signal>,
+    /// By callsite id.
+    plans: Vec<Option<Box<Plan>>>,
+    copy: Box<[u8; RECORD_BYTES_MAX]>,
+    written: Written,
+    /// Rings that gave records to the present batch.
+    touched: Vec<usize>,
+    moved: Vec<(u32, Position)>,
+    last_ticks: u64,
+    late: u64,
+    truncated: u64,
+    own: u64,
+    batches: u64,
+    has_urgent: bool,
+}
+
+/// What became of a record.
+pub(super) enum Taken {
+    /// It is in the batch, which may go on.
+    Kept,
+    /// The batch ended behind it.
+    Committed,
+    /// The engine is to stop although no segment can be had.
+    Abandoned,
+}
+
+impl Batch {
+    pub(super) fn new(
+        formatter: Formatter,
+        writer: SegmentWriter,
+        commits: Commits,
+        counters: Counters,
+        progress: Arc<Progress>,
+        [collector, publisher]: [Arc<Signal>; 2],
+    ) -> Batch {
+        Batch {
+            formatter,
+            writer,
+            commits,
+            counters,
+            progress,
+            collector,
+            publisher,
+            plans: Vec::new(),
+            copy: Box::new([0; RECORD_BYTES_MAX]),
+            written: Written::default(),
+            touched: Vec::with_capacity(MOVED_MAX),
+            moved: Vec::with_capacity(MOVED_MAX),
+            last_ticks: 0,
+            late: 0,
+            truncated: 0,
+            own: 0,
+            batches: 0,
+            has_urgent: false,
+        }
+    }
+
+    /// Takes the peeked record of a source into the batch.
+    pub(super) fn take(
+        &mut self,
+        sources: &mut [Source],
+        ring: usize,
+        peeked: Peeked,
+        clock: &TickClock,
+    ) -> Taken {
+        loop {
+            match self.write(&mut sources[ring], peeked, clock) {
+                Ok(()) => break,
+                Err(LineError::Full) => {
+                    self.end(sources);
+                    if !self.next_segment() {
+                        return Taken::Abandoned;
+                    }
+                }
+                Err(LineError::Malformed { .. }) => {
+                    self.counters.drop_record(DropReason::Damaged, Level::Info);
+                    break;
+                }
+            }
+        }
+        let source = &mut sources[ring];
+        source.consumer.advance(peeked);
+        if !source.is_touched {
+            source.is_touched = true;
+            self.touched.push(ring);
+        }
+        let part = source.consumer.ring().capacity() / RING_PART;
+        if self.has_urgent || source.consumer.held() >= part || self.touched.len() == MOVED_MAX {
+            self.end(sources);
+            return Taken::Committed;
+        }
+        Taken::Kept
+    }
+
+    /// Formats one record, or takes note of a control envelope.
+    fn write(
+        &mut self,
+        source: &mut Source,
+        peeked: Peeked,
+        clock: &TickClock,
+    ) -> Result<(), LineError> {
+        let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
+        let envelope = Envelope::parse(bytes)?;
+        if envelope.meta.flags & flag::CONTROL != 0 {
+            if envelope.meta.id == control::THREAD {
+                source.label.read(&envelope);
+            }
+            return Ok(());
+        }
+        let level = envelope.level()?;
+        let plan = plan(&mut self.plans, &self.formatter, envelope.meta.id)
+            .ok_or(LineError::Malformed { offset: 16 })?;
+        let mut line = LineBuffer::new(self.writer.room());
+        let utc_ns = clock.utc_ns(envelope.ticks);
+        self.formatter.line(&mut line, plan, &envelope, utc_ns, source.label.get())?;
+        let len = line.len();
+        self.writer.advance(len);
+        self.written.bytes += len as u64;
+        self.written.records += 1;
+        self.late += u64::from(envelope.ticks < self.last_ticks);
+        self.last_ticks = self.last_ticks.max(envelope.ticks);
+        self.truncated += u64::from(envelope.meta.flags & flag::TRUNCATED != 0);
+        self.has_urgent |= level.is_urgent();
+        Ok(())
+    }
+
+    /// Writes a record of the engine's own, as a batch of its own.
+    pub(super) fn write_own(
+        &mut self,
+        sources: &mut [Source],
+        record: &OwnRecord<'_>,
+        clock: &TickClock,
+    ) {
+        let Ok(envelope) = Envelope::parse(&record.envelope) else { return };
+        let label = ThreadLabel { id: 0, name: Some(b"fastlog") };
+        let utc_ns = clock.utc_ns(envelope.ticks);
+        loop {
+            let mut line = LineBuffer::new(self.writer.room());
+            match self.formatter.line(&mut line, record.plan, &envelope, utc_ns, label) {
+                Ok(()) => {
+                    let len = line.len();
+                    self.writer.advance(len);
+                    self.written.bytes += len as u64;
+                    self.own += 1;
+                    break;
+                }
+                Err(LineError::Full) => {
+                    self.end(sources);
+                    if !self.next_segment() {
+                        return;
+                    }
+                }
+                Err(LineError::Malformed { .. }) => return,
+            }
+        }
+        self.end(sources);
+    }
+
+    /// Commits the batch: slot first, then the rings' room, then whoever waits for either.
+    pub(super) fn end(&mut self, sources: &mut [Source]) {
+        let len = self.writer.len() as u64;
+        if self.touched.is_empty() && len == self.written.len {
+            return;
+        }
+        (self.written.segment, self.written.len) = (self.writer.seq(), len);
+        self.moved.clear();
+        for source in self.touched.iter().map(|ring| &sources[*ring]) {
+            // What lies in anonymous memory is not recovered.
+            self.moved.extend(source.number.map(|number| (number, source.consumer.head())));
+        }
+        self.commits.write(self.written, &self.moved);
+        for ring in self.touched.drain(..) {
+            sources[ring].consumer.release();
+            sources[ring].is_touched = false;
+        }
+        self.count();
+        self.progress.set_written(self.written.bytes);
+        self.progress.released();
+        let urgency = if self.has_urgent { bit::URGENT } else { 0 };
+        self.publisher.raise(bit::WORK | urgency);
+        self.has_urgent = false;
+    }
+
+    fn count(&mut self) {
+        self.batches += 1;
+        let counts = [
+            (Counter::Written, self.written.records),
+            (Counter::OwnRecords, self.own),
+            (Counter::Late, self.late),
+            (Counter::Truncated, self.truncated),
+            (Counter::Batches, self.batches),
+        ];
+        counts.into_iter().for_each(|(counter, count)| self.counters.set(counter, count));
+    }
+
+    /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
+    /// abandoned.
+    fn next_segment(&mut self) -> bool {
+        while !self.writer.roll() {
+            self.publisher.raise(bit::SEGMENT);
+            if self.collector.is_raised(bit::ABANDON) {
+                return false;
+            }
+            self.collector.sleep(bit::SEGMENT | bit::ABANDON, SEGMENT_WAIT);
+            self.collector.lower(bit::SEGMENT);
+        }
+        // The first slot that names the new segment may take a while; the seal is there already.
+        self.written.len = 0;
+        self.publisher.raise(bit::SEGMENT);
+        true
+    }
+}
+
+/// A callsite's plan, made when its first record comes.
+fn plan<'a>(
+    plans: &'a mut Vec<Option<Box<Plan>>>,
+    formatter: &Formatter,
+    id: u32,
+) -> Option<&'a Plan> {
+    let index = id as usize;
+    if plans.get(index).is_none_or(Option::is_none) {
+        let callsite = callsite::by_id(id)?;
+        if plans.len() <= index {
+            plans.resize_with(index + 1, || None);
+        }
+        plans[index] = Some(Box::new(formatter.plan(&callsite.site())));
+    }
+    plans[index].as_deref()
+}

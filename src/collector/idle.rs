@@ -1,0 +1,63 @@
+//! How the collector waits when there is nothing to do: spin, yield, then park for longer and
+//! longer. Producers wake it only past their soft limit and for ERROR and above.
+
+use std::time::Duration;
+
+use crate::flush::signal::{Signal, bit};
+
+/// Empty passes before the first yield; a pass over an empty ring takes some 10 ns.
+const SPINS: u32 = 200;
+/// Yields before the first park.
+const YIELDS: u32 = 20;
+/// How long it parks, the first times and from then on.
+const PARKS: [Duration; 3] =
+    [Duration::from_millis(1), Duration::from_millis(5), Duration::from_millis(20)];
+/// Parks of each length.
+const PARKS_EACH: u32 = 20;
+
+/// How the collector idles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idling {
+    /// Never parks.
+    Spin,
+    /// Parks when spinning and yielding found nothing.
+    Park,
+}
+
+/// Empty passes in a row.
+#[derive(Debug)]
+pub(super) struct Idle {
+    idling: Idling,
+    passes: u32,
+}
+
+impl Idle {
+    pub(super) fn new(idling: Idling) -> Idle {
+        Idle { idling, passes: 0 }
+    }
+
+    /// There was something to do.
+    pub(super) fn reset(&mut self) {
+        self.passes = 0;
+    }
+
+    /// Waits a little; `is_empty` says that no ring holds a record, not even one that is too young.
+    pub(super) fn wait(&mut self, signal: &Signal, is_empty: bool) {
+        self.passes = self.passes.saturating_add(1);
+        if self.passes <= SPINS {
+            std::hint::spin_loop();
+        } else if self.idling == Idling::Spin || !is_empty || self.passes <= SPINS + YIELDS {
+            std::thread::yield_now();
+        } else {
+            let parks = (self.passes - SPINS - YIELDS - 1) / PARKS_EACH;
+            let length = PARKS[(parks as usize).min(PARKS.len() - 1)];
+            self.wait_signal(signal, length);
+        }
+    }
+
+    fn wait_signal(&mut self, signal: &Signal, length: Duration) {
+        if signal.sleep(bit::ANY, length) {
+            self.passes = 0;
+        }
+    }
+}

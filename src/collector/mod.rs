@@ -1,0 +1,268 @@
+//! The collector: the pinned thread that reads all rings, merges them by time, and writes lines into
+//! segments. It does no I/O and, once its plans are made, allocates nothing. It waits only for a
+//! free segment.
+
+mod batch;
+mod idle;
+mod merge;
+mod own;
+mod sources;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::arena::Arena;
+use crate::arena::commit::Commits;
+use crate::clock::{Sample, TickClock};
+use crate::flush::signal::{Signal, bit};
+use crate::format::Formatter;
+use crate::primitive::{AtomicU64, Ordering};
+use crate::registry::Registry;
+use crate::segment::SegmentWriter;
+use crate::stats::Counter;
+
+use batch::{Batch, Taken};
+use idle::Idle;
+use merge::{Head, Merge};
+use own::{GAP_QUIET, GapWatch, OwnRecords};
+use sources::Source;
+
+pub(crate) use idle::Idling;
+pub(crate) use own::StartNote;
+
+/// How often the counters of losses are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Tries for a clock sample that no interrupt has widened.
+const SAMPLE_TRIES: u32 = 4;
+
+/// What the owner's side asks of the collector.
+#[derive(Debug, Default)]
+pub(crate) struct Barriers {
+    requested: AtomicU64,
+}
+
+impl Barriers {
+    /// Asks for a pass over everything committed so far; its number comes up in
+    /// `Progress::barriers` when that is written.
+    pub(crate) fn request(&self, collector: &Signal) -> u64 {
+        let number = self.requested.fetch_add(1, Ordering::SeqCst) + 1;
+        collector.raise(bit::BARRIER);
+        number
+    }
+
+    fn requested(&self) -> u64 {
+        self.requested.load(Ordering::SeqCst)
+    }
+}
+
+/// What a collector is made of.
+pub(crate) struct Parts {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) arena: Arc<Arena>,
+    pub(crate) clock: TickClock,
+    pub(crate) formatter: Formatter,
+    pub(crate) writer: SegmentWriter,
+    pub(crate) barriers: Arc<Barriers>,
+    pub(crate) publisher: Arc<Signal>,
+    pub(crate) order_window: Duration,
+    pub(crate) idling: Idling,
+    pub(crate) start_note: StartNote,
+}
+
+/// The thread's state.
+pub(crate) struct Collector {
+    registry: Arc<Registry>,
+    arena: Arc<Arena>,
+    clock: TickClock,
+    batch: Batch,
+    own: OwnRecords,
+    gaps: GapWatch,
+    sources: Vec<Source>,
+    merge: Merge,
+    idle: Idle,
+    barriers: Arc<Barriers>,
+    order_window: u64,
+    looked_at: u64,
+    start_note: StartNote,
+}
+
+/// How a pass ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// It found nothing, and the rings are empty or their records still too young.
+    Nothing { is_empty: bool },
+    /// It wrote something.
+    Wrote,
+    /// The engine is to be abandoned.
+    Abandoned,
+}
+
+impl Collector {
+    pub(crate) fn new(parts: Parts) -> Collector {
+        let Parts { registry, arena, clock, formatter, writer, barriers, publisher, .. } = parts;
+        let own = OwnRecords::new(&formatter);
+        let batch = Batch::new(
+            formatter,
+            writer,
+            Commits::new(Arc::clone(arena.fixed())),
+            registry.counters.clone(),
+            Arc::clone(&registry.progress),
+            [Arc::clone(&registry.collector), publisher],
+        );
+        Collector {
+            order_window: clock.ticks_of(parts.order_window),
+            registry,
+            arena,
+            clock,
+            batch,
+            own,
+            gaps: GapWatch::default(),
+            sources: Vec::new(),
+            merge: Merge::default(),
+            idle: Idle::new(parts.idling),
+            barriers,
+            looked_at: 0,
+            start_note: parts.start_note,
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self) {
+        self.write_start();
+        loop {
+            let bits = self.batch.collector.take();
+            // Read before the clock: what was committed before the request has earlier ticks.
+            let barrier = self.barriers.requested();
+            if bits & (bit::STOP | bit::ABANDON) != 0 {
+                return self.finish(bits);
+            }
+            let is_asked = barrier > self.registry.progress.barriers();
+            let now = self.registry.source.now();
+            let cut_off = if is_asked {
+                now.saturating_add(self.order_window)
+            } else {
+                now.saturating_sub(self.order_window)
+            };
+            let pass = self.pass(cut_off);
+            self.keep_house(now);
+            if is_asked && pass != Pass::Abandoned {
+                self.registry.progress.set_barriers(barrier);
+                self.batch.publisher.raise(bit::BARRIER);
+            }
+            match pass {
+                Pass::Wrote | Pass::Abandoned => self.idle.reset(),
+                Pass::Nothing { is_empty } => self.idle.wait(&self.batch.collector, is_empty),
+            }
+        }
+    }
+
+    /// One pass: all records with ticks up to `cut_off`, in order of time.
+    fn pass(&mut self, cut_off: u64) -> Pass {
+        sources::refresh(&mut self.sources, &self.registry);
+        self.merge.restart(self.sources.len());
+        let mut is_empty = true;
+        for (ring, source) in self.sources.iter().enumerate() {
+            if let Some(peeked) = source.consumer.peek() {
+                is_empty = false;
+                let ticks = source.consumer.ring().ticks(peeked);
+                if ticks <= cut_off {
+                    self.merge.push(Head { ticks, ring });
+                }
+            }
+        }
+        if self.merge.first().is_none() {
+            return Pass::Nothing { is_empty };
+        }
+        while let Some(first) = self.merge.first() {
+            // Up to the second ring's head, the first ring's records need no comparison.
+            let limit = self.merge.second().unwrap_or(Head { ticks: cut_off, ring: usize::MAX });
+            if !self.drain_run(first.ring, limit, cut_off) {
+                return Pass::Abandoned;
+            }
+        }
+        self.batch.end(&mut self.sources);
+        Pass::Wrote
+    }
+
+    /// Takes the records of the first ring that come before all others; false: abandoned.
+    fn drain_run(&mut self, ring: usize, limit: Head, cut_off: u64) -> bool {
+        while let Some(peeked) = self.sources[ring].consumer.peek() {
+            let ticks = self.sources[ring].consumer.ring().ticks(peeked);
+            if ticks > cut_off {
+                break;
+            }
+            if (Head { ticks, ring }) > limit {
+                self.merge.replace_first(ticks);
+                return true;
+            }
+            let taken = self.batch.take(&mut self.sources, ring, peeked, &self.clock);
+            if matches!(taken, Taken::Abandoned) {
+                return false;
+            }
+        }
+        self.merge.pop();
+        true
+    }
+
+    /// The first records of the log: that the engine runs, and what its owner should know.
+    fn write_start(&mut self) {
+        let ticks = self.registry.source.now();
+        self.store_clock();
+        let record = self.own.start(ticks, &self.start_note);
+        self.batch.write_own(&mut self.sources, &record, &self.clock);
+        for warning in &self.start_note.warnings {
+            let record = self.own.warning(ticks, warning);
+            self.batch.write_own(&mut self.sources, &record, &self.clock);
+        }
+    }
+
+    /// What is due from time to time: the clock's next sample, losses to be told.
+    fn keep_house(&mut self, now: u64) {
+        if self.clock.due(now) {
+            let sample = Sample::take(self.registry.source, SAMPLE_TRIES);
+            if let Some(stepped) = self.clock.update(sample) {
+                self.registry.counters.add(Counter::ClockSteps, 1);
+                let ticks = self.registry.source.now();
+                let record = self.own.clock_stepped(ticks, stepped.offset_ns);
+                self.batch.write_own(&mut self.sources, &record, &self.clock);
+            }
+            self.store_clock();
+        }
+        if now.saturating_sub(self.looked_at) >= self.clock.ticks_of(LOOK_EVERY) {
+            self.looked_at = now;
+            self.tell_gaps(now, self.clock.ticks_of(GAP_QUIET));
+        }
+    }
+
+    fn tell_gaps(&mut self, now: u64, quiet: u64) {
+        let utc_ns = self.clock.utc_ns(now);
+        if let Some(gap) = self.gaps.look(&self.registry.counters, now, utc_ns, quiet) {
+            self.registry.counters.add(Counter::Gaps, 1);
+            let record = self.own.gap(now, &gap);
+            self.batch.write_own(&mut self.sources, &record, &self.clock);
+        }
+    }
+
+    fn store_clock(&self) {
+        let pieces = self.clock.pieces();
+        self.arena.store_clock(pieces.iter().flat_map(|piece| {
+            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult.into(), piece.shift.into()]
+        }));
+    }
+
+    /// The last pass: walks each ring until no commit word follows.
+    fn finish(mut self, bits: u32) {
+        let mut pass = Pass::Wrote;
+        while bits & bit::ABANDON == 0 && pass == Pass::Wrote {
+            pass = self.pass(u64::MAX);
+        }
+        if pass != Pass::Abandoned && bits & bit::ABANDON == 0 {
+            self.tell_gaps(self.registry.source.now(), 0);
+            self.registry.set_drained();
+        }
+        self.batch.end(&mut self.sources);
+        self.registry.progress.set_barriers(u64::MAX);
+        self.batch.publisher.raise(bit::STOP | (bits & bit::ABANDON));
+    }
+}

@@ -1,0 +1,180 @@
+//! The engine's own records: that it started, that it lost something, that the clock stepped. They
+//! have target `fastlog` and are counted apart. Written by the collector.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::callsite::Callsite;
+use crate::envelope::encode;
+use crate::format::{Formatter, Plan};
+use crate::level::Level;
+use crate::stats::{Counters, DropReason, Dropped};
+use crate::value::{Fields, Scratch};
+
+const TARGET: &str = "fastlog";
+
+static START: Callsite = Callsite::new(
+    Level::Info,
+    TARGET,
+    "engine started, log {log}",
+    &["version", "pid", "log", "crash_safe", "orphans"],
+    file!(),
+    line!(),
+);
+
+static WARNING: Callsite =
+    Callsite::new(Level::Warn, TARGET, "{warning}", &["warning"], file!(), line!());
+
+static GAP: Callsite = Callsite::new(
+    Level::Warn,
+    TARGET,
+    "{dropped} records were dropped here",
+    &["dropped", "since", "until", "levels", "reasons"],
+    file!(),
+    line!(),
+);
+
+static CLOCK_STEPPED: Callsite =
+    Callsite::new(Level::Warn, TARGET, "clock stepped by {by_s} s", &["by_s"], file!(), line!());
+
+/// A record of the engine's own, ready to be formatted.
+pub(super) struct OwnRecord<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) envelope: Vec<u8>,
+}
+
+/// What the start record says.
+#[derive(Clone, Debug)]
+pub(crate) struct StartNote {
+    /// The visible log, or the console's name.
+    pub(crate) log: String,
+    pub(crate) is_crash_safe: bool,
+    pub(crate) orphans: u64,
+    /// What the owner should hear of besides.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The plans of all own records.
+pub(super) struct OwnRecords {
+    start: Plan,
+    warning: Plan,
+    gap: Plan,
+    clock: Plan,
+}
+
+impl OwnRecords {
+    pub(super) fn new(formatter: &Formatter) -> OwnRecords {
+        let plan = |callsite: &Callsite| formatter.plan(&callsite.site());
+        OwnRecords {
+            start: plan(&START),
+            warning: plan(&WARNING),
+            gap: plan(&GAP),
+            clock: plan(&CLOCK_STEPPED),
+        }
+    }
+
+    pub(super) fn start(&self, ticks: u64, note: &StartNote) -> OwnRecord<'_> {
+        let version = env!("CARGO_PKG_VERSION");
+        let (pid, log) = (std::process::id(), &note.log);
+        let rest = (&note.is_crash_safe, (&note.orphans, ()));
+        let fields = (&version, (&pid, (log, rest)));
+        OwnRecord { plan: &self.start, envelope: envelope(&START, ticks, &fields) }
+    }
+
+    pub(super) fn warning(&self, ticks: u64, warning: &str) -> OwnRecord<'_> {
+        OwnRecord { plan: &self.warning, envelope: envelope(&WARNING, ticks, &(&warning, ())) }
+    }
+
+    pub(super) fn clock_stepped(&self, ticks: u64, offset_ns: i64) -> OwnRecord<'_> {
+        let by_s = offset_ns as f64 / 1e9;
+        let envelope = envelope(&CLOCK_STEPPED, ticks, &(&by_s, ()));
+        OwnRecord { plan: &self.clock, envelope }
+    }
+
+    pub(super) fn gap(&self, ticks: u64, gap: &ClosedGap) -> OwnRecord<'_> {
+        let lost = &gap.lost;
+        let levels = Level::ALL.map(|level| (level.as_str(), lost.by_level(level)));
+        let reasons = DropReason::ALL.map(|reason| (reason.as_str(), lost.by_reason(reason)));
+        let (levels, reasons) = (counts(&levels), counts(&reasons));
+        let (since, until) = (time(gap.since_utc_ns), time(gap.until_utc_ns));
+        let rest = (&until, (&levels, (&reasons, ())));
+        let fields = (&lost.total(), (&since, rest));
+        OwnRecord { plan: &self.gap, envelope: envelope(&GAP, ticks, &fields) }
+    }
+}
+
+fn envelope<F: Fields>(callsite: &Callsite, ticks: u64, fields: &F) -> Vec<u8> {
+    let scratch = Scratch::new();
+    let encoded = fields.encode(&scratch);
+    let meta = encode::meta::<F::Encoded<'_>>(0, callsite.level() as u8, 0);
+    encode::to_bytes(ticks, meta, &encoded)
+}
+
+/// `INFO=3 ERROR=1`, without what is 0.
+fn counts(named: &[(&str, u64)]) -> String {
+    let some = named.iter().filter(|(_, count)| *count > 0);
+    let words: Vec<String> = some.map(|(name, count)| format!("{name}={count}")).collect();
+    words.join(" ")
+}
+
+fn time(utc_ns: i64) -> SystemTime {
+    let offset = Duration::from_nanos(utc_ns.unsigned_abs());
+    if utc_ns < 0 { UNIX_EPOCH - offset } else { UNIX_EPOCH + offset }
+}
+
+/// How long losses must have stopped for the gap to be over.
+pub(super) const GAP_QUIET: Duration = Duration::from_millis(100);
+
+/// Losses that are under way.
+#[derive(Debug)]
+struct OpenGap {
+    since_utc_ns: i64,
+    until_utc_ns: i64,
+    /// When a loss was last seen.
+    seen_ticks: u64,
+}
+
+/// Losses that have ended.
+pub(super) struct ClosedGap {
+    since_utc_ns: i64,
+    until_utc_ns: i64,
+    lost: Dropped,
+}
+
+/// Watches the counters of losses.
+#[derive(Debug, Default)]
+pub(super) struct GapWatch {
+    /// Told in the log so far.
+    told: Dropped,
+    seen: Dropped,
+    open: Option<OpenGap>,
+}
+
+impl GapWatch {
+    /// Looks at the counters; gives the gap when its losses have stopped for `quiet` ticks.
+    pub(super) fn look(
+        &mut self,
+        counters: &Counters,
+        ticks: u64,
+        utc_ns: i64,
+        quiet: u64,
+    ) -> Option<ClosedGap> {
+        let dropped = counters.dropped();
+        if dropped != self.seen {
+            self.seen = dropped;
+            let open = self.open.get_or_insert(OpenGap {
+                since_utc_ns: utc_ns,
+                until_utc_ns: utc_ns,
+                seen_ticks: ticks,
+            });
+            (open.until_utc_ns, open.seen_ticks) = (utc_ns, ticks);
+        }
+        let open = self.open.as_ref()?;
+        if ticks.saturating_sub(open.seen_ticks) < quiet {
+            return None;
+        }
+        let lost = self.seen.since(&self.told);
+        let OpenGap { since_utc_ns, until_utc_ns, .. } = self.open.take()?;
+        self.told = self.seen;
+        Some(ClosedGap { since_utc_ns, until_utc_ns, lost })
+    }
+}

@@ -1,0 +1,75 @@
+//! The rings as the collector reads them. Runs on the collector.
+
+use crate::envelope::decode::Envelope;
+use crate::format::ThreadLabel;
+use crate::registry::{NumberedRing, Registry};
+use crate::ring::{Consumer, Mapped};
+use crate::value::ValueRef;
+
+/// Bytes kept of a thread's name.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A ring, and whose records it holds.
+pub(super) struct Source {
+    pub(super) consumer: Consumer<Mapped>,
+    /// The ring's number in the arena.
+    pub(super) number: Option<u32>,
+    pub(super) label: Label,
+    /// Whether the present batch has taken a record of it.
+    pub(super) is_touched: bool,
+}
+
+/// The thread whose records come next from a ring.
+#[derive(Debug)]
+pub(super) struct Label {
+    id: u64,
+    name: [u8; NAME_BYTES_MAX],
+    /// None: the thread has no name.
+    name_len: Option<usize>,
+}
+
+impl Default for Label {
+    fn default() -> Label {
+        Label { id: 0, name: [0; NAME_BYTES_MAX], name_len: None }
+    }
+}
+
+impl Label {
+    /// Takes over what a control envelope says.
+    pub(super) fn read(&mut self, envelope: &Envelope<'_>) {
+        let mut field = 0;
+        // A damaged control envelope leaves a wrong name, nothing worse.
+        let _ = envelope.fields(|value| {
+            match (field, value) {
+                (0, ValueRef::U64(id)) => self.id = id,
+                (1, ValueRef::Text(name)) => {
+                    let len = name.len().min(NAME_BYTES_MAX);
+                    self.name[..len].copy_from_slice(&name[..len]);
+                    self.name_len = Some(len);
+                }
+                (1, _) => self.name_len = None,
+                _ => {}
+            }
+            field += 1;
+        });
+    }
+
+    pub(super) fn get(&self) -> ThreadLabel<'_> {
+        ThreadLabel { id: self.id, name: self.name_len.map(|len| &self.name[..len]) }
+    }
+}
+
+/// Adds the rings that were made since the last look.
+pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
+    if registry.rings_made() == sources.len() {
+        return;
+    }
+    registry.rings_from(sources.len(), |entry: &NumberedRing| {
+        sources.push(Source {
+            consumer: Consumer::new(entry.ring.clone()),
+            number: entry.number,
+            label: Label::default(),
+            is_touched: false,
+        });
+    });
+}
