@@ -1,0 +1,6 @@
+use fastlog::fastlog;
+
+fn main() {
+    let latency = 5;
+    fastlog!(INFO, "took {latency}");
+}

@@ -1,0 +1,6 @@
+use fastlog::fastlog;
+
+fn main() {
+    let lvl = fastlog::Level::INFO;
+    fastlog!(lvl, "message", a = 1);
+}

@@ -1,0 +1,5 @@
+use fastlog::fastlog;
+
+fn main() {
+    fastlog!("message", a = 1);
+}

@@ -1,0 +1,6 @@
+use fastlog::fastlog;
+
+fn main() {
+    let v = 1;
+    fastlog!(INFO, ?v);
+}

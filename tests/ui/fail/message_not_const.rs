@@ -1,0 +1,6 @@
+use fastlog::fastlog;
+
+fn main() {
+    let message = String::from("message");
+    fastlog!(INFO, message.as_str());
+}

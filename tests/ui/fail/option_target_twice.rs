@@ -1,0 +1,5 @@
+use fastlog::fastlog;
+
+fn main() {
+    fastlog!(target: "a", INFO, target: "b", "message");
+}

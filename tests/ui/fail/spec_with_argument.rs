@@ -1,0 +1,5 @@
+use fastlog::fastlog;
+
+fn main() {
+    fastlog!(INFO, "{a:w$}", a = 1, w = 2);
+}
