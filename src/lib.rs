@@ -4,71 +4,64 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod level;
-#[cfg(not(loom))]
-pub mod value;
-
-#[cfg(not(loom))]
-mod arena;
+mod primitive;
+mod ring;
 /// Of the arena, loom models the two slots alone.
 #[cfg(loom)]
 mod arena {
     mod two_slots;
 }
-#[cfg(not(loom))]
-mod callsite;
-#[cfg(not(loom))]
-mod clock;
-#[cfg(not(loom))]
-mod collector;
-#[cfg(not(loom))]
-mod config;
-#[cfg(not(loom))]
-mod emit;
-#[cfg(not(loom))]
-mod envelope;
-#[cfg(not(loom))]
-mod error;
-#[cfg(not(loom))]
-mod flush;
-#[cfg(not(loom))]
-mod format;
-#[cfg(not(loom))]
-mod preset;
-mod primitive;
-#[cfg(not(loom))]
-mod registry;
-mod ring;
-#[cfg(not(loom))]
-mod segment;
-#[cfg(not(loom))]
-mod stats;
-#[cfg(not(loom))]
-mod sys;
-mod template;
 
-#[cfg(not(loom))]
-pub use clock::Clock;
-#[cfg(not(loom))]
-pub use config::{
-    Arena, Colour, Config, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
-    SyncPolicy, UrgentSync,
-};
-#[cfg(not(loom))]
-pub use error::{BarrierError, ConfigError, Error, FilterError};
-#[cfg(not(loom))]
-pub use format::{Detail, Format};
-#[cfg(not(loom))]
-pub use level::Level;
-#[cfg(not(loom))]
-pub use preset::Preset;
-#[cfg(not(loom))]
-#[doc(hidden)]
-pub use sys::io::{FileKind, FileStatus, Io, OsIo, Reserve, Space};
-#[cfg(not(loom))]
-pub use value::{Redacted, Value, chain, debug, display};
+macro_rules! not_loom {
+    ($($item:item)*) => { $(#[cfg(not(loom))] $item)* };
+}
 
-/// Stand-in until the macros are here.
-#[macro_export]
-macro_rules! fastlog {
-    ($($t:tt)*) => {};
+not_loom! {
+    pub mod value;
+    mod arena;
+    mod callsite;
+    mod clock;
+    mod collector;
+    mod config;
+    mod emit;
+    mod engine;
+    mod envelope;
+    mod error;
+    mod flush;
+    mod format;
+    mod keep;
+    #[doc(hidden)]
+    pub mod macro_support;
+    mod macros;
+    mod preset;
+    mod publish;
+    mod registry;
+    mod report;
+    mod segment;
+    mod stats;
+    mod sys;
+    mod template;
+
+    #[doc(hidden)]
+    pub use macro_support as __private;
+    pub use clock::Clock;
+    pub use config::{
+        Arena, Colour, Config, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin,
+        SegmentMode, SyncPolicy, UrgentSync,
+    };
+    pub use engine::{Engine, Logger};
+    pub use error::{BarrierError, ConfigError, Error, FilterError};
+    pub use format::{Detail, Format};
+    pub use level::Level;
+    pub use preset::Preset;
+    pub use report::{DrainError, DrainReport};
+    pub use stats::{DropReason, Dropped, Stats};
+    pub use value::{Redacted, Value, chain, debug, display};
+    #[doc(hidden)]
+    pub use sys::io::{FileKind, FileStatus, Io, OsIo, Reserve, Space};
+
+    /// Calls of this process that no engine heard.
+    pub fn unheard() -> u64 {
+        registry::process::unheard()
+    }
 }

@@ -283,7 +283,9 @@ macro_rules! __emit {
             let __fastlog_site = $crate::__site!(const $l, $t $m $n);
             let __fastlog_gate = $crate::__private::gate(__fastlog_site);
             if __fastlog_gate != 0 {
-                $crate::__private::emit(__fastlog_site, __fastlog_gate, $crate::__list!($($a)*));
+                $crate::__private::emit(
+                    __fastlog_site, __fastlog_gate, $l, $crate::__list!($($a)*)
+                );
             }
         }
     }};
@@ -294,7 +296,9 @@ macro_rules! __emit {
             let __fastlog_site = $crate::__site!(dyn __fastlog_level, $t $m $n);
             let __fastlog_gate = $crate::__private::gate(__fastlog_site);
             if __fastlog_gate != 0 {
-                $crate::__private::emit(__fastlog_site, __fastlog_gate, $crate::__list!($($a)*));
+                $crate::__private::emit(
+                    __fastlog_site, __fastlog_gate, __fastlog_level, $crate::__list!($($a)*)
+                );
             }
         }
     }};

@@ -95,6 +95,11 @@ impl Dropped {
         self.counts.iter().map(|levels| levels[level as usize]).sum()
     }
 
+    /// Those that never came to a ring.
+    pub(crate) fn by_producers(&self) -> u64 {
+        self.total() - self.by_reason(DropReason::Damaged)
+    }
+
     /// What was lost since `earlier`.
     pub(crate) fn since(&self, earlier: &Dropped) -> Dropped {
         let mut difference = *self;

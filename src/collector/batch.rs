@@ -139,7 +139,7 @@ impl Batch {
     ) -> Result<(), LineError> {
         let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
         let envelope = Envelope::parse(bytes)?;
-        if envelope.meta.flags & flag::CONTROL != 0 {
+        if !envelope.meta.is_record() {
             if envelope.meta.id == control::THREAD {
                 source.label.read(&envelope);
             }

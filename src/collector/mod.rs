@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::arena::Arena;
 use crate::arena::commit::Commits;
 use crate::clock::{Sample, TickClock};
+use crate::flush::EngineThread;
 use crate::flush::signal::{Signal, bit};
 use crate::format::Formatter;
 use crate::primitive::{AtomicU64, Ordering};
@@ -165,7 +166,7 @@ impl Collector {
         for (ring, source) in self.sources.iter().enumerate() {
             if let Some(peeked) = source.consumer.peek() {
                 is_empty = false;
-                let ticks = source.consumer.ring().ticks(peeked);
+                let ticks = source.ticks(peeked);
                 if ticks <= cut_off {
                     self.merge.push(Head { ticks, ring });
                 }
@@ -188,7 +189,7 @@ impl Collector {
     /// Takes the records of the first ring that come before all others; false: abandoned.
     fn drain_run(&mut self, ring: usize, limit: Head, cut_off: u64) -> bool {
         while let Some(peeked) = self.sources[ring].consumer.peek() {
-            let ticks = self.sources[ring].consumer.ring().ticks(peeked);
+            let ticks = self.sources[ring].ticks(peeked);
             if ticks > cut_off {
                 break;
             }
@@ -262,7 +263,7 @@ impl Collector {
             self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);
-        self.registry.progress.set_barriers(u64::MAX);
+        self.registry.progress.set_done(EngineThread::Collector);
         self.batch.publisher.raise(bit::STOP | (bits & bit::ABANDON));
     }
 }

@@ -1,9 +1,10 @@
 //! The rings as the collector reads them. Runs on the collector.
 
+use crate::envelope;
 use crate::envelope::decode::Envelope;
 use crate::format::ThreadLabel;
 use crate::registry::{NumberedRing, Registry};
-use crate::ring::{Consumer, Mapped};
+use crate::ring::{Consumer, Mapped, Peeked};
 use crate::value::ValueRef;
 
 /// Bytes kept of a thread's name.
@@ -17,6 +18,14 @@ pub(super) struct Source {
     pub(super) label: Label,
     /// Whether the present batch has taken a record of it.
     pub(super) is_touched: bool,
+}
+
+impl Source {
+    /// When a peeked record was made.
+    #[inline]
+    pub(super) fn ticks(&self, peeked: Peeked) -> u64 {
+        self.consumer.ring().granule_of(peeked, envelope::TICKS)
+    }
 }
 
 /// The thread whose records come next from a ring.

@@ -16,7 +16,8 @@ pub(super) const RINGS: RangeInclusive<usize> = 16..=4096;
 pub(super) const PUBLISH_EVERY: RangeInclusive<Duration> = micros(100)..=secs(10);
 pub(super) const SYNC_EVERY: RangeInclusive<Duration> = millis(1)..=HOUR;
 pub(super) const BLOCK_FOR: RangeInclusive<Duration> = micros(1)..=HOUR;
-pub(super) const ORDER_WINDOW: RangeInclusive<Duration> = Duration::ZERO..=millis(10);
+/// The clock converts ticks of up to 5 ms in the future, as barriers ask for, without disorder.
+pub(super) const ORDER_WINDOW: RangeInclusive<Duration> = Duration::ZERO..=millis(5);
 pub(super) const STALL_AFTER: RangeInclusive<Duration> = millis(100)..=HOUR;
 pub(super) const BARRIER_PATIENCE: RangeInclusive<Duration> = millis(10)..=HOUR;
 

@@ -330,7 +330,7 @@ impl Config {
     /// How long the collector holds a record back so that records of other threads can be put
     /// before it.
     ///
-    /// 0 to 10 ms. Default: 50 us. It is part of the time until a record is visible; a record that
+    /// 0 to 5 ms. Default: 50 us. It is part of the time until a record is visible; a record that
     /// is later still is written out of order, with its true time, and counted.
     pub fn order_window(mut self, window: Duration) -> Config {
         self.order_window = window;

@@ -6,7 +6,9 @@
 //! Keys and values are padded to granules of 8 bytes.
 #![allow(unsafe_code)] // Lets the sealed encoders write into a vector.
 
-use crate::value::{Encode, Tag, ValueRef};
+use std::ops::Range;
+
+use crate::value::{Encode, Tag, ValueRef, floor_char_boundary, granules_of};
 
 const GRANULE: usize = 8;
 
@@ -22,27 +24,38 @@ impl BoundBlock {
         &self.words
     }
 
-    /// Appends a field. A key above 64 KiB is cut, at a character.
-    pub(crate) fn push<E: Encode>(&mut self, key: &str, value: &E) {
-        if self.words.is_empty() {
-            self.words.push(0);
+    /// Binds a value to a key, in place of the key's former value; leaves it out if the block would
+    /// grow beyond `max` granules. A key above 64 KiB is cut, at a character.
+    pub(crate) fn bind<E: Encode>(&mut self, key: &str, value: &E, max: usize) {
+        let key = floor_char_boundary(key.as_bytes(), usize::from(u16::MAX));
+        self.remove(key);
+        let start = self.words.len().max(1);
+        let len = start + 1 + granules_of(key.len()) + value.granules();
+        if len > max {
+            return;
         }
-        let key = key.as_bytes();
-        let mut key_len = key.len().min(usize::from(u16::MAX));
-        while key_len < key.len() && key[key_len] & 0b1100_0000 == 0b1000_0000 {
-            key_len -= 1;
+        self.words.resize(len, 0);
+        self.words[start] = value.tag() as u64 | (key.len() as u64) << 8;
+        let value_at = len - value.granules();
+        for (word, chunk) in self.words[start + 1..value_at].iter_mut().zip(key.chunks(GRANULE)) {
+            let mut bytes = [0; GRANULE];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            *word = u64::from_le_bytes(bytes);
         }
-        self.words.push(value.tag() as u64 | (key_len as u64) << 8);
-        self.words.extend(key[..key_len].chunks(GRANULE).map(|chunk| {
-            let mut word = [0; GRANULE];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u64::from_le_bytes(word)
-        }));
-        let start = self.words.len();
-        self.words.resize(start + value.granules(), 0);
-        // SAFETY: the vector was just extended by the granules that the value takes.
-        unsafe { value.put(self.words[start..].as_mut_ptr()) };
+        // SAFETY: the vector holds the granules that the value takes from `value_at` on.
+        unsafe { value.put(self.words[value_at..].as_mut_ptr()) };
         let fields = (self.words[0] >> 32) + 1;
+        self.words[0] = (len * GRANULE) as u64 | fields << 32;
+    }
+
+    /// Removes a key's field.
+    fn remove(&mut self, key: &[u8]) {
+        let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let Some((block, _)) = BoundRef::parse(&bytes) else { return };
+        let Some(range) = block.find(key) else { return };
+        // The block's own granule comes before the fields.
+        self.words.drain(range.start / GRANULE + 1..range.end / GRANULE + 1);
+        let fields = (self.words[0] >> 32) - 1;
         self.words[0] = (self.words.len() * GRANULE) as u64 | fields << 32;
     }
 }
@@ -75,15 +88,35 @@ impl<'a> BoundRef<'a> {
     pub(crate) fn iter(self) -> impl Iterator<Item = (&'a [u8], ValueRef<'a>)> {
         let mut rest = self.bytes;
         (0..self.fields).map_while(move |_| {
-            let tag = Tag::from_byte(*rest.first()?)?;
-            let key_len = usize::from(u16::from_le_bytes(*rest.get(1..)?.first_chunk::<2>()?));
-            let key = rest.get(GRANULE..GRANULE + key_len)?;
-            let value = rest.get(GRANULE + key_len.next_multiple_of(GRANULE)..)?;
-            let (decoded, granules) = ValueRef::decode(tag, value)?;
-            rest = value.get(granules * GRANULE..)?;
-            Some((key, decoded))
+            let (key, value, len) = field(rest)?;
+            rest = &rest[len..];
+            Some((key, value))
         })
     }
+
+    /// Where in the block's fields the one with this key lies, in bytes.
+    fn find(self, key: &[u8]) -> Option<Range<usize>> {
+        let mut at = 0;
+        for _ in 0..self.fields {
+            let (found, _, len) = field(&self.bytes[at..])?;
+            if found == key {
+                return Some(at..at + len);
+            }
+            at += len;
+        }
+        None
+    }
+}
+
+/// The field at the start of `bytes`, and the bytes it takes.
+fn field(bytes: &[u8]) -> Option<(&[u8], ValueRef<'_>, usize)> {
+    let tag = Tag::from_byte(*bytes.first()?)?;
+    let key_len = usize::from(u16::from_le_bytes(*bytes.get(1..)?.first_chunk::<2>()?));
+    let key = bytes.get(GRANULE..GRANULE + key_len)?;
+    let value_at = GRANULE + key_len.next_multiple_of(GRANULE);
+    let (value, granules) = ValueRef::decode(tag, bytes.get(value_at..)?)?;
+    let len = value_at + granules * GRANULE;
+    (len <= bytes.len()).then_some((key, value, len))
 }
 
 #[cfg(test)]
@@ -95,17 +128,19 @@ mod tests {
     fn bound_fields_read_back_in_order() {
         let mut block = BoundBlock::default();
         let scratch = Scratch::new();
-        block.push("request", &"r-17".encode(&scratch));
-        block.push("", &None::<u8>.encode(&scratch));
-        block.push("attempt", &3_u8.encode(&scratch));
+        block.bind("request", &"r-16".encode(&scratch), 99);
+        block.bind("", &None::<u8>.encode(&scratch), 99);
+        block.bind("attempt", &3_u8.encode(&scratch), 99);
+        block.bind("request", &"r-17".encode(&scratch), 99);
+        block.bind("long", &"x".repeat(800).as_str().encode(&scratch), 99);
         let bytes: Vec<u8> = block.words().iter().flat_map(|word| word.to_le_bytes()).collect();
         let (read, used) = BoundRef::parse(&bytes).expect("a block");
         assert_eq!(used, bytes.len());
         let fields: Vec<_> = read.iter().collect();
         let expected: [(&[u8], ValueRef<'_>); 3] = [
-            (b"request", ValueRef::Text(b"r-17")),
             (b"", ValueRef::Null),
             (b"attempt", ValueRef::U64(3)),
+            (b"request", ValueRef::Text(b"r-17")),
         ];
         assert_eq!(fields, expected);
     }

@@ -17,6 +17,10 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod site;
 
+/// Where in an envelope its ticks stand, in granules.
+pub(crate) const TICKS: usize = 1;
+/// Where its meta word stands.
+pub(crate) const META: usize = 2;
 /// Granules before the tags.
 pub(crate) const HEADER_GRANULES: usize = 3;
 
@@ -67,6 +71,11 @@ impl Meta {
             | (self.fields as u64) << 32
             | (self.level as u64) << 40
             | (self.flags as u64) << 48
+    }
+
+    /// Whether the envelope is a record rather than a control envelope.
+    pub(crate) const fn is_record(self) -> bool {
+        self.flags & flag::CONTROL == 0
     }
 
     pub(crate) const fn from_word(word: u64) -> Meta {

@@ -86,9 +86,8 @@ pub(crate) fn decide(readings: &Readings, limits: &Limits) -> Decision {
 }
 
 fn publish_in(readings: &Readings, limits: &Limits) -> Duration {
-    let is_due = readings.urgency != Urgency::None
-        || readings.unpublished_bytes >= limits.publish_bytes
-        || limits.sync == SyncGoal::EachBatch && readings.unpublished_bytes > 0;
+    let is_due =
+        readings.urgency != Urgency::None || readings.unpublished_bytes >= limits.publish_bytes;
     if is_due {
         return Duration::ZERO;
     }
@@ -182,9 +181,10 @@ mod tests {
     }
 
     #[test]
-    fn group_commit_publishes_and_syncs_each_batch() {
+    fn group_commit_gathers_for_the_interval_and_syncs_each_batch() {
         let durable = Limits { sync: SyncGoal::EachBatch, ..LIMITS };
         let decision = decide(&some_bytes(), &durable);
-        assert_eq!((decision.publish_in, decision.sync_in), (Duration::ZERO, Some(Duration::ZERO)));
+        let gathered = Duration::from_millis(5);
+        assert_eq!((decision.publish_in, decision.sync_in), (gathered, Some(Duration::ZERO)));
     }
 }

@@ -4,9 +4,11 @@
 //! `flush`, `sync` and `drain` wait for them.
 
 pub(crate) mod controller;
+pub(crate) mod files;
 pub(crate) mod signal;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,8 @@ pub(crate) struct Progress {
     /// Times that ring room was released.
     releases: AtomicU64,
     stalled: AtomicBool,
+    /// The threads that have done all they had to.
+    done: AtomicU32,
     waiters: AtomicU32,
     lock: Mutex<()>,
     changed: Condvar,
@@ -40,13 +44,33 @@ struct Failures {
     sync: Option<SyncFailure>,
 }
 
+/// The engine's threads, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum EngineThread {
+    Collector = 1,
+    Publisher = 2,
+    Keeper = 4,
+}
+
 /// A failed `fdatasync`: after it nobody knows what is on the device, until the file is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SyncFailure {
+    /// The file, and its identity.
+    pub(crate) path: PathBuf,
+    pub(crate) dev: u64,
+    pub(crate) ino: u64,
     /// What kind of error.
     pub(crate) kind: io::ErrorKind,
     /// The system's words.
     pub(crate) text: String,
+}
+
+impl SyncFailure {
+    /// For the report.
+    pub(crate) fn sentence(&self) -> String {
+        format!("cannot sync {}: {}", self.path.display(), self.text)
+    }
 }
 
 /// Why a wait ended without its condition.
@@ -137,12 +161,25 @@ impl Progress {
         self.wake();
     }
 
+    /// An engine thread has done all it had to, and ends.
+    pub(crate) fn set_done(&self, thread: EngineThread) {
+        self.done.fetch_or(thread as u32, Ordering::Release); // pairs with `is_done`
+        self.wake();
+    }
+
+    /// Whether an engine thread has done all it had to.
+    pub(crate) fn is_done(&self, thread: EngineThread) -> bool {
+        self.done.load(Ordering::Acquire) & thread as u32 != 0 // pairs with `set_done`
+    }
+
     /// Everything that moves while the engine makes progress, as one number.
     pub(crate) fn pulse(&self) -> u64 {
         let positions = [&self.written, &self.published, &self.synced, &self.barriers];
-        positions.iter().fold(self.releases.load(Ordering::Relaxed), |sum, position| {
-            sum.wrapping_add(position.load(Ordering::Relaxed))
-        })
+        let others =
+            self.releases.load(Ordering::Relaxed) + u64::from(self.done.load(Ordering::Relaxed));
+        positions
+            .iter()
+            .fold(others, |sum, position| sum.wrapping_add(position.load(Ordering::Relaxed)))
     }
 
     /// Waits until `done` gives something.

@@ -5,17 +5,18 @@
 pub(crate) mod process;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::arena::Arena;
 use crate::arena::dictionary::Dictionary;
 use crate::callsite::Callsite;
 use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
+use crate::envelope::{self, Meta};
 use crate::flush::Progress;
 use crate::flush::signal::Signal;
 use crate::primitive::{AtomicU8, AtomicU64, Ordering};
-use crate::ring::{Mapped, Producer, Ring};
+use crate::ring::{Consumer, Mapped, Position, Producer, Ring};
 use crate::stats::{Counter, Counters};
 
 /// Callsites for which an engine remembers its verdict; later ones are decided at each call.
@@ -242,5 +243,70 @@ impl Registry {
         let mut committed = 0;
         self.rings_from(0, |entry| committed += entry.ring.committed().0);
         committed
+    }
+}
+
+/// What stands in a ring behind its released position.
+pub(crate) struct Unread {
+    /// Records; control envelopes are none.
+    pub(crate) records: u64,
+    /// The position behind the last.
+    pub(crate) end: Position,
+}
+
+/// Walks a ring that nobody collects any more.
+pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
+    let mut records = 0;
+    let end = Consumer::new(Arc::clone(ring)).walk(|ring, peeked| {
+        let meta = Meta::from_word(ring.granule_of(peeked, envelope::META));
+        records += u64::from(meta.is_record());
+    });
+    Unread { records, end }
+}
+
+/// The final account of all rings, taken when the collector has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Account {
+    /// Records of calls that returned before the engine closed, or whose record was collected.
+    pub(crate) committed: u64,
+    /// Of these, those still in the rings.
+    pub(crate) pending: u64,
+}
+
+/// How long the account waits for a call that has moved its ring's tail but not committed yet.
+const IN_FLIGHT_MAX: Duration = Duration::from_millis(100);
+
+impl Registry {
+    /// Counts what the rings hold. After a drain, what they hold was committed by calls that
+    /// overlapped it: those are unheard, and not part of the account.
+    pub(crate) fn settle(&self) -> Account {
+        let mut account = Account::default();
+        self.rings_from(0, |entry| {
+            let (mut committed, unread) = settled(&entry.ring);
+            if self.is_drained() {
+                committed -= unread;
+            } else {
+                account.pending += unread;
+            }
+            account.committed += committed;
+        });
+        account
+    }
+}
+
+/// Records committed to a ring and records unread in it, at one and the same moment.
+fn settled(ring: &Arc<Ring<Mapped>>) -> (u64, u64) {
+    let start = Instant::now();
+    loop {
+        let unread = unread(ring);
+        let (committed, tail) = ring.committed();
+        if tail == unread.end {
+            return (committed, unread.records);
+        }
+        // Between the tail's store and the commit word's a thread may lose the CPU for long.
+        if start.elapsed() > IN_FLIGHT_MAX {
+            return (committed - 1, unread.records);
+        }
+        std::thread::yield_now();
     }
 }

@@ -18,8 +18,7 @@ static NEXT: AtomicI32 = AtomicI32::new(1);
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 /// Calls that no engine heard.
 static UNHEARD: AtomicU64 = AtomicU64::new(0);
-/// Made on first use, and again in a forked child.
-static SHARED: AtomicPtr<Mutex<Shared>> = AtomicPtr::new(std::ptr::null_mut());
+static SHARED: ForkSafe<Shared> = ForkSafe::new();
 
 /// What stands under the registration lock.
 #[derive(Default)]
@@ -32,30 +31,48 @@ pub(crate) struct Shared {
 
 /// The registration lock.
 pub(crate) fn lock() -> MutexGuard<'static, Shared> {
-    shared().lock().unwrap_or_else(PoisonError::into_inner)
+    SHARED.lock()
 }
 
-fn shared() -> &'static Mutex<Shared> {
-    // Pairs with the Release below.
-    let mut present = SHARED.load(Ordering::Acquire);
-    if present.is_null() {
-        let made = Box::into_raw(Box::new(Mutex::new(Shared::default())));
-        let null = std::ptr::null_mut();
-        // AcqRel: whoever finds the pointer finds the mutex behind it.
-        present = match SHARED.compare_exchange(null, made, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => made,
-            Err(other) => {
-                // SAFETY: `made` came from `Box::into_raw` just now and nobody else saw it.
-                #[allow(unsafe_code)]
-                drop(unsafe { Box::from_raw(made) });
-                other
-            }
-        };
+/// A mutex that a forked child finds new and unlocked, whoever held it at the fork.
+pub(crate) struct ForkSafe<T> {
+    /// Made on first use, and again in a forked child.
+    mutex: AtomicPtr<Mutex<T>>,
+}
+
+impl<T: Default> ForkSafe<T> {
+    pub(crate) const fn new() -> ForkSafe<T> {
+        ForkSafe { mutex: AtomicPtr::new(std::ptr::null_mut()) }
     }
-    // SAFETY: made by `Box::into_raw` and never freed: a fork forgets it rather.
-    #[allow(unsafe_code)]
-    unsafe {
-        &*present
+
+    pub(crate) fn lock(&'static self) -> MutexGuard<'static, T> {
+        // Pairs with the AcqRel below.
+        let mut present = self.mutex.load(Ordering::Acquire);
+        if present.is_null() {
+            let made = Box::into_raw(Box::default());
+            let null = std::ptr::null_mut();
+            // AcqRel: whoever finds the pointer finds the mutex behind it.
+            let swapped =
+                self.mutex.compare_exchange(null, made, Ordering::AcqRel, Ordering::Acquire);
+            present = match swapped {
+                Ok(_) => made,
+                Err(other) => {
+                    // SAFETY: `made` came from `Box::into_raw` just now and nobody else saw it.
+                    #[allow(unsafe_code)] // The pointer is what lets a child start anew.
+                    drop(unsafe { Box::from_raw(made) });
+                    other
+                }
+            };
+        }
+        // SAFETY: made by `Box::into_raw` and never freed: a fork forgets it rather.
+        #[allow(unsafe_code)] // As above.
+        let mutex = unsafe { &*present };
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In a forked child. Only stores; what was there leaks.
+    pub(crate) fn forget(&self) {
+        self.mutex.store(std::ptr::null_mut(), Ordering::Release);
     }
 }
 
@@ -127,6 +144,6 @@ pub(crate) fn unheard() -> u64 {
 pub(crate) fn forget_after_fork() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     DEFAULT.store(0, Ordering::Relaxed);
-    SHARED.store(std::ptr::null_mut(), Ordering::Release);
+    SHARED.forget();
     close_gates();
 }

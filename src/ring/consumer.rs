@@ -41,16 +41,7 @@ impl<M: Memory> Consumer<M> {
     /// The next record, if it is committed.
     #[inline]
     pub(crate) fn peek(&self) -> Option<Peeked> {
-        let index = self.ring.index(self.head);
-        // Pairs with the Release store in `Ring::commit`: the payload is there.
-        let word = self.ring.memory().word(index).load(Ordering::Acquire);
-        let length = word.wrapping_sub(self.head.wrapping_add(distance(1)));
-        // A word of another position differs in the high bits. A length that no producer writes
-        // comes from a stray store of the program: it is no record.
-        let granules = length as usize;
-        let is_record =
-            length >> POSITION_SHIFT == 0 && granules > 0 && granules <= self.ring.record_max();
-        is_record.then_some(Peeked { index, granules })
+        self.ring.peek_at(self.head)
     }
 
     /// Goes on behind the peeked record, which is not released by that.
@@ -74,20 +65,34 @@ impl<M: Memory> Consumer<M> {
         self.ring.memory().released().store(self.head, Ordering::Release);
     }
 
-    /// Records that are committed but unread, walked without moving. For the last count of a drain.
-    pub(crate) fn count_unread(&self) -> u64 {
-        let mut ahead =
-            Consumer { ring: Arc::clone(&self.ring), head: self.head, released: self.released };
-        let mut records = 0;
-        while let Some(peeked) = ahead.peek() {
-            ahead.head = ahead.head.wrapping_add(distance(peeked.granules));
-            records += 1;
+    /// Walks what is committed but unread without moving: hands each record to `visit`, and gives
+    /// the position behind the last.
+    pub(crate) fn walk(&self, mut visit: impl FnMut(&Ring<M>, Peeked)) -> Position {
+        let (ring, mut head) = (&self.ring, self.head);
+        while let Some(peeked) = ring.peek_at(head) {
+            visit(ring, peeked);
+            head = head.wrapping_add(distance(peeked.granules));
         }
-        records
+        head
     }
 }
 
-impl<M> Ring<M> {
+impl<M: Memory> Ring<M> {
+    /// The record at `head`, if it is committed.
+    #[inline]
+    fn peek_at(&self, head: Position) -> Option<Peeked> {
+        let index = self.index(head);
+        // Pairs with the Release store in `Ring::commit`: the payload is there.
+        let word = self.memory().word(index).load(Ordering::Acquire);
+        let length = word.wrapping_sub(head.wrapping_add(distance(1)));
+        // A word of another position differs in the high bits. A length that no producer writes
+        // comes from a stray store of the program: it is no record.
+        let granules = length as usize;
+        let is_record =
+            length >> POSITION_SHIFT == 0 && granules > 0 && granules <= self.record_max();
+        is_record.then_some(Peeked { index, granules })
+    }
+
     /// How far the collector has read; for the owner's side, of some time ago.
     pub(crate) fn head(&self) -> Position {
         self.consumer.head.load(Ordering::Relaxed)

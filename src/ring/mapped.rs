@@ -80,13 +80,16 @@ impl Ring<Mapped> {
         }
     }
 
-    /// The ticks of a peeked record.
+    /// A granule of a peeked record, counted from its commit word.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the record is not that long.
     #[inline]
-    pub(crate) fn ticks(&self, peeked: Peeked) -> u64 {
-        debug_assert!(peeked.granules > 1);
-        // SAFETY: a peeked record is committed and at least a header long; it may run into the
-        // overhang, which is mapped.
-        unsafe { self.memory().granule(peeked.index + 1).read() }
+    pub(crate) fn granule_of(&self, peeked: Peeked, granule: usize) -> u64 {
+        assert!(granule < peeked.granules);
+        // SAFETY: a peeked record is committed; it may run into the overhang, which is mapped.
+        unsafe { self.memory().granule(peeked.index + granule).read() }
     }
 
     /// Copies a peeked record's bytes, commit word included, and gives them back.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{COUNT_MASK, FREE, Memory, OWNED, Position, Ring, STRETCH_GRANULES_MAX, distance};
-use super::{POSITION_SHIFT, granules_between};
 use crate::primitive::{Ordering, fence};
 
 /// A stretch of ring memory that belongs to the claimer until it commits, or for good if it never
@@ -43,6 +42,22 @@ impl<M: Memory> Ring<M> {
     /// has filled.
     #[inline(always)]
     pub(crate) unsafe fn commit(&self, claim: Claim) {
+        // SAFETY: handed on from the caller.
+        unsafe { self.publish(claim, 1) }
+    }
+
+    /// As [`commit`](Ring::commit), for what is no record and is not counted as one.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn commit_uncounted(&self, claim: Claim) {
+        // SAFETY: handed on from the caller.
+        unsafe { self.publish(claim, 0) }
+    }
+
+    #[inline(always)]
+    unsafe fn publish(&self, claim: Claim, records: u64) {
         let (tail, granules) = (claim.tail, claim.granules);
         let next = tail.wrapping_add(distance(granules));
         let memory = &self.producer.memory;
@@ -50,7 +65,7 @@ impl<M: Memory> Ring<M> {
         memory.word(self.index(next)).store(0, Ordering::Relaxed);
         // Before the commit as well: a drain that sees the tail but no word knows of a record in
         // flight.
-        self.producer.tail.store(next.wrapping_add(1), Ordering::Relaxed);
+        self.producer.tail.store(next.wrapping_add(records), Ordering::Relaxed);
         let word = (tail & !COUNT_MASK).wrapping_add(distance(1)) + granules as u64;
         // Pairs with the Acquire load in `Consumer::peek`.
         memory.word(claim.index).store(word, Ordering::Release);
@@ -143,10 +158,3 @@ impl Claim {
         self.granules = granules;
     }
 }
-
-/// Granules from one position to another, for whoever compares ends.
-pub(crate) fn unread(head: Position, tail: Position) -> usize {
-    granules_between(head, tail).max(0) as usize
-}
-
-const _: () = assert!(POSITION_SHIFT == 16);

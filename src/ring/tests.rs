@@ -48,6 +48,12 @@ fn read(consumer: &mut Consumer<Mapped>) -> Option<(usize, u64)> {
     Some((peeked.granules, payload[0]))
 }
 
+fn unread(consumer: &Consumer<Mapped>) -> u64 {
+    let mut records = 0;
+    consumer.walk(|_, _| records += 1);
+    records
+}
+
 #[test]
 fn lengths_of_all_kinds_go_round_many_times() {
     let ring = ring();
@@ -61,7 +67,7 @@ fn lengths_of_all_kinds_go_round_many_times() {
         }
         expected.push_back((granules, value));
     }
-    assert_eq!(consumer.count_unread(), expected.len() as u64);
+    assert_eq!(unread(&consumer), expected.len() as u64);
     while let Some(record) = read(&mut consumer) {
         assert_eq!(Some(record), expected.pop_front());
     }
@@ -108,7 +114,7 @@ fn a_full_ring_says_so_and_a_given_back_one_goes_on() {
     assert_eq!(read(&mut consumer), Some((100, 0)));
     let producer = Producer::take(&ring).expect("given back");
     assert!(emit(&producer, 100, emitted));
-    assert_eq!(consumer.count_unread(), emitted);
+    assert_eq!(unread(&consumer), emitted);
     for value in 1..=emitted {
         assert_eq!(read(&mut consumer), Some((100, value)));
     }

@@ -54,6 +54,11 @@ impl Pool {
         Ok(pool)
     }
 
+    /// As many segments as there may be.
+    pub(crate) fn segments_max(&self) -> usize {
+        self.segments.len()
+    }
+
     /// A free segment, made now if need be; none when the limit is reached or there is no room.
     pub(crate) fn take(&self) -> Option<usize> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).free.pop();

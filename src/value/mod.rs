@@ -29,6 +29,7 @@ pub use wire::{ElementKind, Tag};
 pub use wrap::{Chain, Debug, Display, Redacted, chain, debug, display};
 
 pub(crate) use scratch::{Mark, free_scratch, mark as scratch_mark, release as release_scratch};
+pub(crate) use text::floor_char_boundary;
 pub(crate) use wire::{ListRef, ValueRef};
 
 /// What a field's value may be.

@@ -85,7 +85,7 @@ unsafe impl Encode for Text<'_> {
 }
 
 /// The longest prefix of at most `max` bytes that does not end inside a UTF-8 character.
-pub(super) fn floor_char_boundary(bytes: &[u8], max: usize) -> &[u8] {
+pub(crate) fn floor_char_boundary(bytes: &[u8], max: usize) -> &[u8] {
     if bytes.len() <= max {
         return bytes;
     }

@@ -1,0 +1,211 @@
+//! What handles, exit hook and drain share of a running engine. Used on the owner's threads.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::lock::NameLock;
+use crate::arena::Arena;
+use crate::collector::Barriers;
+use crate::error::BarrierError;
+use crate::flush::signal::{Signal, bit};
+use crate::flush::{GaveUp, Patience, Progress};
+use crate::level::Level;
+use crate::primitive::{AtomicI32, AtomicU32, Ordering};
+use crate::registry::Registry;
+use crate::report::{DrainError, DrainReport};
+use crate::stats::{Counter, Stats};
+use crate::sys::thread::current_tid;
+
+/// Who owns an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The process: `fastlog!` logs to it.
+    Process,
+    /// Its handles.
+    Detached,
+}
+
+/// The facts that the engine's threads tell about themselves.
+#[derive(Debug)]
+pub(super) struct ThreadFacts {
+    /// Thread ids, to know an engine thread when it calls.
+    pub(super) tids: [AtomicU32; 3],
+    /// The collector's CPU; below 0 when it is not pinned.
+    pub(super) pinned_to: AtomicI32,
+}
+
+impl Default for ThreadFacts {
+    fn default() -> ThreadFacts {
+        ThreadFacts { tids: Default::default(), pinned_to: AtomicI32::new(-1) }
+    }
+}
+
+/// How far the drain of an engine has come.
+#[derive(Debug, Default)]
+pub(super) enum Drain {
+    #[default]
+    NotAsked,
+    Running,
+    Over(Result<DrainReport, DrainError>),
+}
+
+/// A running or drained engine.
+pub(super) struct Core {
+    pub(super) place: Place,
+    pub(super) registry: Arc<Registry>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) collector: Arc<Signal>,
+    pub(super) publisher: Arc<Signal>,
+    /// None where there is nothing to sync.
+    pub(super) keeper: Option<Arc<Signal>>,
+    pub(super) barriers: Arc<Barriers>,
+    pub(super) arena: Arc<Arena>,
+    pub(super) lock: Option<Arc<NameLock>>,
+    pub(super) level: Level,
+    pub(super) patience: Duration,
+    pub(super) log_path: Option<PathBuf>,
+    pub(super) orphans: u64,
+    pub(super) facts: Arc<ThreadFacts>,
+    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) drain: Mutex<Drain>,
+    pub(super) drained: Condvar,
+}
+
+impl Core {
+    /// Whether the calling thread is one of the engine's, which must not wait for itself.
+    pub(super) fn is_engine_thread(&self) -> bool {
+        let tid = current_tid();
+        self.facts.tids.iter().any(|own| own.load(Ordering::Relaxed) == tid)
+    }
+
+    fn check_caller(&self) -> Result<(), BarrierError> {
+        if !self.registry.is_running() {
+            return Err(BarrierError::NotRunning);
+        }
+        if self.is_engine_thread() {
+            return Err(BarrierError::EngineThread);
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
+        self.flush_to(limit).map(drop)
+    }
+
+    /// Waits for publication; gives the position that was published.
+    fn flush_to(&self, limit: Option<Duration>) -> Result<u64, BarrierError> {
+        self.check_caller()?;
+        let start = Instant::now();
+        let barrier = self.barriers.request(&self.collector);
+        let written = self.wait(limit, start, || {
+            (self.progress.barriers() >= barrier).then(|| Ok(self.progress.written()))
+        })?;
+        self.publisher.raise(bit::BARRIER);
+        self.wait(limit, start, || {
+            (self.progress.published() >= written).then_some(Ok(written))
+        })
+    }
+
+    pub(super) fn sync(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
+        let start = Instant::now();
+        let published = self.flush_to(limit)?;
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        keeper.raise(bit::BARRIER);
+        self.wait(limit, start, || {
+            if let Some(failure) = self.progress.sync_failure() {
+                let (path, kind, text) = (failure.path, failure.kind, failure.text);
+                return Some(Err(BarrierError::Sync { path, kind, text }));
+            }
+            (self.progress.synced() >= published).then_some(Ok(()))
+        })
+    }
+
+    /// Waits as long as there is progress, and no longer than what is left of `limit`.
+    fn wait<T>(
+        &self,
+        limit: Option<Duration>,
+        start: Instant,
+        mut done: impl FnMut() -> Option<Result<T, BarrierError>>,
+    ) -> Result<T, BarrierError> {
+        let deadline = limit.map(|limit| limit.saturating_sub(start.elapsed()));
+        let patience = Patience { without_progress: self.patience, deadline };
+        let outcome = self.progress.wait(patience, || {
+            done().or_else(|| {
+                // A drain meanwhile answers for itself.
+                (!self.registry.is_running()).then_some(Err(BarrierError::NotRunning))
+            })
+        });
+        match outcome {
+            Ok(result) => result,
+            Err(GaveUp::NoProgress(waited)) => Err(BarrierError::Stalled { waited }),
+            Err(GaveUp::Deadline(_)) => Err(BarrierError::Timeout { waited: start.elapsed() }),
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let counters = &self.registry.counters;
+        let report = match &*super::drain::lock(&self.drain) {
+            Drain::Over(Ok(report)) => Some(report.clone()),
+            Drain::Over(Err(error)) => error.report().cloned(),
+            Drain::NotAsked | Drain::Running => None,
+        };
+        // Written and dropped first: what is submitted meanwhile shows as pending, not as a hole.
+        let (written, dropped) = (counters.get(Counter::Written), counters.dropped());
+        let submitted = match &report {
+            Some(report) => report.submitted,
+            None => self.registry.committed() + dropped.by_producers(),
+        };
+        let pinned_to = self.facts.pinned_to.load(Ordering::Relaxed);
+        Stats {
+            submitted,
+            written,
+            dropped,
+            own_records: counters.get(Counter::OwnRecords),
+            late: counters.get(Counter::Late),
+            truncated: counters.get(Counter::Truncated),
+            written_bytes: self.progress.written(),
+            published_bytes: counters.get(Counter::PublishedBytes),
+            synced_bytes: if self.keeper.is_some() { self.progress.synced() } else { 0 },
+            syncs: counters.get(Counter::Syncs),
+            write_failures: counters.get(Counter::WriteFailures),
+            sync_failures: counters.get(Counter::SyncFailures),
+            keeper_failures: counters.get(Counter::KeeperFailures),
+            reopens: counters.get(Counter::Reopens),
+            clock_steps: counters.get(Counter::ClockSteps),
+            rings: counters.get(Counter::Rings),
+            orphans: self.orphans,
+            stalled: self.progress.is_stalled(),
+            crash_safe: self.arena.is_crash_safe(),
+            clock: self.registry.source.clock(),
+            pinned_to: usize::try_from(pinned_to).ok(),
+            log_path: self.log_path.clone(),
+            last_failure: self.progress.last_failure(),
+        }
+    }
+}
+
+/// What the handles to an engine share: the last one that goes drains a detached engine.
+pub(super) struct Handles {
+    core: Arc<Core>,
+}
+
+impl Handles {
+    pub(super) fn of(core: Arc<Core>) -> Arc<Handles> {
+        Arc::new(Handles { core })
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        if self.core.place == Place::Detached {
+            // A failure shows in the log's absence only: there is nobody left to tell.
+            let _ = self.core.drain(None);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The graceful end of an engine. Runs on whichever of the owner's threads asks first.
+//!
+//! Gates closed → the collector's last pass and gap record, ended → the publisher empties, ended → the
+//! keeper syncs, ended → threads joined → arena unlinked, lock released, the process's place freed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::core::{Core, Drain, Place};
+use super::exit;
+use crate::error::BarrierError;
+use crate::flush::signal::bit;
+use crate::flush::{EngineThread, GaveUp, Patience};
+use crate::registry::process;
+use crate::report::{DrainError, DrainReport};
+use crate::stats::Counter;
+
+/// Locks, also after another thread panicked meanwhile.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Core {
+    /// Drains once; later and concurrent calls get the same answer.
+    pub(super) fn drain(
+        self: &Arc<Core>,
+        limit: Option<Duration>,
+    ) -> Result<DrainReport, DrainError> {
+        if self.registry.is_forked() {
+            return Err(DrainError { reason: BarrierError::NotRunning, report: None });
+        }
+        if self.is_engine_thread() {
+            self.close();
+            self.collector.raise(bit::STOP);
+            return Err(DrainError { reason: BarrierError::EngineThread, report: None });
+        }
+        let start = Instant::now();
+        let mut drain = lock(&self.drain);
+        loop {
+            match &*drain {
+                Drain::Over(result) => return result.clone(),
+                Drain::NotAsked => break,
+                Drain::Running => {}
+            }
+            let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));
+            if left == Some(Duration::ZERO) {
+                let reason = BarrierError::Timeout { waited: start.elapsed() };
+                return Err(DrainError { reason, report: None });
+            }
+            drain = self
+                .drained
+                .wait_timeout(drain, left.unwrap_or(Duration::MAX))
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *drain = Drain::Running;
+        drop(drain);
+        let result = self.drain_now(limit, start);
+        *lock(&self.drain) = Drain::Over(result.clone());
+        self.drained.notify_all();
+        exit::forget(self);
+        result
+    }
+
+    /// No call is accepted any more.
+    fn close(&self) {
+        process::lock().clear_default(self.registry.number());
+        self.registry.close();
+    }
+
+    fn drain_now(
+        &self,
+        limit: Option<Duration>,
+        start: Instant,
+    ) -> Result<DrainReport, DrainError> {
+        self.close();
+        self.collector.raise(bit::STOP);
+        let outcome = self.wait_for_threads(limit);
+        let is_over = outcome.is_ok();
+        if is_over {
+            for thread in lock(&self.threads).drain(..) {
+                // A thread that panicked has told so on the standard error.
+                let _ = thread.join();
+            }
+        } else {
+            self.abandon();
+        }
+        let report = self.report(start);
+        if self.place == Place::Process {
+            process::lock().unreserve();
+        }
+        if is_over && report.pending == 0 && report.unpublished_bytes == 0 {
+            self.registry.forget_rings();
+            // What stays behind is counted at the next start.
+            let _ = self.arena.unlink();
+            if let Some(lock) = &self.lock {
+                lock.release();
+            }
+        }
+        let failed = |reason| DrainError { reason, report: Some(Box::new(report.clone())) };
+        match (outcome, self.progress.sync_failure()) {
+            (Err(reason), _) => Err(failed(reason)),
+            (Ok(()), Some(failure)) => {
+                let (path, kind, text) = (failure.path, failure.kind, failure.text);
+                Err(failed(BarrierError::Sync { path, kind, text }))
+            }
+            (Ok(()), None) => Ok(report),
+        }
+    }
+
+    /// Waits for one thread after the other, as each tells the next to stop.
+    fn wait_for_threads(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
+        let last =
+            if self.keeper.is_some() { EngineThread::Keeper } else { EngineThread::Publisher };
+        let patience = Patience { without_progress: self.patience, deadline: limit };
+        let outcome =
+            self.progress.wait(patience, || self.progress.is_done(last).then_some(()));
+        outcome.map_err(|gave_up| match gave_up {
+            GaveUp::NoProgress(waited) => BarrierError::Stalled { waited },
+            GaveUp::Deadline(waited) => BarrierError::Timeout { waited },
+        })
+    }
+
+    /// Tells all threads to end as soon as they can; nobody waits for them.
+    fn abandon(&self) {
+        let signals = [Some(&self.collector), Some(&self.publisher), self.keeper.as_ref()];
+        signals.into_iter().flatten().for_each(|signal| signal.raise(bit::ABANDON));
+        lock(&self.threads).clear();
+    }
+
+    fn report(&self, start: Instant) -> DrainReport {
+        let account = self.registry.settle();
+        let counters = &self.registry.counters;
+        let dropped = counters.dropped();
+        let published_bytes = counters.get(Counter::PublishedBytes);
+        DrainReport {
+            submitted: account.committed + dropped.by_producers(),
+            written: counters.get(Counter::Written),
+            dropped,
+            pending: account.pending,
+            unpublished_bytes: self.progress.written().saturating_sub(published_bytes),
+            own_records: counters.get(Counter::OwnRecords),
+            late: counters.get(Counter::Late),
+            truncated: counters.get(Counter::Truncated),
+            published_bytes,
+            syncs: counters.get(Counter::Syncs),
+            took: start.elapsed(),
+            log_path: self.log_path.clone(),
+            arena_path: self.arena.path().map(std::path::Path::to_owned),
+            last_failure: self.progress.last_failure(),
+        }
+    }
+}

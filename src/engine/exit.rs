@@ -1,0 +1,82 @@
+//! The engines of this process, for the exit hook and the fork handler. The hook runs on whichever
+//! thread ends the process, when its thread locals may be gone: nothing here uses any.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::core::{Core, Place};
+use crate::config::ExitHook;
+use crate::emit;
+use crate::error::Error;
+use crate::registry::process::{self, ForkSafe};
+use crate::sys::exit::{at_exit, at_fork};
+
+/// What all drains at exit may take together.
+const EXIT_BUDGET: Duration = Duration::from_secs(2);
+
+static ENGINES: ForkSafe<Vec<Running>> = ForkSafe::new();
+
+struct Running {
+    core: Arc<Core>,
+    exit_hook: ExitHook,
+}
+
+/// Registers the handlers of the process, once.
+///
+/// # Errors
+///
+/// When the system takes none; the next start tries again.
+pub(super) fn install() -> Result<(), Error> {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    static TURN: ForkSafe<()> = ForkSafe::new();
+    let _turn = TURN.lock();
+    if INSTALLED.get().is_none() {
+        let hook = |name| move |source| Error::Hook { name, source };
+        at_fork(None, None, Some(forked)).map_err(hook("pthread_atfork"))?;
+        at_exit(drain_all).map_err(hook("atexit"))?;
+        // Under the lock there is nobody else to set it.
+        let _ = INSTALLED.set(());
+    }
+    Ok(())
+}
+
+/// Notes a running engine.
+pub(super) fn remember(core: &Arc<Core>, exit_hook: ExitHook) {
+    ENGINES.lock().push(Running { core: Arc::clone(core), exit_hook });
+}
+
+/// Forgets a drained one.
+pub(super) fn forget(core: &Arc<Core>) {
+    ENGINES.lock().retain(|running| !Arc::ptr_eq(&running.core, core));
+}
+
+/// The process's engine.
+pub(super) fn default_core() -> Option<Arc<Core>> {
+    let engines = ENGINES.lock();
+    let default = engines.iter().find(|running| {
+        running.core.place == Place::Process && running.core.registry.is_running()
+    });
+    default.map(|running| Arc::clone(&running.core))
+}
+
+/// At normal exit: drains the detached engines, then the process's, all within two seconds.
+extern "C" fn drain_all() {
+    let mut cores: Vec<Arc<Core>> = {
+        let engines = ENGINES.lock();
+        let wanted = engines.iter().filter(|running| running.exit_hook == ExitHook::Drain);
+        wanted.map(|running| Arc::clone(&running.core)).collect()
+    };
+    cores.sort_by_key(|core| core.place == Place::Process);
+    let start = Instant::now();
+    for core in cores.iter().filter(|core| !core.registry.is_forked()) {
+        // The process ends: what could not be drained is in the arena, or nobody's any more.
+        let _ = core.drain(Some(EXIT_BUDGET.saturating_sub(start.elapsed())));
+    }
+}
+
+/// In a forked child, on the thread that forked: only stores.
+extern "C" fn forked() {
+    process::forget_after_fork();
+    ENGINES.forget();
+    emit::forget_after_fork();
+}

@@ -1,0 +1,187 @@
+//! The owner's side: starts an engine, waits at its barriers, drains it. [`Engine`] and [`Logger`]
+//! are handles; the process owns its default engine, the handles own a detached one.
+
+mod core;
+mod drain;
+mod exit;
+mod logger;
+mod lock;
+mod open;
+mod start;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Filter};
+use crate::emit;
+use crate::error::{BarrierError, Error, FilterError};
+use crate::report::{DrainError, DrainReport};
+use crate::stats::Stats;
+
+use self::core::{Core, Handles};
+pub use logger::Logger;
+
+/// A handle to an engine: cheap to clone, usable from any thread.
+///
+/// Dropping handles never stops the process's engine: [`drain`](Engine::drain) does, and so does a
+/// normal exit of the process. A [detached](Engine::detached) engine is drained when its last handle
+/// (engine or logger) is dropped.
+///
+/// ```
+/// use fastlog::{Config, Engine, fastlog};
+///
+/// # fn main() -> Result<(), fastlog::Error> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let config = Config::default().dir(dir.path()).name("doc").ignore_env();
+/// let engine = Engine::start(config)?; // or Engine::start(Preset::Production)
+/// let user = 42;
+/// fastlog!(INFO, "user {user_id} signed in after {ms:.1} ms", user_id = user, ms = 1.25);
+/// let report = engine.drain()?;
+/// assert_eq!(report.written(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    handles: Arc<Handles>,
+}
+
+impl Engine {
+    /// Starts the process's engine, to which `fastlog!` logs, from a [`Preset`](crate::Preset) or a
+    /// [`Config`].
+    ///
+    /// # Errors
+    ///
+    /// A configuration that cannot be, a directory or file that cannot be used, a second engine
+    /// while one runs: each error names the value and the way out. Nothing is left behind.
+    pub fn start(config: impl Into<Config>) -> Result<Engine, Error> {
+        start::start(config.into(), start::Place::Process).map(Engine::of)
+    }
+
+    /// Starts an engine of its own, reached by `fastlog!(logger: l, ...)` through
+    /// [`logger`](Engine::logger): for tests, for a second log.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Engine::start), but for the second engine.
+    pub fn detached(config: impl Into<Config>) -> Result<Engine, Error> {
+        start::start(config.into(), start::Place::Detached).map(Engine::of)
+    }
+
+    /// The process's engine, while it runs.
+    pub fn current() -> Option<Engine> {
+        exit::default_core().map(Engine::of)
+    }
+
+    fn of(core: Arc<Core>) -> Engine {
+        Engine { handles: Handles::of(core) }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        self.handles.core()
+    }
+
+    /// A logger of this engine, to bind fields to and to name in `fastlog!(logger: l, ...)`.
+    pub fn logger(&self) -> Logger {
+        Logger::new(Arc::clone(&self.handles))
+    }
+
+    /// Everything logged before survives the process (it does so from the moment the call returned)
+    /// **and, where the output is a file, a power cut**: all of it is written, published and synced,
+    /// the engine is stopped, its threads are joined.
+    ///
+    /// Idempotent; concurrent calls wait for the same report. Must not be called from a signal
+    /// handler. Blocks: in async code, call it where blocking is allowed, last of all.
+    ///
+    /// # Errors
+    ///
+    /// When there was no progress for `barrier_patience` (10 s by default), or the last sync
+    /// failed. [`DrainError::report`] has the counts then; the engine is stopped all the same, and
+    /// what is left stays in the arena.
+    pub fn drain(&self) -> Result<DrainReport, DrainError> {
+        self.core().drain(None)
+    }
+
+    /// As [`drain`](Engine::drain), for at most this long.
+    ///
+    /// # Errors
+    ///
+    /// As there, or when the time is over.
+    pub fn drain_timeout(&self, limit: Duration) -> Result<DrainReport, DrainError> {
+        self.core().drain(Some(limit))
+    }
+
+    /// Waits until everything logged before is *published*: a reader of the log sees it.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is not running, makes no progress for `barrier_patience`, or is asked by one
+    /// of its own threads.
+    pub fn flush(&self) -> Result<(), BarrierError> {
+        self.core().flush(None)
+    }
+
+    /// As [`flush`](Engine::flush), for at most this long.
+    ///
+    /// # Errors
+    ///
+    /// As there, or when the time is over.
+    pub fn flush_timeout(&self, limit: Duration) -> Result<(), BarrierError> {
+        self.core().flush(Some(limit))
+    }
+
+    /// A returned call survives `kill -9`; only `sync` and `drain` make it survive a power cut:
+    /// waits until everything logged before is *on the device*. The same as
+    /// [`flush`](Engine::flush) where the output is no file.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Engine::flush), and when the device refuses: after that every `sync` and `drain`
+    /// fails until the file is replaced.
+    pub fn sync(&self) -> Result<(), BarrierError> {
+        self.core().sync(None)
+    }
+
+    /// As [`sync`](Engine::sync), for at most this long.
+    ///
+    /// # Errors
+    ///
+    /// As there, or when the time is over.
+    pub fn sync_timeout(&self, limit: Duration) -> Result<(), BarrierError> {
+        self.core().sync(Some(limit))
+    }
+
+    /// How the engine fares now.
+    pub fn stats(&self) -> Stats {
+        self.core().stats()
+    }
+
+    /// Replaces the filter, whatever configuration and environment said: `"info,app::db=debug"`.
+    /// Calls that begin after this see it.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no filter; the old one stays.
+    pub fn set_filter(&self, filter: impl AsRef<str>) -> Result<(), FilterError> {
+        let core = self.core();
+        let filter = Filter::parse(filter.as_ref(), core.level)?;
+        core.registry.set_filter(filter, &crate::registry::process::lock());
+        Ok(())
+    }
+
+    /// Gives the calling thread its ring now, so that its first record costs no more than others.
+    pub fn prepare_thread(&self) {
+        emit::prepare(&self.core().registry);
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("number", &self.core().registry.number())
+            .field("log", &self.core().log_path)
+            .field("running", &self.core().registry.is_running())
+            .finish()
+    }
+}

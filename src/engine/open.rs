@@ -1,0 +1,138 @@
+//! Directories, names and files of an engine that is about to start. Runs on the owner.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::lock::{NameLock, NotLocked};
+use crate::arena::count_orphans;
+use crate::config::{InUse, Settings};
+use crate::error::Error;
+use crate::publish::{DIR_MODE, FileOutput};
+use crate::stats::Counters;
+use crate::sys::io::Io;
+use crate::sys::process;
+
+/// Beside the log: locks and arenas.
+pub(super) const PRIVATE_DIR: &str = ".fastlog";
+const PRIVATE_DIR_MODE: u32 = 0o700;
+
+/// How many engines of one process may ask for one name.
+const SUFFIXES_MAX: u32 = 1000;
+
+/// The log file's place, its name locked.
+pub(super) struct LogPlace {
+    /// Absolute.
+    pub(super) dir: PathBuf,
+    pub(super) private_dir: PathBuf,
+    /// The visible file.
+    pub(super) path: PathBuf,
+    pub(super) lock: NameLock,
+    pub(super) orphans: u64,
+    /// Set when the name was taken and another is used.
+    pub(super) warning: Option<String>,
+}
+
+/// Makes the directories and takes the name.
+pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
+    let io = &*settings.io;
+    let dir = directory(io, &settings.dir)?;
+    let private_dir = dir.join(PRIVATE_DIR);
+    make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
+    let (lock, name, warning) = lock_name(settings, &dir, &private_dir)?;
+    // A directory that cannot be listed has no arenas that anybody could recover.
+    let orphans = count_orphans(io, &private_dir, &settings.name).unwrap_or(0);
+    let path = file_path(&dir, &name);
+    Ok(LogPlace { dir, private_dir, path, lock, orphans, warning })
+}
+
+/// Opens the visible file.
+pub(super) fn log_file(
+    settings: &Settings,
+    place: &LogPlace,
+    counters: Counters,
+) -> Result<FileOutput, Error> {
+    let io = Arc::clone(&settings.io);
+    FileOutput::open(io, &place.dir, &place.path, counters).map_err(|source| {
+        let path = place.path.clone();
+        match source.kind() {
+            io::ErrorKind::InvalidInput => Error::NotAFile { path },
+            _ => Error::LogFile { path, source },
+        }
+    })
+}
+
+/// The directory, made if only its last component is missing, absolute.
+pub(super) fn directory(io: &dyn Io, dir: &Path) -> Result<PathBuf, Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Directory { path, source }
+    };
+    let absolute = std::path::absolute(dir).map_err(failed(dir))?;
+    make_dir(io, &absolute, DIR_MODE)?;
+    absolute.canonicalize().map_err(failed(&absolute))
+}
+
+/// Makes a directory that others of this user may have made already.
+pub(super) fn make_dir(io: &dyn Io, path: &Path, mode: u32) -> Result<(), Error> {
+    match io.create_dir(path, mode) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Error::NotADirectory { path: path.to_owned() })
+        }
+        Err(source) => Err(Error::Directory { path: path.to_owned(), source }),
+    }
+}
+
+/// The name itself, or one with a suffix if another engine writes it.
+fn lock_name(
+    settings: &Settings,
+    dir: &Path,
+    private_dir: &Path,
+) -> Result<(NameLock, String, Option<String>), Error> {
+    let name = &settings.name;
+    let holder = match take(settings, private_dir, name)? {
+        Ok(lock) => return Ok((lock, name.clone(), None)),
+        Err(holder) => holder,
+    };
+    if settings.in_use == InUse::Fail {
+        return Err(Error::LockedBy { path: file_path(dir, name), pid: holder });
+    }
+    let pid = process::pid();
+    let suffixes = (1..SUFFIXES_MAX).map(|n| match n {
+        1 => format!("{name}.{pid}"),
+        n => format!("{name}.{pid}-{n}"),
+    });
+    for suffixed in suffixes {
+        if let Ok(lock) = take(settings, private_dir, &suffixed)? {
+            let path = file_path(dir, &suffixed);
+            let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            let warning = format!(
+                "{holder} writes the log {:?}: this engine writes {path:?}",
+                file_path(dir, name)
+            );
+            return Ok((lock, suffixed, Some(warning)));
+        }
+    }
+    Err(Error::LockedBy { path: file_path(dir, name), pid: holder })
+}
+
+/// The lock, or who holds it.
+fn take(
+    settings: &Settings,
+    private_dir: &Path,
+    name: &str,
+) -> Result<Result<NameLock, Option<u32>>, Error> {
+    match NameLock::take(&*settings.io, private_dir, name) {
+        Ok(lock) => Ok(Ok(lock)),
+        Err(NotLocked::Held(holder)) => Ok(Err(holder)),
+        Err(NotLocked::Failed(source)) => {
+            Err(Error::LockFile { path: private_dir.join(format!("{name}.lock")), source })
+        }
+    }
+}
+
+fn file_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.jsonl"))
+}

@@ -1,0 +1,252 @@
+//! The keeper: the thread that syncs the visible log in batches and reserves room for it ahead. Runs
+//! at low priority after others have had their turn; a slow disk slows only this thread.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
+use crate::flush::files::{LogFile, LogFiles};
+use crate::flush::signal::{Signal, bit};
+use crate::flush::{EngineThread, Progress, SyncFailure};
+use crate::stats::{Counter, Counters};
+use crate::sys::io::{Io, Reserve};
+
+/// How long the keeper sleeps while there is nothing to sync.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How long it waits after a failed sync before it tries a file that was replaced meanwhile.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Blocks reserved behind the log's end, and the least for which it is worth asking.
+const RESERVE_BYTES: u64 = 64 << 20;
+const RESERVE_BYTES_MIN: u64 = 1 << 20;
+
+/// What the reserve leaves free on the disk: the smaller of this and a twentieth.
+const FREE_BYTES_MAX: u64 = 1 << 30;
+const FREE_PART: u64 = 20;
+
+/// What a keeper is made of.
+pub(crate) struct Parts {
+    pub(crate) io: Arc<dyn Io>,
+    pub(crate) dir: PathBuf,
+    pub(crate) files: Arc<LogFiles>,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) limits: Limits,
+    pub(crate) signal: Arc<Signal>,
+    pub(crate) publisher: Arc<Signal>,
+}
+
+/// The thread's state.
+pub(crate) struct Keeper {
+    parts: Parts,
+    unsynced_since: Option<Instant>,
+    urgent_sync: Option<Instant>,
+    urgency: Urgency,
+    has_failed: bool,
+    syncs: u64,
+    /// The inode for which room is reserved, and up to which offset.
+    reserved: (u64, u64),
+    /// How much is asked for at a time; halved when the disk has less.
+    reserve_bytes: u64,
+}
+
+impl Keeper {
+    pub(crate) fn new(parts: Parts) -> Keeper {
+        Keeper {
+            parts,
+            unsynced_since: None,
+            urgent_sync: None,
+            urgency: Urgency::None,
+            has_failed: false,
+            syncs: 0,
+            reserved: (0, 0),
+            reserve_bytes: RESERVE_BYTES,
+        }
+    }
+
+    /// Runs until the publisher has ended; syncs once more then.
+    pub(crate) fn run(mut self) {
+        self.reserve();
+        self.sync_directory();
+        loop {
+            let bits = self.sleep();
+            if bits & bit::ABANDON != 0 {
+                break;
+            }
+            self.note(bits);
+            let published = self.parts.progress.published();
+            let is_last = bits & bit::STOP != 0;
+            if self.parts.progress.synced() < published {
+                self.unsynced_since.get_or_insert_with(Instant::now);
+            }
+            if is_last || self.decide(published) == Some(Duration::ZERO) {
+                self.sync(published);
+            }
+            if is_last {
+                self.give_reserve_back();
+                break;
+            }
+            self.reserve();
+        }
+        self.parts.progress.set_done(EngineThread::Keeper);
+    }
+
+    fn note(&mut self, bits: u32) {
+        if bits & bit::URGENT != 0 && self.urgency == Urgency::None {
+            self.urgency = Urgency::Record;
+        }
+        if bits & bit::BARRIER != 0 {
+            self.urgency = Urgency::Sync;
+        }
+    }
+
+    fn sleep(&self) -> u32 {
+        let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT;
+        let signal = &self.parts.signal;
+        if self.has_failed {
+            return signal.wait(urgent, RETRY);
+        }
+        match self.decide(self.parts.progress.published()) {
+            // Until the first unsynced byte any work wakes; then only what cannot wait.
+            None => signal.wait(urgent | bit::WORK, IDLE),
+            Some(wait) => signal.wait(urgent, wait),
+        }
+    }
+
+    /// When to sync; none: not by itself.
+    fn decide(&self, published: u64) -> Option<Duration> {
+        let age = |since: Option<Instant>, none| since.map_or(none, |at| at.elapsed());
+        let readings = Readings {
+            unsynced_bytes: published - self.parts.progress.synced(),
+            unsynced_for: age(self.unsynced_since, Duration::ZERO),
+            urgency: self.urgency,
+            since_urgent_sync: age(self.urgent_sync, Duration::MAX),
+            ..Readings::default()
+        };
+        controller::decide(&readings, &self.parts.limits).sync_in
+    }
+
+    /// One `fdatasync` for all that was published before.
+    fn sync(&mut self, published: u64) {
+        if self.urgency == Urgency::Record {
+            self.urgent_sync = Some(Instant::now());
+        }
+        self.urgency = Urgency::None;
+        let mut unsynced = self.parts.files.take_unsynced();
+        let outcome = self.sync_files(&mut unsynced);
+        self.parts.files.give_back(unsynced);
+        match outcome {
+            Ok(()) => {
+                self.has_failed = false;
+                self.unsynced_since = None;
+                self.parts.progress.forgive_sync();
+                self.parts.progress.set_synced(published);
+                if self.parts.limits.sync == SyncGoal::EachBatch {
+                    // Segments may be free now.
+                    self.parts.publisher.raise(bit::WORK);
+                }
+            }
+            Err(failure) => {
+                self.has_failed = true;
+                self.parts.counters.add(Counter::SyncFailures, 1);
+                self.parts.progress.report_failure(failure.sentence());
+                self.parts.progress.fail_sync(failure);
+            }
+        }
+        self.sync_directory();
+    }
+
+    /// Syncs the replaced files, then the current one, unless its last sync failed: Linux then
+    /// marks the lost pages clean, and a second `fdatasync` would lie.
+    fn sync_files(
+        &mut self,
+        unsynced: &mut crate::flush::files::Unsynced,
+    ) -> Result<(), SyncFailure> {
+        while let Some(file) = unsynced.retired.pop() {
+            // A failure is not tried again: the file is gone from the log, the report tells it.
+            self.sync_file(&file)?;
+        }
+        let Some(current) = &unsynced.current else { return Ok(()) };
+        if let Some(failure) = self.parts.progress.sync_failure() {
+            if failure.ino == current.ino && failure.dev == current.dev {
+                return Err(failure);
+            }
+        }
+        self.sync_file(current)
+    }
+
+    fn sync_file(&mut self, file: &LogFile) -> Result<(), SyncFailure> {
+        match self.parts.io.fdatasync(file.file.as_fd()) {
+            Ok(()) => {
+                self.syncs += 1;
+                self.parts.counters.set(Counter::Syncs, self.syncs);
+                Ok(())
+            }
+            Err(error) => Err(SyncFailure {
+                path: file.path.clone(),
+                dev: file.dev,
+                ino: file.ino,
+                kind: error.kind(),
+                text: error.to_string(),
+            }),
+        }
+    }
+
+    /// Makes new names last.
+    fn sync_directory(&self) {
+        let mut unsynced = self.parts.files.take_unsynced();
+        if unsynced.is_dir_dirty {
+            match self.parts.io.sync_dir(&self.parts.dir) {
+                Ok(()) => unsynced.is_dir_dirty = false,
+                Err(error) => self.complain("sync the directory", &error),
+            }
+        }
+        self.parts.files.give_back(unsynced);
+    }
+
+    /// Reserves blocks behind the log's end, so that appends find them.
+    fn reserve(&mut self) {
+        let Some(file) = self.parts.files.current() else { return };
+        let Ok(status) = self.parts.io.fstat(file.file.as_fd()) else { return };
+        let (ino, until) = self.reserved;
+        let is_ample = ino == file.ino && until >= status.len + self.reserve_bytes / 4;
+        while !is_ample && self.reserve_bytes >= RESERVE_BYTES_MIN {
+            let len = self.reserve_bytes;
+            let has_room = self.parts.io.statvfs(&self.parts.dir).is_ok_and(|space| {
+                let keep = FREE_BYTES_MAX.min(space.total_bytes / FREE_PART);
+                space.free_bytes > len + keep
+            });
+            let fd = file.file.as_fd();
+            if has_room && self.parts.io.fallocate(fd, Reserve::KeepSize, status.len, len).is_ok() {
+                self.reserved = (file.ino, status.len + len);
+                return;
+            }
+            self.reserve_bytes /= 2;
+        }
+    }
+
+    /// Frees the reserve: cutting a file at the length it has drops the blocks behind its end, and
+    /// no reader notices.
+    fn give_reserve_back(&self) {
+        let Some(file) = self.parts.files.current() else { return };
+        let fd = file.file.as_fd();
+        if self.reserved.0 != file.ino {
+            return;
+        }
+        let cut =
+            self.parts.io.fstat(fd).and_then(|status| self.parts.io.ftruncate(fd, status.len));
+        if let Err(error) = cut {
+            self.complain("give back the reserve", &error);
+        }
+    }
+
+    fn complain(&self, what: &str, error: &io::Error) {
+        self.parts.counters.add(Counter::KeeperFailures, 1);
+        let dir = self.parts.dir.display();
+        self.parts.progress.report_failure(format!("cannot {what} of the log in {dir}: {error}"));
+    }
+}

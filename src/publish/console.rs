@@ -1,0 +1,110 @@
+//! The visible log as a console: the standard output or error, whatever it leads to. Runs on the
+//! publisher. A stalled reader stalls the output, not the host: before each write `poll` says that
+//! it will not wait, and the descriptor's own mode is left alone.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::arena::intent::{Intent, Intents};
+use crate::flush::signal::{Signal, bit};
+use crate::sys::io::{FileKind, Io};
+
+use super::file::Appended;
+
+/// A writable pipe takes as many bytes without waiting: PIPE_BUF of Linux, pipe(7).
+const PIPE_BYTES: usize = 4096;
+
+/// How long one poll lasts, so that the publisher hears of a stop.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Console {
+    Stdout,
+    Stderr,
+}
+
+impl Console {
+    /// The name, for reports.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Console::Stdout => "<stdout>",
+            Console::Stderr => "<stderr>",
+        }
+    }
+
+    /// Hands the descriptor to `work`.
+    pub(crate) fn with_fd<R>(self, work: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+        match self {
+            Console::Stdout => work(io::stdout().as_fd()),
+            Console::Stderr => work(io::stderr().as_fd()),
+        }
+    }
+}
+
+/// Writes lines to a console.
+#[derive(Debug)]
+pub(crate) struct ConsoleOutput {
+    io: Arc<dyn Io>,
+    console: Console,
+    is_file: bool,
+    /// Bytes written over the engine's life.
+    offset: u64,
+}
+
+impl ConsoleOutput {
+    pub(crate) fn new(io: Arc<dyn Io>, console: Console) -> ConsoleOutput {
+        let kind = console.with_fd(|fd| io.fstat(fd)).map(|status| status.kind);
+        let is_file = matches!(kind, Ok(FileKind::Regular));
+        ConsoleOutput { io, console, is_file, offset: 0 }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.console.as_str()
+    }
+
+    /// Writes lines of a segment, announced by an intent; stops early when `signal` says so.
+    pub(super) fn append(
+        &mut self,
+        intents: &mut Intents,
+        signal: &Signal,
+        segment: u64,
+        from: u64,
+        lines: &[u8],
+    ) -> Appended {
+        let to = from + lines.len() as u64;
+        intents.begin(Intent { offset: self.offset, segment, from, to, ..Intent::default() });
+        let mut bytes = 0;
+        let mut result = Ok(());
+        while bytes < lines.len() && result.is_ok() {
+            match self.write_some(&lines[bytes..]) {
+                Ok(count) => bytes += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => result = Err(error),
+            }
+            if signal.is_raised(bit::ABANDON) {
+                result = Err(io::ErrorKind::Interrupted.into());
+            }
+        }
+        self.offset += bytes as u64;
+        if result.is_ok() {
+            intents.done();
+        }
+        Appended { bytes, result }
+    }
+
+    /// Writes what can be written without waiting, for a reader that reads.
+    fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.console.with_fd(|fd| {
+            if self.is_file {
+                return self.io.write(fd, bytes);
+            }
+            if !self.io.poll_writable(fd, POLL)? {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.io.write(fd, &bytes[..bytes.len().min(PIPE_BYTES)])
+        })
+    }
+}

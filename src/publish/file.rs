@@ -1,0 +1,140 @@
+//! The visible log as a file: whole lines appended with `pwrite`, the file looked at before each
+//! append, so that whatever happens to it from outside leaves no hole of zeros. Runs on the
+//! publisher; opened by the owner at start.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::arena::intent::{Intent, Intents};
+use crate::flush::files::{LogFile, LogFiles};
+use crate::stats::{Counter, Counters};
+use crate::sys::io::{FileStatus, Io};
+
+/// Mode of the log's directory, if it has to be made.
+pub(crate) const DIR_MODE: u32 = 0o750;
+
+/// The visible log.
+#[derive(Debug)]
+pub(crate) struct FileOutput {
+    io: Arc<dyn Io>,
+    dir: PathBuf,
+    path: PathBuf,
+    current: Arc<LogFile>,
+    files: Arc<LogFiles>,
+    counters: Counters,
+}
+
+/// How far an append came.
+pub(super) struct Appended {
+    pub(super) bytes: usize,
+    pub(super) result: io::Result<()>,
+}
+
+impl FileOutput {
+    /// Opens the log, or makes it. A last byte other than a newline gets one.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn open(
+        io: Arc<dyn Io>,
+        dir: &Path,
+        path: &Path,
+        counters: Counters,
+    ) -> io::Result<FileOutput> {
+        let current = Arc::new(open(&*io, path)?);
+        let files = Arc::new(LogFiles::new(Arc::clone(&current)));
+        let (dir, path) = (dir.to_owned(), path.to_owned());
+        Ok(FileOutput { io, dir, path, current, files, counters })
+    }
+
+    /// The files, for the keeper.
+    pub(crate) fn files(&self) -> Arc<LogFiles> {
+        Arc::clone(&self.files)
+    }
+
+    /// Appends lines of a segment, announced by an intent.
+    pub(super) fn append(
+        &mut self,
+        intents: &mut Intents,
+        segment: u64,
+        from: u64,
+        lines: &[u8],
+    ) -> Appended {
+        let status = match self.look() {
+            Ok(status) => status,
+            Err(error) => return Appended { bytes: 0, result: Err(error) },
+        };
+        // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
+        let offset = status.len;
+        let to = from + lines.len() as u64;
+        let (dev, ino) = (status.dev, status.ino);
+        intents.begin(Intent { dev, ino, offset, segment, from, to });
+        let mut bytes = 0;
+        while bytes < lines.len() {
+            let at = offset + bytes as u64;
+            match self.io.pwrite(self.current.file.as_fd(), &lines[bytes..], at) {
+                Ok(0) => {
+                    let error = io::ErrorKind::WriteZero.into();
+                    return Appended { bytes, result: Err(error) };
+                }
+                Ok(count) => bytes += count,
+                Err(error) => return Appended { bytes, result: Err(error) },
+            }
+        }
+        intents.done();
+        Appended { bytes, result: Ok(()) }
+    }
+
+    /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
+    fn look(&mut self) -> io::Result<FileStatus> {
+        let status = self.io.fstat(self.current.file.as_fd())?;
+        let is_named = self
+            .io
+            .stat(&self.path)
+            .is_ok_and(|named| (named.dev, named.ino) == (self.current.dev, self.current.ino));
+        if is_named && status.links > 0 {
+            return Ok(status);
+        }
+        self.reopen()?;
+        self.io.fstat(self.current.file.as_fd())
+    }
+
+    /// Renamed or deleted by somebody else: from now on a new file of the old name.
+    fn reopen(&mut self) -> io::Result<()> {
+        let file = match open(&*self.io, &self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.io.create_dir(&self.dir, DIR_MODE)?;
+                open(&*self.io, &self.path)?
+            }
+            other => other?,
+        };
+        self.current = Arc::new(file);
+        self.files.replace(Arc::clone(&self.current));
+        self.counters.add(Counter::Reopens, 1);
+        Ok(())
+    }
+
+    /// The path, for reports.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Opens or makes a log file, and ends its last line if somebody left it open.
+fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
+    let file = io.open_log(path)?;
+    let status = io.fstat(file.as_fd())?;
+    if status.len > 0 && last_byte(io, path, status.len)? != b'\n' {
+        io.pwrite(file.as_fd(), b"\n", status.len)?;
+    }
+    Ok(LogFile { file, path: path.to_owned(), dev: status.dev, ino: status.ino })
+}
+
+fn last_byte(io: &dyn Io, path: &Path, len: u64) -> io::Result<u8> {
+    let mut byte = [b'\n'];
+    io.pread(File::open(path)?.as_fd(), &mut byte, len - 1)?;
+    Ok(byte[0])
+}

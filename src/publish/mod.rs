@@ -1,0 +1,264 @@
+//! The publisher: the thread that carries whole lines from the segments to the visible log. It never
+//! syncs. It knows what is written from the newest complete commit slot and from nothing else.
+
+mod console;
+mod file;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::arena::commit::{Commits, Written};
+use crate::arena::intent::Intents;
+use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
+use crate::flush::signal::{Signal, bit};
+use crate::flush::{EngineThread, Progress};
+use crate::segment::Pool;
+use crate::stats::{Counter, Counters};
+
+pub(crate) use console::{Console, ConsoleOutput};
+use file::Appended;
+pub(crate) use file::{DIR_MODE, FileOutput};
+
+/// How long the publisher sleeps while there is nothing to publish.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How long it waits after a failed append: at first, and at most.
+const RETRY: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+
+/// Where the lines go.
+#[derive(Debug)]
+pub(crate) enum Target {
+    File(FileOutput),
+    Console(ConsoleOutput),
+    /// Nowhere.
+    Null,
+}
+
+/// What a publisher is made of.
+pub(crate) struct Parts {
+    pub(crate) target: Target,
+    pub(crate) commits: Commits,
+    pub(crate) intents: Intents,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) limits: Limits,
+    /// Its own signal, the collector's, and the keeper's if there is one.
+    pub(crate) signal: Arc<Signal>,
+    pub(crate) collector: Arc<Signal>,
+    pub(crate) keeper: Option<Arc<Signal>>,
+}
+
+/// A segment that is published, until it may be used again.
+#[derive(Clone, Copy, Debug)]
+struct Published {
+    index: usize,
+    /// Where it ends, in bytes of the engine's life.
+    end: u64,
+}
+
+/// The thread's state.
+pub(crate) struct Publisher {
+    parts: Parts,
+    /// The segment that is being published, and how far.
+    segment: u64,
+    from: u64,
+    /// In bytes of the engine's life.
+    published: u64,
+    waiting: VecDeque<Published>,
+    /// Since when there are unpublished bytes.
+    unpublished_since: Option<Instant>,
+    urgency: Urgency,
+    publishes: u64,
+    retry: Option<Duration>,
+}
+
+impl Publisher {
+    pub(crate) fn new(parts: Parts) -> Publisher {
+        Publisher {
+            waiting: VecDeque::with_capacity(parts.pool.segments_max()),
+            parts,
+            segment: 1,
+            from: 0,
+            published: 0,
+            unpublished_since: None,
+            urgency: Urgency::None,
+            publishes: 0,
+            retry: None,
+        }
+    }
+
+    /// Runs until the collector has ended and everything is published, or it is abandoned.
+    pub(crate) fn run(mut self) {
+        let mut is_last = false;
+        loop {
+            // Once the collector has ended there is nothing to wait for but a failed output.
+            let is_over = is_last && self.retry.is_none();
+            let bits = if is_over { self.parts.signal.take() } else { self.sleep() };
+            is_last |= bits & bit::STOP != 0;
+            if bits & bit::ABANDON != 0 {
+                break;
+            }
+            if bits & bit::URGENT != 0 {
+                self.urgency = Urgency::Record;
+            }
+            if bits & (bit::BARRIER | bit::SEGMENT | bit::STOP) != 0 || is_last {
+                self.urgency = Urgency::Flush;
+            }
+            self.give_back();
+            let written = self.parts.commits.read();
+            if self.published == written.bytes {
+                self.unpublished_since = None;
+                if is_last {
+                    break;
+                }
+                continue;
+            }
+            self.unpublished_since.get_or_insert_with(Instant::now);
+            if self.decide(&written).is_zero() {
+                self.publish(&written);
+            }
+        }
+        self.parts.progress.set_done(EngineThread::Publisher);
+        if let Some(keeper) = &self.parts.keeper {
+            keeper.raise(bit::STOP);
+        }
+    }
+
+    /// Sleeps as long as nothing is due; wakes at once for what is urgent.
+    fn sleep(&mut self) -> u32 {
+        let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT | bit::SEGMENT;
+        if let Some(retry) = self.retry {
+            return self.parts.signal.wait(bit::ABANDON, retry);
+        }
+        let Some(since) = self.unpublished_since else {
+            return self.parts.signal.wait(urgent | bit::WORK, IDLE);
+        };
+        let interval = self.parts.limits.publish_every.saturating_sub(since.elapsed());
+        self.parts.signal.wait(urgent, interval)
+    }
+
+    /// How long the written bytes may still wait.
+    fn decide(&self, written: &Written) -> Duration {
+        if self.retry.is_some() {
+            return Duration::ZERO;
+        }
+        let readings = Readings {
+            unpublished_bytes: written.bytes - self.published,
+            unpublished_for: self.unpublished_since.map_or(Duration::ZERO, |at| at.elapsed()),
+            urgency: self.urgency,
+            ..Readings::default()
+        };
+        controller::decide(&readings, &self.parts.limits).publish_in
+    }
+
+    /// Publishes everything written, segment by segment.
+    fn publish(&mut self, written: &Written) {
+        let before = self.published;
+        let outcome = self.publish_to(written);
+        if self.published != before {
+            self.publishes += 1;
+            self.parts.counters.set(Counter::Publishes, self.publishes);
+            self.parts.counters.set(Counter::PublishedBytes, self.published);
+        }
+        match outcome {
+            Ok(()) => {
+                self.retry = None;
+                self.unpublished_since = None;
+                self.parts.progress.set_published(self.published);
+            }
+            Err(error) => self.fail(&error),
+        }
+        if self.published != before {
+            self.wake_keeper();
+        }
+        self.urgency = Urgency::None;
+        self.give_back();
+    }
+
+    fn publish_to(&mut self, written: &Written) -> io::Result<()> {
+        let pool = Arc::clone(&self.parts.pool);
+        while let Some((index, segment)) = pool.find(self.segment) {
+            let is_newest = self.segment == written.segment;
+            let end = if is_newest { written.len as usize } else { segment.sealed() };
+            let from = self.from as usize;
+            if from < end {
+                let appended = {
+                    // SAFETY: the slot, or the seal, says that these bytes are written; the
+                    // segment is given back by this thread alone, later.
+                    #[allow(unsafe_code)] // Mapped memory, see `Segment::lines`.
+                    let lines = unsafe { segment.lines(from, end) };
+                    append(&mut self.parts, self.segment, self.from, lines)
+                };
+                self.from += appended.bytes as u64;
+                self.published += appended.bytes as u64;
+                appended.result?;
+                // The newest completed append ends here: all earlier segments are done with.
+            }
+            if is_newest {
+                break;
+            }
+            self.waiting.push_back(Published { index, end: self.published });
+            self.segment += 1;
+            self.from = 0;
+        }
+        Ok(())
+    }
+
+    /// Frees segments: when a later one holds the end of the newest completed append, and, where
+    /// each batch is synced, when the device has their bytes.
+    fn give_back(&mut self) {
+        let is_durable = self.parts.limits.sync == SyncGoal::EachBatch;
+        let safe = if is_durable { self.parts.progress.synced() } else { self.published };
+        let mut count = 0;
+        while let Some(published) = self.waiting.front() {
+            let is_followed = self.from > 0 || self.waiting.len() > 1;
+            if published.end > safe || !is_followed {
+                break;
+            }
+            self.parts.pool.give_back(published.index);
+            self.waiting.pop_front();
+            count += 1;
+        }
+        if count > 0 {
+            self.parts.collector.raise(bit::SEGMENT);
+        }
+    }
+
+    fn wake_keeper(&self) {
+        let Some(keeper) = &self.parts.keeper else {
+            // Nothing to sync to: what is published is as safe as it gets.
+            self.parts.progress.set_synced(self.published);
+            return;
+        };
+        let urgent = if self.urgency == Urgency::Record { bit::URGENT } else { 0 };
+        keeper.raise(bit::WORK | urgent);
+    }
+
+    /// The output failed: from now on full rings drop, until an append succeeds.
+    fn fail(&mut self, error: &io::Error) {
+        let [first, most] = RETRY;
+        self.retry = Some(self.retry.map_or(first, |before| (before * 2).min(most)));
+        self.parts.counters.add(Counter::WriteFailures, 1);
+        let name = match &self.parts.target {
+            Target::File(file) => file.path().display().to_string(),
+            Target::Console(console) => console.name().to_owned(),
+            Target::Null => "<null>".to_owned(),
+        };
+        let sentence = format!("cannot append to {name}: {error}");
+        self.parts.progress.report_failure(sentence);
+        self.parts.progress.stall();
+    }
+}
+
+fn append(parts: &mut Parts, segment: u64, from: u64, lines: &[u8]) -> Appended {
+    match &mut parts.target {
+        Target::File(file) => file.append(&mut parts.intents, segment, from, lines),
+        Target::Console(console) => {
+            console.append(&mut parts.intents, &parts.signal, segment, from, lines)
+        }
+        Target::Null => Appended { bytes: lines.len(), result: Ok(()) },
+    }
+}

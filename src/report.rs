@@ -1,0 +1,165 @@
+//! What a drain tells: the counts, checked against each other, and how it went. Made on the owner's
+//! thread when all engine threads have ended.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{BarrierError, Error};
+use crate::stats::Dropped;
+
+/// The account of an engine's life, made by `Engine::drain`.
+///
+/// `submitted == written + dropped + pending`, where each is counted by somebody else: submitted by
+/// the producers, written by the collector, pending by walking the rings.
+#[derive(Clone, Debug)]
+pub struct DrainReport {
+    pub(crate) submitted: u64,
+    pub(crate) written: u64,
+    pub(crate) dropped: Dropped,
+    pub(crate) pending: u64,
+    pub(crate) unpublished_bytes: u64,
+    pub(crate) own_records: u64,
+    pub(crate) late: u64,
+    pub(crate) truncated: u64,
+    pub(crate) published_bytes: u64,
+    pub(crate) syncs: u64,
+    pub(crate) took: Duration,
+    pub(crate) log_path: Option<PathBuf>,
+    pub(crate) arena_path: Option<PathBuf>,
+    pub(crate) last_failure: Option<String>,
+}
+
+/// Plain figures of the report, each with its doc line.
+macro_rules! figures {
+    ($($(#[$doc:meta])+ $name:ident: $type:ty;)*) => {
+        impl DrainReport {
+            $($(#[$doc])+ pub fn $name(&self) -> $type { self.$name })*
+        }
+    };
+}
+
+figures! {
+    /// Records past the gate: committed to a ring, or dropped. Calls that overlapped the drain and
+    /// missed it are not among them but in [`unheard`](crate::unheard).
+    submitted: u64;
+    /// Records formatted into a segment that a complete commit slot names.
+    written: u64;
+    /// Records that still lie in the rings; 0 after a drain that ended.
+    pending: u64;
+    /// Bytes of lines that are written but not published; 0 after a drain that ended.
+    unpublished_bytes: u64;
+    /// Records of the engine's own: start, gaps, clock steps. In no other figure.
+    own_records: u64;
+    /// Records written out of time order.
+    late: u64;
+    /// Records of which a value was cut.
+    truncated: u64;
+    /// Bytes of lines in the visible log.
+    published_bytes: u64;
+    /// Calls of `fdatasync` over the engine's life.
+    syncs: u64;
+    /// How long the drain took.
+    took: Duration;
+}
+
+impl DrainReport {
+    /// Records dropped in all.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.total()
+    }
+
+    /// Losses, by reason and level.
+    pub fn losses(&self) -> &Dropped {
+        &self.dropped
+    }
+
+    /// Records that wait in the arena for recovery: all that are pending, if it is in a file.
+    pub fn left_in_arena(&self) -> u64 {
+        if self.arena_path.is_some() { self.pending } else { 0 }
+    }
+
+    /// The visible log's absolute path; none for consoles and Null.
+    pub fn log_path(&self) -> Option<&Path> {
+        self.log_path.as_deref()
+    }
+
+    /// What failed last in the background, as a sentence.
+    pub fn last_failure(&self) -> Option<&str> {
+        self.last_failure.as_deref()
+    }
+
+    /// Whether the counts agree.
+    pub fn is_balanced(&self) -> bool {
+        self.submitted == self.written + self.dropped.total() + self.pending
+    }
+}
+
+impl fmt::Display for DrainReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "drained in {:.1} ms: {} submitted = {} written + {} dropped + {} pending",
+            self.took.as_secs_f64() * 1e3,
+            self.submitted,
+            self.written,
+            self.dropped,
+            self.pending
+        )?;
+        if let Some(path) = &self.log_path {
+            write!(f, "; log {}", path.display())?;
+        }
+        if self.unpublished_bytes > 0 {
+            write!(f, "; {} bytes not yet in the log", self.unpublished_bytes)?;
+        }
+        if let Some(path) = self.arena_path.as_ref().filter(|_| self.pending > 0) {
+            write!(f, ", kept in {}", path.display())?;
+        }
+        if let Some(failure) = &self.last_failure {
+            write!(f, "; last failure: {failure}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A drain did not end, or could not confirm what it had written. The engine is stopped all the same.
+#[derive(Clone, Debug)]
+pub struct DrainError {
+    pub(crate) reason: BarrierError,
+    pub(crate) report: Option<Box<DrainReport>>,
+}
+
+impl DrainError {
+    /// What it failed of.
+    pub fn reason(&self) -> &BarrierError {
+        &self.reason
+    }
+
+    /// The counts all the same; none when the engine does not run in this process.
+    pub fn report(&self) -> Option<&DrainReport> {
+        self.report.as_deref()
+    }
+}
+
+impl fmt::Display for DrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the drain failed: {}", self.reason)?;
+        match &self.report {
+            Some(report) => write!(f, " ({report})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for DrainError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.reason)
+    }
+}
+
+impl From<DrainError> for Error {
+    fn from(error: DrainError) -> Error {
+        Error::Drain(Box::new(error))
+    }
+}
