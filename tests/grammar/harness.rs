@@ -1,30 +1,45 @@
-//! What the grammar's tests see of the engine: records as JSON objects.
+//! What the grammar's tests see of the engine: records as JSON objects. All share the process's
+//! engine, one at a time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use fastlog::{Config, Engine, Overflow};
+use fastlog::{Config, Engine, Logger, Overflow};
 use serde_json::Value;
 
-/// One test at a time: `fastlog!` logs to the process's engine.
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<(Engine, tempfile::TempDir)> = OnceLock::new();
+    let (engine, _) = ENGINE.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = Config::default()
+            .dir(dir.path())
+            .name("grammar")
+            .overflow(Overflow::Block)
+            .ignore_env();
+        (Engine::start(config).expect("the engine starts"), dir)
+    });
+    engine
+}
+
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the calls add to the log under a filter.
 fn run(filter: &str, calls: impl FnOnce()) -> Vec<Value> {
     let _turn = turn();
-    let dir = tempfile::tempdir().expect("a directory");
-    let config = Config::default()
-        .dir(dir.path())
-        .name("grammar")
-        .filter(filter)
-        .overflow(Overflow::Block)
-        .ignore_env();
-    let engine = Engine::start(config).expect("the engine starts");
+    let engine = engine();
+    engine.set_filter(filter).expect("a filter");
+    engine.flush().expect("what came before is published");
+    let path = engine.stats().log_path().expect("a file").to_owned();
+    let mut log = File::open(path).expect("the log");
+    log.seek(SeekFrom::End(0)).expect("its end");
     calls();
-    let report = engine.drain().expect("the engine drains");
-    assert!(report.is_balanced(), "{report}");
-    let text = std::fs::read_to_string(report.log_path().expect("a file")).expect("the log");
+    engine.flush().expect("the calls are published");
+    let mut text = String::new();
+    log.read_to_string(&mut text).expect("UTF-8");
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
     lines.filter(|line| line["target"] != "fastlog").collect()
 }
@@ -40,6 +55,6 @@ pub fn disabled(calls: impl FnOnce()) {
 }
 
 /// A logger of the engine that `enabled` and `disabled` turn on and off.
-pub fn logger() -> fastlog::Logger {
-    Engine::current().expect("called within `enabled` or `disabled`").logger()
+pub fn logger() -> Logger {
+    engine().logger()
 }
