@@ -2,7 +2,7 @@
 //! that is missing can be appended and nothing is appended twice. Written by the publisher.
 //!
 //! ```text
-//! number | dev | inode | offset | length | segment seq | from | to | done
+//! number | dev | inode | birth ns | offset | length | segment seq | from | to | done
 //! ```
 //! `done` is stored into the newest slot once the append is complete.
 
@@ -12,7 +12,7 @@ use super::{RegionWords, SharedRegion};
 use crate::primitive::Ordering;
 
 const SLOT_WORDS: usize = PAGE / 2 / 8;
-const DONE: usize = 8;
+const DONE: usize = 9;
 
 /// One append.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub(crate) struct Intent {
     /// The file's identity; zero for consoles.
     pub(crate) dev: u64,
     pub(crate) ino: u64,
+    pub(crate) birth_ns: u64,
     /// Where in the file.
     pub(crate) offset: u64,
     /// The segment it comes from, and which of its bytes of lines.
@@ -46,8 +47,8 @@ impl Intents {
     pub(crate) fn begin(&mut self, intent: Intent) {
         self.newest += 1;
         let length = intent.to - intent.from;
-        let Intent { dev, ino, offset, segment, from, to } = intent;
-        self.slots.write([dev, ino, offset, length, segment, from, to, 0]);
+        let Intent { dev, ino, birth_ns, offset, segment, from, to } = intent;
+        self.slots.write([dev, ino, birth_ns, offset, length, segment, from, to, 0]);
     }
 
     /// The announced append is complete.

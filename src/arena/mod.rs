@@ -29,7 +29,7 @@ use layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
 use two_slots::{TwoSlots, Words};
 
 pub(crate) use create::Identity;
-pub(crate) use orphans::count_orphans;
+pub(crate) use orphans::{count_orphans, forget_after_fork};
 
 /// A mapping that several modules look into.
 pub(crate) type SharedRegion = Arc<Region>;

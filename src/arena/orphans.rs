@@ -7,8 +7,8 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
+use crate::sys::fork_safe::ForkSafe;
 use crate::sys::io::Io;
 use crate::sys::process;
 
@@ -16,14 +16,19 @@ use crate::sys::process;
 pub(super) const ARENA_EXTENSION: &str = "arena";
 
 /// The arenas of this process.
-static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static OWN: ForkSafe<Vec<PathBuf>> = ForkSafe::new();
 
 pub(super) fn remember_own(path: &Path) {
-    OWN.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    OWN.lock().push(path.to_owned());
 }
 
 pub(super) fn forget_own(path: &Path) {
-    OWN.lock().unwrap_or_else(PoisonError::into_inner).retain(|own| own != path);
+    OWN.lock().retain(|own| own != path);
+}
+
+/// In a forked child, which has no arena yet. Only stores.
+pub(crate) fn forget_after_fork() {
+    OWN.forget();
 }
 
 /// Counts the arenas of `name` in `dir` whose process is gone.
@@ -31,7 +36,7 @@ pub(super) fn forget_own(path: &Path) {
 /// # Errors
 /// The system's, when the directory cannot be read.
 pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u64> {
-    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let own = OWN.lock().clone();
     let prefix = format!("{name}.");
     let suffix = format!(".{ARENA_EXTENSION}");
     let mut orphans = 0;

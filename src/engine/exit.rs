@@ -1,20 +1,29 @@
 //! The engines of this process, for the exit hook and the fork handler. The hook runs on whichever
 //! thread ends the process, when its thread locals may be gone: nothing here uses any.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Place};
+use super::lock;
+use crate::arena;
 use crate::config::ExitHook;
 use crate::emit;
 use crate::error::Error;
-use crate::registry::process::{self, ForkSafe};
+use crate::primitive::{AtomicBool, Ordering};
+use crate::registry::process;
 use crate::sys::exit::{at_exit, at_fork};
+use crate::sys::fork_safe::ForkSafe;
 
 /// What all drains at exit may take together.
 const EXIT_BUDGET: Duration = Duration::from_secs(2);
 
 static ENGINES: ForkSafe<Vec<Running>> = ForkSafe::new();
+
+/// Held while the handlers are registered.
+static INSTALLING: ForkSafe<()> = ForkSafe::new();
+/// Whether they are; a forked child inherits them.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 struct Running {
     core: Arc<Core>,
@@ -27,15 +36,12 @@ struct Running {
 ///
 /// When the system takes none; the next start tries again.
 pub(super) fn install() -> Result<(), Error> {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    static TURN: ForkSafe<()> = ForkSafe::new();
-    let _turn = TURN.lock();
-    if INSTALLED.get().is_none() {
+    let _turn = INSTALLING.lock();
+    if !INSTALLED.load(Ordering::Relaxed) {
         let hook = |name| move |source| Error::Hook { name, source };
         at_fork(None, None, Some(forked)).map_err(hook("pthread_atfork"))?;
         at_exit(drain_all).map_err(hook("atexit"))?;
-        // Under the lock there is nobody else to set it.
-        let _ = INSTALLED.set(());
+        INSTALLED.store(true, Ordering::Relaxed);
     }
     Ok(())
 }
@@ -78,5 +84,8 @@ extern "C" fn drain_all() {
 extern "C" fn forked() {
     process::forget_after_fork();
     ENGINES.forget();
+    INSTALLING.forget();
+    lock::forget_after_fork();
+    arena::forget_after_fork();
     emit::forget_after_fork();
 }

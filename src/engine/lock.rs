@@ -6,12 +6,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::registry::process::ForkSafe;
+use crate::sys::fork_safe::ForkSafe;
 use crate::sys::io::Io;
 use crate::sys::process::{self, LockHeld};
 
 /// The locks of this process, by path.
 static HELD: ForkSafe<Vec<PathBuf>> = ForkSafe::new();
+
+/// In a forked child, which holds none of its parent's locks. Only stores.
+pub(super) fn forget_after_fork() {
+    HELD.forget();
+}
 
 /// A held name; released when dropped.
 #[derive(Debug)]

@@ -7,7 +7,9 @@ mod exit;
 mod logger;
 mod lock;
 mod open;
+mod place;
 mod start;
+mod threads;
 
 use std::fmt;
 use std::sync::Arc;

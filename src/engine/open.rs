@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lock::{NameLock, NotLocked};
-use crate::arena::count_orphans;
 use crate::config::{InUse, Settings};
 use crate::error::Error;
 use crate::publish::{DIR_MODE, FileOutput};
@@ -28,7 +27,6 @@ pub(super) struct LogPlace {
     /// The visible file.
     pub(super) path: PathBuf,
     pub(super) lock: NameLock,
-    pub(super) orphans: u64,
     /// Set when the name was taken and another is used.
     pub(super) warning: Option<String>,
 }
@@ -40,10 +38,8 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     let private_dir = dir.join(PRIVATE_DIR);
     make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
     let (lock, name, warning) = lock_name(settings, &dir, &private_dir)?;
-    // A directory that cannot be listed has no arenas that anybody could recover.
-    let orphans = count_orphans(io, &private_dir, &settings.name).unwrap_or(0);
     let path = file_path(&dir, &name);
-    Ok(LogPlace { dir, private_dir, path, lock, orphans, warning })
+    Ok(LogPlace { dir, private_dir, path, lock, warning })
 }
 
 /// Opens the visible file.

@@ -6,19 +6,19 @@
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::core::{Core, Drain, ThreadFacts};
 use super::exit;
 use super::open::{self, LogPlace};
+use super::place::{self, Placed};
+use super::threads::{Role, Threads, pin_collector};
 use crate::arena::commit::Commits;
 use crate::arena::intent::Intents;
-use crate::arena::{Arena, Identity, Shape, layout};
+use crate::arena::{Arena, layout};
 use crate::clock::{TickClock, TickSource};
 use crate::collector::{Barriers, Collector, Idling, StartNote};
 use crate::collector;
-use crate::config::{Arena as ArenaPlace, Colour, Config, Idle, OpenFailure, Output, Pin, Settings};
+use crate::config::{Arena as ArenaPlace, Colour, Config, Idle, OpenFailure, Output, Settings};
 use crate::config::{SyncPolicy, UrgentSync};
 use crate::error::Error;
 use crate::flush::Progress;
@@ -31,14 +31,12 @@ use crate::publish::{self, Console, ConsoleOutput, Publisher, Target};
 use crate::registry::{self, Registry, process};
 use crate::segment::{Pool, SegmentWriter};
 use crate::stats::Counters;
-use crate::sys::io::{FileKind, Io};
-use crate::sys::process as system;
-use crate::sys::thread;
+use crate::sys::io::FileKind;
 
 pub(super) use super::core::Place;
 
 /// Segments that are always there.
-const HOT_SEGMENTS: usize = 4;
+pub(super) const HOT_SEGMENTS: usize = 4;
 
 /// Written bytes at which the publisher does not wait for its interval: half of the hot segments.
 const PUBLISH_BYTES: u64 = (HOT_SEGMENTS * layout::SEGMENT_BYTES / 2) as u64;
@@ -130,7 +128,8 @@ fn build(
         _ => None,
     };
     warnings.extend(log.iter().filter_map(|log| log.warning.clone()));
-    let arena = Arc::new(make_arena(settings, log.as_ref(), warnings)?);
+    let Placed { arena, orphans } = place::place(settings, log.as_ref(), warnings)?;
+    let arena = Arc::new(arena);
     let undo = Unlink(Some(Arc::clone(&arena)));
     let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
     let (target, files) = match &log {
@@ -145,7 +144,7 @@ fn build(
         let path = log.dir.clone();
         settings.io.sync_dir(&log.dir).map_err(|source| Error::Sync { path, source })?;
     }
-    let core = run(settings, place, Opened { log, arena, counters, target, files }, warnings)?;
+    let core = run(settings, place, Opened { log, arena, orphans, counters, target, files }, warnings)?;
     undo.keep();
     Ok(core)
 }
@@ -172,6 +171,7 @@ impl Drop for Unlink {
 struct Opened {
     log: Option<LogPlace>,
     arena: Arc<Arena>,
+    orphans: u64,
     counters: Counters,
     target: Target,
     files: Option<Arc<crate::flush::files::LogFiles>>,
@@ -186,47 +186,6 @@ fn console_target(settings: &Settings) -> Target {
     Target::Console(ConsoleOutput::new(Arc::clone(&settings.io), console))
 }
 
-/// The arena in files, or, where they cannot be had, in anonymous memory, with a warning.
-fn make_arena(
-    settings: &Settings,
-    log: Option<&LogPlace>,
-    warnings: &mut Vec<String>,
-) -> Result<Arena, Error> {
-    let shape = Shape {
-        ring_bytes: settings.ring_bytes,
-        record_bytes: settings.record_bytes,
-        rings_max: settings.max_rings,
-    };
-    let file_name = log.and_then(|log| log.path.file_name()).unwrap_or_default();
-    let identity =
-        Identity { name: &settings.name, file_name: &file_name.to_string_lossy() };
-    let io = &settings.io;
-    let dir = match (&settings.arena, log) {
-        (ArenaPlace::InLogDir, Some(log)) => Some(Ok(log.private_dir.clone())),
-        (ArenaPlace::Dir(dir), _) => Some(open::directory(&**io, dir)),
-        (ArenaPlace::SharedMemory, _) => {
-            let dir = format!("/dev/shm/fastlog-{}", system::effective_uid());
-            Some(open::make_dir(&**io, dir.as_ref(), 0o700).map(|()| dir.into()))
-        }
-        (ArenaPlace::InLogDir | ArenaPlace::Anonymous, _) => None,
-    };
-    let made = dir.map(|dir| {
-        dir.and_then(|dir| {
-            Arena::create(Arc::clone(io), &dir, identity, shape)
-                .map_err(|source| Error::Directory { path: dir, source })
-        })
-    });
-    match made {
-        Some(Ok(arena)) => return Ok(arena),
-        Some(Err(error)) => warnings.push(format!(
-            "records do not survive `kill -9`, because the arena has no file: {error}"
-        )),
-        None => {}
-    }
-    Arena::anonymous(identity, shape)
-        .map_err(|source| Error::Memory { bytes: layout::RINGS_AT, source })
-}
-
 /// Starts the threads over what is open.
 fn run(
     settings: &Settings,
@@ -234,7 +193,7 @@ fn run(
     opened: Opened,
     warnings: &[String],
 ) -> Result<Arc<Core>, Error> {
-    let Opened { log, arena, counters, target, files } = opened;
+    let Opened { log, arena, orphans, counters, target, files } = opened;
     let pool = make_pool(settings, &arena)?;
     let writer = SegmentWriter::begin(Arc::clone(&pool), arena.id()).ok_or_else(|| {
         let source = std::io::ErrorKind::OutOfMemory.into();
@@ -255,7 +214,6 @@ fn run(
         filter: settings.filter.clone(),
     }));
     let barriers = Arc::new(Barriers::default());
-    let orphans = log.as_ref().map_or(0, |log| log.orphans);
     let collector_thread = Collector::new(collector::Parts {
         registry: Arc::clone(&registry),
         arena: Arc::clone(&arena),
@@ -266,7 +224,7 @@ fn run(
         publisher: Arc::clone(&publisher),
         order_window: settings.order_window,
         idling: if settings.idle == Idle::Spin { Idling::Spin } else { Idling::Park },
-        start_note: start_note(settings, log.as_ref(), &arena, warnings),
+        start_note: start_note(settings, log.as_ref(), &arena, orphans, warnings),
     });
     let has_keeper = files.is_some();
     let publisher_thread = Publisher::new(publish::Parts {
@@ -299,18 +257,18 @@ fn run(
     };
     let facts = Arc::new(ThreadFacts::default());
     let signals = [Arc::clone(&collector), Arc::clone(&publisher), Arc::clone(&keeper)];
-    let mut threads = Threads { facts: Arc::clone(&facts), signals, running: Vec::new() };
+    let mut threads = Threads::new(Arc::clone(&facts), signals);
     if let Some(keeper) = keeper_thread {
-        threads.spawn(2, move || keeper.run())?;
+        threads.spawn(Role::Keeper, move || keeper.run())?;
     }
     // The lock lives as long as somebody may still append to the file.
     let held = lock.clone();
-    threads.spawn(1, move || {
+    threads.spawn(Role::Publisher, move || {
         publisher_thread.run();
         drop(held);
     })?;
     let (pin, pinned) = (settings.pin, Arc::clone(&facts));
-    threads.spawn(0, move || {
+    threads.spawn(Role::Collector, move || {
         if let Some(cpu) = pin_collector(pin) {
             pinned.pinned_to.store(cpu as i32, Ordering::Relaxed);
         }
@@ -395,6 +353,7 @@ fn start_note(
     settings: &Settings,
     log: Option<&LogPlace>,
     arena: &Arena,
+    orphans: u64,
     warnings: &[String],
 ) -> StartNote {
     let name = match settings.output {
@@ -405,77 +364,7 @@ fn start_note(
     StartNote {
         log: log.map_or(name, |log| log.path.display().to_string()),
         is_crash_safe: arena.is_crash_safe(),
-        orphans: log.map_or(0, |log| log.orphans),
+        orphans,
         warnings: warnings.to_vec(),
     }
-}
-
-/// The threads started so far; told to stop if the start fails.
-struct Threads {
-    facts: Arc<ThreadFacts>,
-    signals: [Arc<Signal>; 3],
-    running: Vec<JoinHandle<()>>,
-}
-
-/// Their names, by index.
-const NAMES: [&str; 3] = ["collector", "publisher", "keeper"];
-
-impl Threads {
-    /// Starts a thread and waits until it says that it is ready.
-    fn spawn(
-        &mut self,
-        index: usize,
-        body: impl FnOnce() + Send + 'static,
-    ) -> Result<(), Error> {
-        let (facts, signal) = (Arc::clone(&self.facts), Arc::clone(&self.signals[index]));
-        let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
-        let handle = thread::spawn(&format!("fastlog-{}", NAMES[index]), move || {
-            facts.tids[index].store(thread::current_tid(), Ordering::Relaxed);
-            signal.adopt_current_thread();
-            // The owner may have given up waiting.
-            let _ = ready.send(());
-            body();
-        });
-        let name = NAMES[index];
-        self.running.push(handle.map_err(|source| Error::Thread { name, source })?);
-        // Only a thread that died without a word sends nothing; the engine shows it by stalling.
-        let _ = is_ready.recv_timeout(READY_MAX);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Vec<JoinHandle<()>> {
-        std::mem::take(&mut self.running)
-    }
-}
-
-/// How long a new thread may take to run.
-const READY_MAX: Duration = Duration::from_secs(5);
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if !self.running.is_empty() {
-            let abandon = crate::flush::signal::bit::ABANDON;
-            self.signals.iter().for_each(|signal| signal.raise(abandon));
-        }
-        for thread in self.running.drain(..) {
-            // A thread that panicked has told so on the standard error.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Pins the calling thread; the CPU's number if it worked.
-fn pin_collector(pin: Pin) -> Option<usize> {
-    let cpu = match pin {
-        Pin::None => return None,
-        Pin::Cpu(cpu) => cpu,
-        Pin::Auto => {
-            let cpus = thread::allowed_cpus();
-            if cpus.len() < 2 || thread::cpu_quota().is_some_and(|quota| quota < 2.0) {
-                return None;
-            }
-            cpus[system::pid() as usize % cpus.len()]
-        }
-    };
-    thread::pin_current(cpu).then_some(cpu)
 }

@@ -13,6 +13,9 @@ pub(crate) struct LogFile {
     /// Its identity.
     pub(crate) dev: u64,
     pub(crate) ino: u64,
+    /// When it was made, in nanoseconds since 1970; 0 where the file system does not tell. Inodes
+    /// are used again, this pair of numbers is not.
+    pub(crate) birth_ns: u64,
 }
 
 /// What the keeper has to do.

@@ -152,8 +152,6 @@ impl Keeper {
             }
             Err(failure) => {
                 self.has_failed = true;
-                self.parts.counters.add(Counter::SyncFailures, 1);
-                self.parts.progress.report_failure(failure.sentence());
                 self.parts.progress.fail_sync(failure);
             }
         }
@@ -186,13 +184,18 @@ impl Keeper {
                 self.parts.counters.set(Counter::Syncs, self.syncs);
                 Ok(())
             }
-            Err(error) => Err(SyncFailure {
-                path: file.path.clone(),
-                dev: file.dev,
-                ino: file.ino,
-                kind: error.kind(),
-                text: error.to_string(),
-            }),
+            Err(error) => {
+                let failure = SyncFailure {
+                    path: file.path.clone(),
+                    dev: file.dev,
+                    ino: file.ino,
+                    kind: error.kind(),
+                    text: error.to_string(),
+                };
+                self.parts.counters.add(Counter::SyncFailures, 1);
+                self.parts.progress.report_failure(failure.sentence());
+                Err(failure)
+            }
         }
     }
 

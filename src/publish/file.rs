@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use crate::arena::intent::{Intent, Intents};
 use crate::flush::files::{LogFile, LogFiles};
@@ -70,8 +71,8 @@ impl FileOutput {
         // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
         let offset = status.len;
         let to = from + lines.len() as u64;
-        let (dev, ino) = (status.dev, status.ino);
-        intents.begin(Intent { dev, ino, offset, segment, from, to });
+        let LogFile { dev, ino, birth_ns, .. } = *self.current;
+        intents.begin(Intent { dev, ino, birth_ns, offset, segment, from, to });
         let mut bytes = 0;
         while bytes < lines.len() {
             let at = offset + bytes as u64;
@@ -130,7 +131,14 @@ fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
     if status.len > 0 && last_byte(io, path, status.len)? != b'\n' {
         io.pwrite(file.as_fd(), b"\n", status.len)?;
     }
-    Ok(LogFile { file, path: path.to_owned(), dev: status.dev, ino: status.ino })
+    let (dev, ino, birth_ns) = (status.dev, status.ino, birth_ns(&file));
+    Ok(LogFile { file, path: path.to_owned(), dev, ino, birth_ns })
+}
+
+fn birth_ns(file: &File) -> u64 {
+    let birth = file.metadata().and_then(|metadata| metadata.created());
+    let since_1970 = birth.ok().and_then(|birth| birth.duration_since(UNIX_EPOCH).ok());
+    since_1970.map_or(0, |age| age.as_nanos() as u64)
 }
 
 fn last_byte(io: &dyn Io, path: &Path, len: u64) -> io::Result<u8> {

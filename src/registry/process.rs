@@ -1,14 +1,14 @@
 //! What the whole process shares: the default engine, the engines' numbers, the lock under which
 //! callsites are registered and filters set. Used on cold paths of all threads.
 //!
-//! A forked child finds none of it locked: its handler only stores, among other things a null
-//! pointer here, and the first to need the shared state makes it anew.
+//! A forked child finds none of it locked: its handler only stores.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use super::Registry;
 use crate::callsite;
-use crate::primitive::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use crate::sys::fork_safe::ForkSafe;
 
 /// The default engine's number; 0 while there is none. A hint that saves the lock.
 static DEFAULT: AtomicI32 = AtomicI32::new(0);
@@ -32,48 +32,6 @@ pub(crate) struct Shared {
 /// The registration lock.
 pub(crate) fn lock() -> MutexGuard<'static, Shared> {
     SHARED.lock()
-}
-
-/// A mutex that a forked child finds new and unlocked, whoever held it at the fork.
-pub(crate) struct ForkSafe<T> {
-    /// Made on first use, and again in a forked child.
-    mutex: AtomicPtr<Mutex<T>>,
-}
-
-impl<T: Default> ForkSafe<T> {
-    pub(crate) const fn new() -> ForkSafe<T> {
-        ForkSafe { mutex: AtomicPtr::new(std::ptr::null_mut()) }
-    }
-
-    pub(crate) fn lock(&'static self) -> MutexGuard<'static, T> {
-        // Pairs with the AcqRel below.
-        let mut present = self.mutex.load(Ordering::Acquire);
-        if present.is_null() {
-            let made = Box::into_raw(Box::default());
-            let null = std::ptr::null_mut();
-            // AcqRel: whoever finds the pointer finds the mutex behind it.
-            let swapped =
-                self.mutex.compare_exchange(null, made, Ordering::AcqRel, Ordering::Acquire);
-            present = match swapped {
-                Ok(_) => made,
-                Err(other) => {
-                    // SAFETY: `made` came from `Box::into_raw` just now and nobody else saw it.
-                    #[allow(unsafe_code)] // The pointer is what lets a child start anew.
-                    drop(unsafe { Box::from_raw(made) });
-                    other
-                }
-            };
-        }
-        // SAFETY: made by `Box::into_raw` and never freed: a fork forgets it rather.
-        #[allow(unsafe_code)] // As above.
-        let mutex = unsafe { &*present };
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// In a forked child. Only stores; what was there leaks.
-    pub(crate) fn forget(&self) {
-        self.mutex.store(std::ptr::null_mut(), Ordering::Release);
-    }
 }
 
 impl Shared {

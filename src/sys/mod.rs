@@ -8,6 +8,7 @@
 mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod exit;
+pub(crate) mod fork_safe;
 pub mod io;
 pub(crate) mod mmap;
 mod open;

@@ -1,0 +1,114 @@
+//! Where an engine's arena lies, and what earlier ones left there. Runs on the owner, at start.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::open::{self, LogPlace};
+use super::start::HOT_SEGMENTS;
+use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
+use crate::arena::{Arena, Identity, Shape, count_orphans};
+use crate::config::{Arena as Place, Settings};
+use crate::error::Error;
+use crate::sys::io::Io;
+use crate::sys::process;
+
+/// Mode of a directory that holds arenas: they hold raw values.
+const PRIVATE_MODE: u32 = 0o700;
+
+/// The arena, and how many of crashed processes lie beside it.
+pub(super) struct Placed {
+    pub(super) arena: Arena,
+    pub(super) orphans: u64,
+}
+
+/// Makes the arena in files or, where they cannot be had, in anonymous memory, with a warning.
+pub(super) fn place(
+    settings: &Settings,
+    log: Option<&LogPlace>,
+    warnings: &mut Vec<String>,
+) -> Result<Placed, Error> {
+    let io = &settings.io;
+    let shape = Shape {
+        ring_bytes: settings.ring_bytes,
+        record_bytes: settings.record_bytes,
+        rings_max: settings.max_rings,
+    };
+    let file_name = log.and_then(|log| log.path.file_name()).unwrap_or_default();
+    let identity = Identity { name: &settings.name, file_name: &file_name.to_string_lossy() };
+    let dir = directory(settings, log, shape);
+    let orphans = orphans(settings, log, dir.as_ref());
+    let made = dir.map(|dir| {
+        let dir = dir?;
+        Arena::create(Arc::clone(io), &dir, identity, shape)
+            .map_err(|source| Error::Directory { path: dir, source })
+    });
+    match made {
+        Some(Ok(arena)) => return Ok(Placed { arena, orphans }),
+        Some(Err(error)) => warnings.push(format!(
+            "records do not survive `kill -9`, because the arena has no file: {error}"
+        )),
+        None => {}
+    }
+    let arena = Arena::anonymous(identity, shape)
+        .map_err(|source| Error::Memory { bytes: RINGS_AT, source })?;
+    Ok(Placed { arena, orphans })
+}
+
+/// The directory for the arena's files; none where it is to be anonymous.
+fn directory(
+    settings: &Settings,
+    log: Option<&LogPlace>,
+    shape: Shape,
+) -> Option<Result<PathBuf, Error>> {
+    let io = &*settings.io;
+    let beside_the_log = || log.map(|log| Ok(log.private_dir.clone()));
+    match &settings.arena {
+        Place::InLogDir => beside_the_log(),
+        Place::Dir(dir) => Some(open::directory(io, dir)),
+        Place::SharedMemory => match shared_memory(io, shape) {
+            Ok(dir) => Some(Ok(dir)),
+            Err(error) => beside_the_log().or(Some(Err(error))),
+        },
+        Place::Anonymous => None,
+    }
+}
+
+/// `/dev/shm/fastlog-<uid>`, if it has room for a chunk of rings and the hot segments.
+fn shared_memory(io: &dyn Io, shape: Shape) -> Result<PathBuf, Error> {
+    let path = PathBuf::from(format!("/dev/shm/fastlog-{}", process::effective_uid()));
+    open::make_dir(io, &path, PRIVATE_MODE)?;
+    let refused = |source| Error::Directory { path: path.clone(), source };
+    check_private(&path).map_err(refused)?;
+    let rings = RINGS_PER_CHUNK * ring_stride(shape.ring_bytes, shape.record_bytes);
+    let need = (RINGS_AT + rings + 2 * HOT_SEGMENTS * SEGMENT_BYTES) as u64;
+    let space = io.statvfs(&path).map_err(refused)?;
+    if space.free_bytes < need {
+        return Err(refused(io::ErrorKind::StorageFull.into()));
+    }
+    Ok(path)
+}
+
+/// Anybody may make a directory in `/dev/shm`: it must be ours, and closed to others.
+fn check_private(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    let is_private = metadata.is_dir()
+        && metadata.uid() == process::effective_uid()
+        && metadata.mode() & 0o077 == 0;
+    if is_private { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+}
+
+/// Arenas of this name whose process is gone, beside the log and where this one lies.
+fn orphans(
+    settings: &Settings,
+    log: Option<&LogPlace>,
+    dir: Option<&Result<PathBuf, Error>>,
+) -> u64 {
+    let beside = log.map(|log| &log.private_dir);
+    let chosen = dir.and_then(|dir| dir.as_ref().ok()).filter(|dir| Some(*dir) != beside);
+    // A directory that cannot be listed has no arenas that anybody could recover.
+    let count = |dir: &PathBuf| count_orphans(&*settings.io, dir, &settings.name).unwrap_or(0);
+    beside.into_iter().chain(chosen).map(count).sum()
+}

@@ -1,0 +1,105 @@
+//! Starts the engine's threads one after the other, and stops them again if the start fails. Runs on
+//! the owner.
+
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::core::ThreadFacts;
+use crate::config::Pin;
+use crate::error::Error;
+use crate::flush::signal::{Signal, bit};
+use crate::primitive::Ordering;
+use crate::sys::{process, thread};
+
+/// How long a new thread may take to run.
+const READY_MAX: Duration = Duration::from_secs(5);
+
+/// Which thread: an index into signals and facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Collector = 0,
+    Publisher = 1,
+    Keeper = 2,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Role::Collector => "collector",
+            Role::Publisher => "publisher",
+            Role::Keeper => "keeper",
+        }
+    }
+}
+
+/// The threads started so far; told to end if they are dropped before `finish`.
+pub(super) struct Threads {
+    facts: Arc<ThreadFacts>,
+    signals: [Arc<Signal>; 3],
+    running: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    pub(super) fn new(facts: Arc<ThreadFacts>, signals: [Arc<Signal>; 3]) -> Threads {
+        Threads { facts, signals, running: Vec::new() }
+    }
+
+    /// Starts a thread and waits until it says that it is ready.
+    pub(super) fn spawn(
+        &mut self,
+        role: Role,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Error> {
+        let index = role as usize;
+        let (facts, signal) = (Arc::clone(&self.facts), Arc::clone(&self.signals[index]));
+        let (ready, is_ready) = sync_channel(1);
+        let name = role.name();
+        let thread = thread::spawn(&format!("fastlog-{name}"), move || {
+            facts.tids[index].store(thread::current_tid(), Ordering::Relaxed);
+            signal.adopt_current_thread();
+            // The owner may have given up waiting.
+            let _ = ready.send(());
+            body();
+        });
+        self.running.push(thread.map_err(|source| Error::Thread { name, source })?);
+        // Only a machine that starves its threads gets here without the word; it is late then.
+        let _ = is_ready.recv_timeout(READY_MAX);
+        Ok(())
+    }
+
+    /// The start has succeeded.
+    pub(super) fn finish(mut self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut self.running)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if self.running.is_empty() {
+            return;
+        }
+        self.signals.iter().for_each(|signal| signal.raise(bit::ABANDON));
+        for thread in self.running.drain(..) {
+            // A thread that panicked has told so on the standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Pins the calling thread; the CPU's number if it worked.
+pub(super) fn pin_collector(pin: Pin) -> Option<usize> {
+    let cpu = match pin {
+        Pin::None => return None,
+        Pin::Cpu(cpu) => cpu,
+        Pin::Auto => {
+            let cpus = thread::allowed_cpus();
+            if cpus.len() < 2 || thread::cpu_quota().is_some_and(|quota| quota < 2.0) {
+                return None;
+            }
+            cpus[process::pid() as usize % cpus.len()]
+        }
+    };
+    thread::pin_current(cpu).then_some(cpu)
+}
