@@ -1,15 +1,16 @@
 //! The owner's side: starts an engine, waits at its barriers, drains it. [`Engine`] and [`Logger`]
 //! are handles; the process owns its default engine, the handles own a detached one.
 
+mod arena_place;
 mod core;
 mod drain;
 mod exit;
 mod logger;
 mod lock;
 mod open;
-mod place;
 mod start;
 mod threads;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;

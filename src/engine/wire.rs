@@ -1,0 +1,265 @@
+//! Wires the engine's parts together and starts its threads. Runs on the owner, at start.
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::core::{Core, Drain, Place, ThreadFacts};
+use super::open::LogPlace;
+use super::start::HOT_SEGMENTS;
+use super::threads::{Role, Threads, pin_collector};
+use crate::arena::commit::Commits;
+use crate::arena::intent::Intents;
+use crate::arena::{Arena, layout};
+use crate::clock::{TickClock, TickSource};
+use crate::collector::{self, Barriers, Collector, Idling, StartNote};
+use crate::config::{Colour, Idle, Output, Settings, SyncPolicy, UrgentSync};
+use crate::error::Error;
+use crate::flush::Progress;
+use crate::flush::controller::{Limits, SyncGoal};
+use crate::flush::files::LogFiles;
+use crate::flush::signal::Signal;
+use crate::format::{self, Formatter};
+use crate::keep::{self, Keeper};
+use crate::primitive::Ordering;
+use crate::publish::{self, Console, Publisher, Target};
+use crate::registry::{self, Registry};
+use crate::segment::{Pool, SegmentWriter};
+use crate::stats::Counters;
+use crate::sys::io::FileKind;
+
+/// Written bytes at which the publisher does not wait for its interval: half of the hot segments.
+const PUBLISH_BYTES: u64 = (HOT_SEGMENTS * layout::SEGMENT_BYTES / 2) as u64;
+
+/// What a start has opened.
+pub(super) struct Opened {
+    pub(super) log: Option<LogPlace>,
+    pub(super) arena: Arc<Arena>,
+    pub(super) orphans: u64,
+    pub(super) counters: Counters,
+    pub(super) target: Target,
+    pub(super) files: Option<Arc<LogFiles>>,
+}
+
+/// What the threads share.
+struct Shared {
+    arena: Arc<Arena>,
+    pool: Arc<Pool>,
+    counters: Counters,
+    progress: Arc<Progress>,
+    barriers: Arc<Barriers>,
+    limits: Limits,
+    registry: Arc<Registry>,
+    collector: Arc<Signal>,
+    publisher: Arc<Signal>,
+    keeper: Arc<Signal>,
+}
+
+impl Shared {
+    fn new(settings: &Settings, opened: &Opened, source: TickSource) -> Result<Shared, Error> {
+        let (arena, counters) = (Arc::clone(&opened.arena), opened.counters.clone());
+        let pool = pool(settings, &arena)?;
+        let progress = Arc::new(Progress::default());
+        let [collector, publisher, keeper] = [(); 3].map(|()| Arc::new(Signal::default()));
+        let registry = Registry::new(registry::Parts {
+            source,
+            limits: registry_limits(settings),
+            counters: counters.clone(),
+            progress: Arc::clone(&progress),
+            collector: Arc::clone(&collector),
+            arena: Arc::clone(&arena),
+            filter: settings.filter.clone(),
+        });
+        Ok(Shared {
+            arena,
+            pool,
+            counters,
+            progress,
+            barriers: Arc::default(),
+            limits: limits(settings),
+            registry: Arc::new(registry),
+            collector,
+            publisher,
+            keeper,
+        })
+    }
+}
+
+/// Starts the threads over what is open.
+pub(super) fn run(
+    settings: &Settings,
+    place: Place,
+    opened: Opened,
+    warnings: &[String],
+) -> Result<Arc<Core>, Error> {
+    let source = TickSource::choose(settings.clock);
+    let shared = Shared::new(settings, &opened, source)?;
+    let collector = collector(settings, &shared, &opened, warnings)?;
+    let keeper = keeper(settings, &shared, &opened);
+    let (log_path, lock) = match opened.log {
+        Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
+        None => (None, None),
+    };
+    let publisher = publisher(&shared, opened.target, keeper.is_some());
+    let facts = Arc::new(ThreadFacts::default());
+    let signals = [&shared.collector, &shared.publisher, &shared.keeper].map(Arc::clone);
+    let mut threads = Threads::new(Arc::clone(&facts), signals);
+    let has_keeper = keeper.is_some();
+    if let Some(keeper) = keeper {
+        threads.spawn(Role::Keeper, move || keeper.run())?;
+    }
+    // The lock lives as long as somebody may still append to the file.
+    let held = lock.clone();
+    threads.spawn(Role::Publisher, move || {
+        publisher.run();
+        drop(held);
+    })?;
+    let (pin, pinned) = (settings.pin, Arc::clone(&facts));
+    threads.spawn(Role::Collector, move || {
+        if let Some(cpu) = pin_collector(pin) {
+            pinned.pinned_to.store(cpu as i32, Ordering::Relaxed);
+        }
+        collector.run();
+    })?;
+    Ok(Arc::new(Core {
+        place,
+        registry: shared.registry,
+        progress: shared.progress,
+        collector: shared.collector,
+        publisher: shared.publisher,
+        keeper: has_keeper.then_some(shared.keeper),
+        barriers: shared.barriers,
+        arena: shared.arena,
+        lock,
+        level: settings.level,
+        patience: settings.barrier_patience,
+        log_path,
+        orphans: opened.orphans,
+        facts,
+        threads: Mutex::new(threads.finish()),
+        drain: Mutex::new(Drain::default()),
+        drained: Condvar::new(),
+    }))
+}
+
+fn collector(
+    settings: &Settings,
+    shared: &Shared,
+    opened: &Opened,
+    warnings: &[String],
+) -> Result<Collector, Error> {
+    let pool = Arc::clone(&shared.pool);
+    let writer = SegmentWriter::begin(pool, shared.arena.id()).ok_or_else(|| {
+        let source = std::io::ErrorKind::OutOfMemory.into();
+        Error::Memory { bytes: layout::SEGMENT_BYTES, source }
+    })?;
+    Ok(Collector::new(collector::Parts {
+        registry: Arc::clone(&shared.registry),
+        arena: Arc::clone(&shared.arena),
+        clock: TickClock::calibrate(shared.registry.source),
+        formatter: formatter(settings),
+        writer,
+        barriers: Arc::clone(&shared.barriers),
+        publisher: Arc::clone(&shared.publisher),
+        order_window: settings.order_window,
+        idling: if settings.idle == Idle::Spin { Idling::Spin } else { Idling::Park },
+        start_note: start_note(settings, opened, warnings),
+    }))
+}
+
+fn publisher(shared: &Shared, target: Target, has_keeper: bool) -> Publisher {
+    Publisher::new(publish::Parts {
+        target,
+        commits: Commits::new(Arc::clone(shared.arena.fixed())),
+        intents: Intents::new(Arc::clone(shared.arena.fixed())),
+        pool: Arc::clone(&shared.pool),
+        counters: shared.counters.clone(),
+        progress: Arc::clone(&shared.progress),
+        limits: shared.limits,
+        signal: Arc::clone(&shared.publisher),
+        collector: Arc::clone(&shared.collector),
+        keeper: has_keeper.then(|| Arc::clone(&shared.keeper)),
+    })
+}
+
+/// The keeper; none where there is no file to keep.
+fn keeper(settings: &Settings, shared: &Shared, opened: &Opened) -> Option<Keeper> {
+    let (files, log) = (opened.files.as_ref()?, opened.log.as_ref()?);
+    Some(Keeper::new(keep::Parts {
+        io: Arc::clone(&settings.io),
+        dir: log.dir.clone(),
+        files: Arc::clone(files),
+        counters: shared.counters.clone(),
+        progress: Arc::clone(&shared.progress),
+        limits: shared.limits,
+        signal: Arc::clone(&shared.keeper),
+        publisher: Arc::clone(&shared.publisher),
+    }))
+}
+
+fn pool(settings: &Settings, arena: &Arc<Arena>) -> Result<Arc<Pool>, Error> {
+    let source = Arc::clone(arena);
+    let max = settings.staging_bytes / layout::SEGMENT_BYTES;
+    let pool = Pool::new(HOT_SEGMENTS, max, move |index| source.map_segment(index));
+    pool.map(Arc::new).map_err(|source| {
+        let bytes = HOT_SEGMENTS * layout::SEGMENT_BYTES;
+        Error::Memory { bytes, source }
+    })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        publish_every: settings.publish_every,
+        sync: match settings.sync {
+            SyncPolicy::Never => SyncGoal::Never,
+            SyncPolicy::Every(age) => SyncGoal::Within(age),
+            SyncPolicy::EachBatch => SyncGoal::EachBatch,
+        },
+        urgent_sync_every: match settings.urgent_sync {
+            UrgentSync::Never => None,
+            UrgentSync::AtMostEvery(interval) => Some(interval),
+        },
+        publish_bytes: PUBLISH_BYTES,
+    }
+}
+
+fn registry_limits(settings: &Settings) -> registry::Limits {
+    registry::Limits {
+        ring_granules: settings.ring_bytes / 8,
+        record_granules: settings.record_bytes / 8,
+        reserve_granules: settings.reserve_bytes / 8,
+        overflow: settings.overflow,
+        stall_after: settings.stall_after,
+    }
+}
+
+fn formatter(settings: &Settings) -> Formatter {
+    let is_terminal = || {
+        let console = match settings.output {
+            Output::Stdout => Console::Stdout,
+            Output::Stderr => Console::Stderr,
+            Output::File | Output::Null => return false,
+        };
+        console.with_fd(|fd| settings.io.fstat(fd)).is_ok_and(|s| s.kind == FileKind::Terminal)
+    };
+    let is_coloured = match settings.colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => is_terminal(),
+    };
+    let colour = if is_coloured { format::Colour::On } else { format::Colour::Off };
+    Formatter::new(settings.format, colour, settings.details, settings.record_bytes)
+}
+
+fn start_note(settings: &Settings, opened: &Opened, warnings: &[String]) -> StartNote {
+    let log = match (&opened.log, &settings.output) {
+        (Some(log), _) => log.path.display().to_string(),
+        (None, Output::Stdout) => Console::Stdout.as_str().to_owned(),
+        (None, Output::Stderr) => Console::Stderr.as_str().to_owned(),
+        (None, Output::File | Output::Null) => "<null>".to_owned(),
+    };
+    StartNote {
+        log,
+        is_crash_safe: opened.arena.is_crash_safe(),
+        orphans: opened.orphans,
+        warnings: warnings.to_vec(),
+    }
+}
