@@ -10,10 +10,11 @@ use std::time::Duration;
 use super::own::OwnRecord;
 use super::sources::Source;
 use crate::arena::commit::{Commits, MOVED_MAX, Written};
+use crate::arena::layout::SEGMENT_BYTES;
 use crate::callsite;
 use crate::clock::TickClock;
 use crate::envelope::decode::Envelope;
-use crate::envelope::{RECORD_BYTES_MAX, control, flag};
+use crate::envelope::{FIELDS_MAX, RECORD_BYTES_MAX, control, flag};
 use crate::flush::Progress;
 use crate::flush::signal::{Signal, bit};
 use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
@@ -21,12 +22,20 @@ use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
 use crate::stats::{Counter, Counters, DropReason};
+use crate::template;
 
 /// How long the collector sleeps when all segments are full, before it looks again.
 const SEGMENT_WAIT: Duration = Duration::from_millis(20);
 
 /// Part of a ring that one batch may hold back from its producer.
 const RING_PART: usize = 8;
+
+/// The longest line. Escaping makes at most six bytes of one (`\u0001`); the message is cut at one
+/// record cap after escaping; the rest is punctuation, 24 bytes a field, and the standard keys.
+const LINE_BYTES_MAX: usize =
+    6 * (RECORD_BYTES_MAX + template::TEXT_MAX) + RECORD_BYTES_MAX + FIELDS_MAX * 24 + 512;
+const _: () = assert!(LINE_BYTES_MAX <= SEGMENT_BYTES / 2);
+const _: () = assert!(LINE_BYTES_MAX <= 16 * RECORD_BYTES_MAX);
 
 /// All that turns records into committed lines.
 pub(super) struct Batch {
@@ -104,13 +113,14 @@ impl Batch {
         loop {
             match self.write(&mut sources[ring], peeked, clock) {
                 Ok(()) => break,
-                Err(LineError::Full) => {
+                Err(LineError::Full) if self.writer.len() > 0 => {
                     self.end(sources);
                     if !self.next_segment() {
                         return Taken::Abandoned;
                     }
                 }
-                Err(LineError::Malformed { .. }) => {
+                // A whole segment holds any line, see LINE_BYTES_MAX.
+                Err(LineError::Full | LineError::Malformed { .. }) => {
                     self.counters.drop_record(DropReason::Damaged, Level::Info);
                     break;
                 }
@@ -182,13 +192,13 @@ impl Batch {
                     self.own += 1;
                     break;
                 }
-                Err(LineError::Full) => {
+                Err(LineError::Full) if self.writer.len() > 0 => {
                     self.end(sources);
                     if !self.next_segment() {
                         return;
                     }
                 }
-                Err(LineError::Malformed { .. }) => return,
+                Err(LineError::Full | LineError::Malformed { .. }) => return,
             }
         }
         self.end(sources);

@@ -65,6 +65,10 @@ fn try_claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
         if let Some(claim) = ring.claim(granules) {
             return Some(claim);
         }
+        if ring.used() <= ring.capacity() / 2 {
+            // The stall, if there was one, is over.
+            entry.waited.set(Duration::ZERO);
+        }
         let free = usable(entry, ring, level);
         if free <= granules {
             return None;
@@ -95,9 +99,6 @@ fn wait_for_room(entry: &Entry, granules: usize, level: Level) -> Result<(), Ref
     let registry = &*entry.registry;
     let ring = entry.producer.ring();
     let has_room = || usable(entry, ring, level) > granules;
-    if ring.used() <= ring.capacity() / 2 {
-        entry.waited.set(Duration::ZERO);
-    }
     if has_room() {
         return Ok(());
     }

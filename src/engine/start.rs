@@ -76,6 +76,10 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     if generation != process::generation() {
         return Err(Error::Forked);
     }
+    if settings.sync == SyncPolicy::EachBatch {
+        // The start record is on the device before anybody relies on it.
+        core.sync(None)?;
+    }
     exit::install()?;
     exit::remember(&core, settings.exit_hook);
     if place == Place::Process {

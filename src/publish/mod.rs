@@ -71,6 +71,8 @@ pub(crate) struct Publisher {
     /// Since when there are unpublished bytes.
     unpublished_since: Option<Instant>,
     urgency: Urgency,
+    /// Whether a record of ERROR or above is among the unpublished bytes.
+    has_urgent: bool,
     publishes: u64,
     retry: Option<Duration>,
 }
@@ -85,6 +87,7 @@ impl Publisher {
             published: 0,
             unpublished_since: None,
             urgency: Urgency::None,
+            has_urgent: false,
             publishes: 0,
             retry: None,
         }
@@ -103,6 +106,7 @@ impl Publisher {
             }
             if bits & bit::URGENT != 0 {
                 self.urgency = Urgency::Record;
+                self.has_urgent = true;
             }
             if bits & (bit::BARRIER | bit::SEGMENT | bit::STOP) != 0 || is_last {
                 self.urgency = Urgency::Flush;
@@ -227,14 +231,15 @@ impl Publisher {
         }
     }
 
-    fn wake_keeper(&self) {
+    fn wake_keeper(&mut self) {
         let Some(keeper) = &self.parts.keeper else {
             // Nothing to sync to: what is published is as safe as it gets.
             self.parts.progress.set_synced(self.published);
             return;
         };
-        let urgent = if self.urgency == Urgency::Record { bit::URGENT } else { 0 };
+        let urgent = if self.has_urgent { bit::URGENT } else { 0 };
         keeper.raise(bit::WORK | urgent);
+        self.has_urgent = false;
     }
 
     /// The output failed: from now on full rings drop, until an append succeeds.

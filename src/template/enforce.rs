@@ -6,7 +6,7 @@ use super::{Fault, Range, Scanner, Token, same, spec};
 /// The most fields of a record.
 const FIELDS_MAX: usize = 255;
 /// The most bytes of a callsite's target, template, keys and file name together.
-const TEXT_MAX: usize = 16 * 1024;
+pub(crate) const TEXT_MAX: usize = 16 * 1024;
 
 /// The text of a callsite, checked.
 #[derive(Clone, Copy, Debug)]
