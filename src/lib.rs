@@ -1,7 +1,6 @@
 //! An in-process logging engine that neither makes its caller wait nor loses a record in silence.
 
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
-#![allow(dead_code, unused_imports)]
 
 pub mod level;
 mod primitive;

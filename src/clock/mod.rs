@@ -30,9 +30,8 @@ mod tick_clock;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use piece::{Piece, utc_ns};
-pub(crate) use sample::{Rate, Sample, measure_rate};
-pub(crate) use tick_clock::{Stepped, TickClock};
+pub(crate) use sample::Sample;
+pub(crate) use tick_clock::TickClock;
 
 use crate::sys;
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::piece::{Piece, utc_ns};
+use super::sample::{Rate, measure_rate};
+use super::tick_clock::Stepped;
 use super::*;
 
 const MS: u64 = 1_000_000;

@@ -61,11 +61,6 @@ impl Filter {
         let threshold = nearest.map_or(self.default, |(_, threshold)| *threshold);
         threshold.is_some_and(|least| level >= least)
     }
-
-    /// The least level that passes for any target; [`None`] if nothing does.
-    pub(crate) fn most_verbose(&self) -> Option<Level> {
-        self.targets.values().chain([&self.default]).flatten().min().copied()
-    }
 }
 
 impl fmt::Display for Filter {

@@ -18,7 +18,7 @@ pub use self::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
     SyncPolicy, UrgentSync,
 };
-pub(crate) use self::settings::{Settings, Warning};
+pub(crate) use self::settings::Settings;
 use crate::clock::Clock;
 use crate::format::{Detail, Details, Format};
 use crate::level::Level;

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::settings::Warning;
 use super::*;
 use crate::error::ConfigError;
 

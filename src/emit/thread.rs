@@ -15,7 +15,7 @@ use crate::registry::{self, Registry, process};
 use crate::ring::{Mapped, Producer, Ring};
 use crate::stats::DropReason;
 use crate::sys::thread::{current_name, current_tid};
-use crate::value::{EncodedFields, Fields, Scratch, free_scratch};
+use crate::value::{Fields, Scratch, free_scratch};
 
 /// What [`RING`] points to before the thread has a ring of its own: no gate equals its engine.
 static NOBODYS: Ring<Mapped> = Ring::nobodys();

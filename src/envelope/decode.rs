@@ -69,11 +69,11 @@ impl<'a> Envelope<'a> {
             (bound, used) = BoundRef::parse(rest).ok_or(malformed)?;
             rest = &rest[used..];
         }
-        let mut site = None;
         if self.meta.flags & flag::SITE != 0 {
-            site = Some(SiteRef::parse(rest).ok_or(malformed)?);
+            // Whoever shares the process with the caller has the callsite itself.
+            SiteRef::parse(rest).ok_or(malformed)?;
         }
-        Ok(Trailer { bound, site })
+        Ok(Trailer { bound })
     }
 }
 
@@ -82,8 +82,6 @@ impl<'a> Envelope<'a> {
 pub(crate) struct Trailer<'a> {
     /// The logger's bound fields.
     pub(crate) bound: BoundRef<'a>,
-    /// The callsite, where the dictionary was full.
-    pub(crate) site: Option<SiteRef<'a>>,
 }
 
 fn word(bytes: &[u8], at: usize) -> Result<u64, Malformed> {

@@ -24,9 +24,6 @@ pub(crate) const META: usize = 2;
 /// Granules before the tags.
 pub(crate) const HEADER_GRANULES: usize = 3;
 
-/// Fields that a call may have.
-pub(crate) const FIELDS_MAX: usize = 255;
-
 /// The longest envelope that any engine allows, in bytes: the limit of `record_bytes`.
 pub(crate) const RECORD_BYTES_MAX: usize = 32 * 1024;
 

@@ -227,11 +227,11 @@ fn keys_never_appear_twice_and_reserved_ones_move() {
 fn bound_fields_come_first_and_give_way() {
     let scratch = Scratch::new();
     let mut bound = BoundBlock::default();
-    bound.push("a", &1_u8.encode(&scratch));
-    bound.push("call", &2_u8.encode(&scratch));
-    bound.push("level", &"x\n".encode(&scratch));
-    bound.push("a", &3_u8.encode(&scratch));
-    bound.push("", &None::<u8>.encode(&scratch));
+    bound.bind("a", &1_u8.encode(&scratch), usize::MAX);
+    bound.bind("call", &2_u8.encode(&scratch), usize::MAX);
+    bound.bind("level", &"x\n".encode(&scratch), usize::MAX);
+    bound.bind("a", &3_u8.encode(&scratch), usize::MAX);
+    bound.bind("", &None::<u8>.encode(&scratch), usize::MAX);
     let envelope = encode((&9_u8, ()), 0, &bound);
     let shown = line(&mut json_formatter(), &site("m", &["call"]), &envelope);
     assert!(
@@ -324,7 +324,7 @@ fn a_buffer_of_any_length_is_full_or_enough() {
     let template = "{a:?} {b:>9.2} {c} text\n";
     let names = ["a", "b", "c", "d"];
     let mut bound = BoundBlock::default();
-    bound.push("request", &"r\u{85}".encode(&Scratch::new()));
+    bound.bind("request", &"r\u{85}".encode(&Scratch::new()), usize::MAX);
     let site = site(template, &names);
     let fields = (&"q\"\u{e9}", (&1.5, (&[1_u8; 9], (&Duration::from_nanos(9), ()))));
     let bytes = encode(fields, flag::TRUNCATED, &bound);

@@ -33,12 +33,6 @@ impl Timestamp {
         &self.text
     }
 
-    /// `21:33:00.123`: the time of day, cut to milliseconds.
-    #[inline]
-    pub(crate) fn format_time_of_day(&mut self, utc_ns: i64) -> &[u8] {
-        &self.format(utc_ns)[11..23]
-    }
-
     #[cold]
     fn write_second(&mut self, second: i64) {
         let (year, month, day) = civil_from_days(second.div_euclid(SECONDS_PER_DAY));
@@ -114,8 +108,6 @@ mod tests {
         let mut cache = Timestamp::new();
         let utc_ns = 1_795_210_380_123_456_789;
         assert_eq!(cache.format(utc_ns), b"2026-11-20T21:33:00.123456789Z");
-        assert_eq!(cache.format_time_of_day(utc_ns), b"21:33:00.123");
-        assert_eq!(cache.format_time_of_day(utc_ns + 876_543_210), b"21:33:00.999");
     }
 
     #[test]

@@ -191,11 +191,6 @@ impl Registry {
         process::close_gates();
     }
 
-    /// The arena.
-    pub(crate) fn arena(&self) -> &Arc<Arena> {
-        &self.arena
-    }
-
     /// A ring for the calling thread: one that a finished thread left, with room, else a new one,
     /// else any that is free. None when there is no memory.
     pub(crate) fn take_ring(&self) -> Option<Producer<Mapped>> {

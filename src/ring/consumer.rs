@@ -92,9 +92,4 @@ impl<M: Memory> Ring<M> {
             length >> POSITION_SHIFT == 0 && granules > 0 && granules <= self.record_max();
         is_record.then_some(Peeked { index, granules })
     }
-
-    /// How far the collector has read; for the owner's side, of some time ago.
-    pub(crate) fn head(&self) -> Position {
-        self.consumer.head.load(Ordering::Relaxed)
-    }
 }

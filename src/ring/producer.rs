@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{COUNT_MASK, FREE, Memory, OWNED, Position, Ring, STRETCH_GRANULES_MAX, distance};
+use super::{COUNT_MASK, FREE, Memory, OWNED, Ring, STRETCH_GRANULES_MAX, distance};
 use crate::primitive::{Ordering, fence};
 
 /// A stretch of ring memory that belongs to the claimer until it commits, or for good if it never
@@ -120,11 +120,6 @@ impl<M: Memory> Producer<M> {
     /// The ring; the caller is its owner for as long as it keeps the producer.
     pub(crate) fn ring(&self) -> &Arc<Ring<M>> {
         &self.ring
-    }
-
-    /// Where the next record will stand.
-    pub(crate) fn position(&self) -> Position {
-        self.ring.producer.tail.load(Ordering::Relaxed) & !COUNT_MASK
     }
 
     /// Forgets the ring without touching it: after a fork it is the parent's.

@@ -7,8 +7,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 const NS_PER_S: i64 = 1_000_000_000;
 
 /// The processor's time-stamp counter: `rdtsc` on x86-64, `cntvct_el0` on aarch64 (neither waits
-/// for earlier instructions to end), [`monotonic_ns`] elsewhere. Its unit is [`tsc_hz`]'s or must
-/// be measured.
+/// for earlier instructions to end), [`monotonic_ns`] elsewhere. Its unit must be measured.
 #[inline(always)]
 pub(crate) fn ticks_tsc() -> u64 {
     #[cfg(target_arch = "x86_64")]
@@ -56,25 +55,6 @@ pub(crate) fn tsc_is_invariant() -> bool {
 fn cpuid(leaf: u32) -> std::arch::x86_64::CpuidResult {
     // SAFETY: every x86-64 has the instruction.
     unsafe { std::arch::x86_64::__cpuid(leaf) }
-}
-
-/// Ticks a second of [`ticks_tsc`] where the processor states them (aarch64).
-pub(crate) fn tsc_hz() -> Option<u64> {
-    #[cfg(target_arch = "aarch64")]
-    {
-        let hz: u64;
-        // SAFETY: as in `ticks_tsc`.
-        unsafe {
-            std::arch::asm!("mrs {}, cntfrq_el0", out(reg) hz,
-                options(nomem, nostack, preserves_flags));
-        }
-        // Firmware that forgot to set it leaves 0.
-        (hz != 0).then_some(hz)
-    }
-    #[cfg(not(target_arch = "aarch64"))]
-    {
-        None
-    }
 }
 
 /// Nanoseconds since some point in the past (`CLOCK_MONOTONIC`); never goes back.

@@ -145,6 +145,7 @@ impl Region {
     ///
     /// # Panics
     /// When the range is not inside the region.
+    #[cfg(test)]
     pub(crate) fn read_bytes(&self, offset: usize, bytes: &mut [u8]) {
         self.check(offset, bytes.len());
         for part in Parts::new(offset, bytes.len()) {
@@ -152,14 +153,6 @@ impl Region {
             let to = part.done..part.done + part.within.len();
             bytes[to].copy_from_slice(&word[part.within]);
         }
-    }
-
-    /// Sets `len` bytes from `offset` to 0.
-    ///
-    /// # Panics
-    /// When the range is not inside the region.
-    pub(crate) fn zero(&self, offset: usize, len: usize) {
-        self.fill(offset, len, |_, to| to.fill(0));
     }
 
     /// Stores what `bytes_at(done, to)` puts into `to`, leaving the neighbours in the first and

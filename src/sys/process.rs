@@ -6,13 +6,9 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::path::Path;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::{Errno, retry_on_intr};
-
-/// What Linux puts behind the path of an executable that was replaced while it runs.
-const REPLACED: &str = " (deleted)";
 
 /// The process's number.
 pub(crate) fn pid() -> u32 {
@@ -70,18 +66,6 @@ fn uuid_in(text: &str) -> Option<[u8; 16]> {
         }
     }
     (count == DIGITS).then(|| number.to_be_bytes())
-}
-
-/// The executable's file name without its extension; None when unknown or not UTF-8. Any text that
-/// a file name can hold.
-pub(crate) fn executable_stem() -> Option<String> {
-    stem_of(&std::env::current_exe().ok()?)
-}
-
-fn stem_of(executable: &Path) -> Option<String> {
-    let name = executable.file_name()?.to_str()?;
-    let name = name.strip_suffix(REPLACED).unwrap_or(name);
-    Some(Path::new(name).file_stem()?.to_str()?.to_owned())
 }
 
 /// The user whose rights this process has.

@@ -17,8 +17,6 @@ const SYNCHRONOUS: [libc::c_int; 5] =
 /// CPU numbers that an affinity mask of this size can hold; the mask of glibc and musl.
 const CPUS_MAX: usize = 1024;
 
-const LOWER_BY: i32 = 10;
-
 /// Starts a thread on which every signal is blocked from its first instruction, except the
 /// synchronous ones, so that none of the host's handlers ever runs on it.
 ///
@@ -91,24 +89,6 @@ pub(crate) fn allowed_cpus() -> Vec<usize> {
 /// Ties the calling thread to one CPU; false when there is no such CPU or it is not allowed.
 pub(crate) fn pin_current(cpu: usize) -> bool {
     cpu < CPUS_MAX && core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
-}
-
-/// Makes the calling thread yield to others (nice + 10, at most 19); false where a priority
-/// belongs to the whole process or the system refuses.
-#[cfg(all(target_os = "linux", not(fastlog_portable)))]
-pub(crate) fn lower_priority() -> bool {
-    use rustix::process::{getpriority_process, setpriority_process};
-    const NICE_MAX: i32 = 19;
-    // On Linux "this process" means the calling thread: setpriority(2), "C library/kernel
-    // differences".
-    getpriority_process(None)
-        .and_then(|nice| setpriority_process(None, (nice + LOWER_BY).min(NICE_MAX)))
-        .is_ok()
-}
-
-#[cfg(any(not(target_os = "linux"), fastlog_portable))]
-pub(crate) fn lower_priority() -> bool {
-    false
 }
 
 /// The kernel's number of the calling thread.
@@ -192,22 +172,6 @@ mod tests {
             assert!(!on_thread(|| pin_current(CPUS_MAX - 1)) || cpus.contains(&(CPUS_MAX - 1)));
         }
         assert_eq!(allowed_cpus(), cpus);
-    }
-
-    #[test]
-    #[cfg(all(target_os = "linux", not(fastlog_portable)))]
-    fn priority_is_lowered_for_one_thread_alone() {
-        use rustix::process::getpriority_process;
-        let before = getpriority_process(None).unwrap();
-        let (lowered, twice) = on_thread(|| {
-            assert!(lower_priority());
-            let once = getpriority_process(None).unwrap();
-            assert!(lower_priority());
-            (once, getpriority_process(None).unwrap())
-        });
-        assert_eq!(lowered, (before + LOWER_BY).min(19));
-        assert_eq!(twice, (before + 2 * LOWER_BY).min(19));
-        assert_eq!(getpriority_process(None).unwrap(), before);
     }
 
     #[test]

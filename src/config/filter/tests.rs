@@ -52,14 +52,6 @@ fn reading_is_tolerant_of_case_space_and_empty_directives() {
 }
 
 #[test]
-fn the_most_verbose_level_is_the_least_of_all() {
-    assert_eq!(parse("info").most_verbose(), Some(Level::INFO));
-    assert_eq!(parse("warn,a=debug,b=off").most_verbose(), Some(Level::DEBUG));
-    assert_eq!(parse("off,a=error").most_verbose(), Some(Level::ERROR));
-    assert_eq!(parse("off,a=off").most_verbose(), None);
-}
-
-#[test]
 fn errors_name_the_directive_the_value_and_what_is_allowed() {
     const LEVELS: &str = "trace, debug, info, warn, error, critical or off";
     assert_eq!(
@@ -149,9 +141,6 @@ proptest! {
             for level in Level::ALL {
                 let wanted = oracle(default, &directives, level, target);
                 prop_assert_eq!(filter.enabled(level, target), wanted, "{} {}", level, target);
-                if wanted {
-                    prop_assert!(filter.most_verbose().is_some_and(|least| level >= least));
-                }
             }
         }
     }

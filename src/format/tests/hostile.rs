@@ -66,7 +66,7 @@ proptest! {
         let mut bound = BoundBlock::default();
         let mut expected = serde_json::Map::new();
         for (index, key) in bound_keys.iter().enumerate() {
-            bound.push(key, &index.encode(&Scratch::new()));
+            bound.bind(key, &index.encode(&Scratch::new()), usize::MAX);
             expected.insert(expected_key(key), index.into());
         }
         let path = OsStr::from_bytes(&bytes);

@@ -62,7 +62,6 @@ fn impossible_maps_are_refused_with_a_sentence() {
 fn ranges_outside_of_the_region_panic() {
     let region = Region::anonymous(100).unwrap();
     for (offset, len) in [(0, 101), (101, 0), (99, 2), (usize::MAX, 1), (1, usize::MAX)] {
-        assert!(panics(|| region.zero(offset, len)), "{offset} {len}");
         assert!(panics(|| drop(region.populate(offset, len))), "{offset} {len}");
     }
     for offset in [1, 4, 7, 96, 104, usize::MAX - 7] {
@@ -71,7 +70,6 @@ fn ranges_outside_of_the_region_panic() {
     assert!(panics(|| region.write_bytes(97, b"four")));
     assert!(panics(|| region.read_bytes(97, &mut [0; 4])));
     assert_eq!(region.word(88).load(Ordering::Relaxed), 0);
-    region.zero(100, 0);
     region.populate(100, 0).unwrap();
 }
 
@@ -194,20 +192,15 @@ fn neighbouring_bytes_of_one_word_are_written_side_by_side() {
 
 proptest! {
     #[test]
-    fn writes_and_zeros_are_those_of_a_byte_vector(
+    fn writes_are_those_of_a_byte_vector(
         steps in prop::collection::vec((0usize..77, prop::collection::vec(any::<u8>(), 0..40)), 1..20),
     ) {
         let region = Region::anonymous(77).unwrap();
         let mut model = vec![0u8; 77];
-        for (step, (offset, bytes)) in steps.iter().enumerate() {
+        for (offset, bytes) in &steps {
             let len = bytes.len().min(77 - offset);
-            if step % 3 == 2 {
-                region.zero(*offset, len);
-                model[*offset..offset + len].fill(0);
-            } else {
-                region.write_bytes(*offset, &bytes[..len]);
-                model[*offset..offset + len].copy_from_slice(&bytes[..len]);
-            }
+            region.write_bytes(*offset, &bytes[..len]);
+            model[*offset..offset + len].copy_from_slice(&bytes[..len]);
             let mut all = vec![0xEE; 77];
             region.read_bytes(0, &mut all);
             prop_assert_eq!(&all, &model);

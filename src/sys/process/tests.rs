@@ -45,19 +45,6 @@ fn a_uuid_is_exactly_32_digits() {
 }
 
 #[test]
-fn the_stem_is_the_name_before_its_extension() {
-    let stem = |path: &str| stem_of(Path::new(path));
-    assert_eq!(stem("/usr/bin/app").as_deref(), Some("app"));
-    assert_eq!(stem("/usr/bin/app (deleted)").as_deref(), Some("app"));
-    assert_eq!(stem("/opt/my.app (deleted)").as_deref(), Some("my"));
-    assert_eq!(stem("a.exe").as_deref(), Some("a"));
-    assert_eq!(stem(".hidden").as_deref(), Some(".hidden"));
-    assert_eq!(stem("/"), None);
-    assert_eq!(stem("/ (deleted)"), None);
-    assert!(executable_stem().unwrap().starts_with("fastlog"));
-}
-
-#[test]
 fn numbers_of_the_system_are_sane() {
     assert!(page_bytes().is_power_of_two());
     assert_eq!(pid(), std::process::id());
