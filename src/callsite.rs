@@ -166,8 +166,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Callsite> {
     // Pairs with the Release store in `register`.
     let mut next = NEWEST.load(Ordering::Acquire);
     std::iter::from_fn(move || {
-        // SAFETY: only `&'static Callsite`s are ever listed.
         #[allow(unsafe_code)] // The list links statics, so that it needs neither lock nor memory.
+        // SAFETY: `register` lists nothing but `&'static Callsite`s.
         let callsite: &'static Callsite = unsafe { next.as_ref() }?;
         next = callsite.next.load(Ordering::Relaxed);
         Some(callsite)

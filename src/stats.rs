@@ -62,11 +62,12 @@ pub(crate) enum Counter {
     AnonymousRings,
     Waits,
     KeeperFailures,
-    COUNT,
+    /// No counter: how many there are.
+    End,
 }
 
 const DROPPED_AT: usize = 64;
-const _: () = assert!(Counter::COUNT as usize <= DROPPED_AT);
+const _: () = assert!(Counter::End as usize <= DROPPED_AT);
 
 /// Losses, by reason and level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

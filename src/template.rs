@@ -14,7 +14,7 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use enforce::TEXT_MAX;
+pub(crate) use enforce::{FIELDS_MAX, TEXT_MAX};
 pub use enforce::{checked, enforce, join, joined_len, joined_str, key};
 pub(crate) use spec::{Align, Kind, Sign, Spec};
 

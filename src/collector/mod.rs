@@ -248,7 +248,7 @@ impl Collector {
     fn store_clock(&self) {
         let pieces = self.clock.pieces();
         self.arena.store_clock(pieces.iter().flat_map(|piece| {
-            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult.into(), piece.shift.into()]
+            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift]
         }));
     }
 

@@ -91,9 +91,7 @@ pub(super) fn with_entry<R>(
         unheard();
         return None;
     };
-    let Some(entry) = enter(&registry, level) else {
-        return None;
-    };
+    let entry = enter(&registry, level)?;
     // A thread whose guard has gone keeps nothing: whoever came after it could not give it back.
     if IS_ENDING.get() || GUARD.try_with(|_| ()).is_err() {
         let result = work(&entry);
@@ -165,7 +163,7 @@ fn keep(entry: Entry, number: i32) -> &'static Entry {
     }
     entries.push(entry);
     // SAFETY: as above; the entry was pushed just now.
-    unsafe { (&(*table).entries).last().unwrap_unchecked() }
+    unsafe { (*table).entries.last().unwrap_unchecked() }
 }
 
 /// Hands a ring back. What stands in it although its engine has drained was never heard.

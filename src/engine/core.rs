@@ -48,7 +48,7 @@ pub(super) enum Drain {
     #[default]
     NotAsked,
     Running,
-    Over(Result<DrainReport, DrainError>),
+    Over(Box<Result<DrainReport, DrainError>>),
 }
 
 /// A running or drained engine.
@@ -147,8 +147,10 @@ impl Core {
     pub(super) fn stats(&self) -> Stats {
         let counters = &self.registry.counters;
         let report = match &*super::drain::lock(&self.drain) {
-            Drain::Over(Ok(report)) => Some(report.clone()),
-            Drain::Over(Err(error)) => error.report().cloned(),
+            Drain::Over(result) => match &**result {
+                Ok(report) => Some(report.clone()),
+                Err(error) => error.report().cloned(),
+            },
             Drain::NotAsked | Drain::Running => None,
         };
         // Written and dropped first: what is submitted meanwhile shows as pending, not as a hole.

@@ -38,7 +38,7 @@ impl Core {
         let mut drain = lock(&self.drain);
         loop {
             match &*drain {
-                Drain::Over(result) => return result.clone(),
+                Drain::Over(result) => return result.as_ref().clone(),
                 Drain::NotAsked => break,
                 Drain::Running => {}
             }
@@ -56,7 +56,7 @@ impl Core {
         *drain = Drain::Running;
         drop(drain);
         let result = self.drain_now(limit, start);
-        *lock(&self.drain) = Drain::Over(result.clone());
+        *lock(&self.drain) = Drain::Over(Box::new(result.clone()));
         self.drained.notify_all();
         exit::forget(self);
         result

@@ -13,7 +13,7 @@ use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
 use crate::config::{Arena as ArenaPlace, Config, OpenFailure, Output, Settings};
-use crate::config::{SyncPolicy, UrgentSync};
+use crate::config::{SegmentMode, SyncPolicy, UrgentSync};
 use crate::error::Error;
 use crate::publish::{Console, ConsoleOutput, Target};
 use crate::registry::process;
@@ -110,6 +110,8 @@ fn build(
     place: Place,
     warnings: &mut Vec<String>,
 ) -> Result<Arc<Core>, Error> {
+    // The one mode there is. Another must be told apart from here on, or this does not compile.
+    let SegmentMode::Publish = settings.segment_mode;
     let log = match settings.output {
         Output::File => Some(open::log_place(settings)?),
         _ => None,

@@ -190,9 +190,9 @@ impl Publisher {
             let from = self.from as usize;
             if from < end {
                 let appended = {
+                    #[allow(unsafe_code)] // Mapped memory, see `Segment::lines`.
                     // SAFETY: the slot, or the seal, says that these bytes are written; the
                     // segment is given back by this thread alone, later.
-                    #[allow(unsafe_code)] // Mapped memory, see `Segment::lines`.
                     let lines = unsafe { segment.lines(from, end) };
                     append(&mut self.parts, self.segment, self.from, lines)
                 };

@@ -4,7 +4,7 @@
 use super::{Fault, Range, Scanner, Token, same, spec};
 
 /// The most fields of a record.
-const FIELDS_MAX: usize = 255;
+pub(crate) const FIELDS_MAX: usize = 255;
 /// The most bytes of a callsite's target, template, keys and file name together.
 pub(crate) const TEXT_MAX: usize = 16 * 1024;
 
