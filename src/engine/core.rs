@@ -146,18 +146,13 @@ impl Core {
 
     pub(super) fn stats(&self) -> Stats {
         let counters = &self.registry.counters;
-        let report = match &*super::drain::lock(&self.drain) {
-            Drain::Over(result) => match &**result {
-                Ok(report) => Some(report.clone()),
-                Err(error) => error.report().cloned(),
-            },
-            Drain::NotAsked | Drain::Running => None,
-        };
         // Written and dropped first: what is submitted meanwhile shows as pending, not as a hole.
         let (written, dropped) = (counters.get(Counter::Written), counters.dropped());
-        let submitted = match &report {
-            Some(report) => report.submitted,
-            None => self.registry.committed() + dropped.by_producers(),
+        let (submitted, last_failure) = if self.registry.is_forked() {
+            // The parent's threads may have held any of these locks at the fork.
+            (written + dropped.total(), None)
+        } else {
+            (self.submitted(dropped.by_producers()), self.progress.last_failure())
         };
         let pinned_to = self.facts.pinned_to.load(Ordering::Relaxed);
         Stats {
@@ -183,8 +178,20 @@ impl Core {
             clock: self.registry.source.clock(),
             pinned_to: usize::try_from(pinned_to).ok(),
             log_path: self.log_path.clone(),
-            last_failure: self.progress.last_failure(),
+            last_failure,
         }
+    }
+
+    /// Records past the gate: as the final account has them once there is one.
+    fn submitted(&self, dropped: u64) -> u64 {
+        let report = match &*super::drain::lock(&self.drain) {
+            Drain::Over(result) => match &**result {
+                Ok(report) => Some(report.submitted),
+                Err(error) => error.report().map(DrainReport::submitted),
+            },
+            Drain::NotAsked | Drain::Running => None,
+        };
+        report.unwrap_or_else(|| self.registry.committed() + dropped)
     }
 }
 

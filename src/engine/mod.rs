@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::config::{Config, Filter};
 use crate::emit;
 use crate::error::{BarrierError, Error, FilterError};
+use crate::registry::process;
 use crate::report::{DrainError, DrainReport};
 use crate::stats::Stats;
 
@@ -161,7 +162,7 @@ impl Engine {
     }
 
     /// Replaces the filter, whatever configuration and environment said: `"info,app::db=debug"`.
-    /// Calls that begin after this see it.
+    /// Calls that begin after this see it. Does nothing in a forked child.
     ///
     /// # Errors
     ///
@@ -169,7 +170,9 @@ impl Engine {
     pub fn set_filter(&self, filter: impl AsRef<str>) -> Result<(), FilterError> {
         let core = self.core();
         let filter = Filter::parse(filter.as_ref(), core.level)?;
-        core.registry.set_filter(filter, &crate::registry::process::lock());
+        if !core.registry.is_forked() {
+            core.registry.set_filter(filter, &process::lock());
+        }
         Ok(())
     }
 
