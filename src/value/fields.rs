@@ -299,7 +299,8 @@ mod tests {
         let mark = super::super::scratch::mark();
         let rendered = scratch.format(format_args!("x{long}"));
         assert!(rendered.is_cut());
-        assert_eq!(rendered.granules(), 2048 + 1);
+        assert_eq!(rendered.granules(), 2048 * 7 / 8 + 1);
+        assert!(!scratch.format(format_args!("a short one still fits")).is_cut());
         super::super::scratch::release(mark);
     }
 

@@ -19,6 +19,9 @@ use super::{Encode, Tag, Text};
 /// Bytes that all renderings of one call, and of the calls nested in it, share.
 const SCRATCH_BYTES: usize = 16 * 1024;
 
+/// One part in so many of what is left is kept for the texts to come.
+const KEPT_FOR_OTHERS: usize = 8;
+
 /// What a field shows whose rendering panicked.
 const PANICKED: &str = "<panicked>";
 
@@ -45,8 +48,9 @@ impl Scratch {
         Scratch { not_send: PhantomData }
     }
 
-    /// Renders `format_args!(...)`: cut where the scratch (16 KiB for all texts of a record) ends,
-    /// `"<panicked>"` if a value's formatting panics. What is cut marks the record as truncated.
+    /// Renders `format_args!(...)`, or `"<panicked>"` if a value's formatting panics. All texts of a
+    /// record share 16 KiB: each is cut at seven eighths of what those before it left, so that
+    /// short ones behind a long one stay whole. What is cut marks the record as truncated.
     pub fn format(&self, arguments: fmt::Arguments<'_>) -> Rendered<'_> {
         self.render(&mut |writer| writer.write_fmt(arguments))
     }
@@ -118,13 +122,17 @@ fn buffer() -> *mut u8 {
 /// Appends to the scratch from where its top was.
 struct Writer {
     start: usize,
+    /// Where the text has to end.
+    limit: usize,
     len: usize,
     cut: bool,
 }
 
 impl Writer {
     fn new() -> Writer {
-        Writer { start: TOP.get(), len: 0, cut: false }
+        let start = TOP.get();
+        let left = SCRATCH_BYTES - start;
+        Writer { start, limit: SCRATCH_BYTES - left / KEPT_FOR_OTHERS, len: 0, cut: false }
     }
 
     /// Throws away what was written, and what nested calls that never returned had taken.
@@ -144,14 +152,18 @@ impl Writer {
 
 impl Write for Writer {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.cut {
+            // A value that goes on after the error: what it writes now does not belong here.
+            return Err(fmt::Error);
+        }
         let end = self.start + self.len;
-        let fits = floor_char_boundary(text.as_bytes(), SCRATCH_BYTES - end);
+        let fits = floor_char_boundary(text.as_bytes(), self.limit - end);
         // SAFETY: `fits` ends within the buffer; the text is not part of it, as whatever lies above
         // `end` belongs to nobody at this moment.
         unsafe { ptr::copy_nonoverlapping(fits.as_ptr(), buffer().add(end), fits.len()) };
         self.len += fits.len();
         TOP.set(self.start + self.len);
-        self.cut |= fits.len() < text.len();
+        self.cut = fits.len() < text.len();
         if self.cut { Err(fmt::Error) } else { Ok(()) }
     }
 }
