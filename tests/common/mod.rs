@@ -1,6 +1,8 @@
 //! What the scenario tests share: an engine in a directory of its own, and its log read back.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -50,4 +52,70 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
         std::thread::yield_now();
     }
+}
+
+/// An engine and its log, which is read on as it grows.
+pub struct Log {
+    pub engine: Engine,
+    file: BufReader<File>,
+    _dir: TempDir,
+}
+
+impl Log {
+    /// A detached engine; `change` what it shall be like.
+    pub fn detached(change: impl FnOnce(Config) -> Config) -> Log {
+        Log::start(|config| Engine::detached(change(config)))
+    }
+
+    /// The process's engine.
+    pub fn of_process(change: impl FnOnce(Config) -> Config) -> Log {
+        Log::start(|config| Engine::start(change(config)))
+    }
+
+    fn start(start: impl FnOnce(Config) -> Result<Engine, fastlog::Error>) -> Log {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = start(config(dir.path())).expect("the engine starts");
+        let stats = engine.stats();
+        let file = File::open(stats.log_path().expect("a file")).expect("the log");
+        Log { engine, file: BufReader::new(file), _dir: dir }
+    }
+
+    /// The program's lines that were published since the last time, everything flushed.
+    pub fn new_lines(&mut self) -> Vec<Value> {
+        self.engine.flush().expect("what was logged is published");
+        let mut text = String::new();
+        self.file.read_to_string(&mut text).expect("UTF-8");
+        let lines = text.lines().map(|line| {
+            let value = serde_json::from_str::<Value>(line).expect(line);
+            assert_eq!(value.as_object().map(|object| object.len()), Some(keys(line)), "{line}");
+            value
+        });
+        lines.filter(|line| line["target"] != "fastlog").collect()
+    }
+
+    /// The line that one call made.
+    pub fn line_of(&mut self, call: impl FnOnce()) -> Value {
+        call();
+        let mut lines = self.new_lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines.remove(0)
+    }
+}
+
+/// How many keys an object has, those written twice counted twice, which serde_json does not tell.
+fn keys(object: &str) -> usize {
+    let (mut keys, mut depth, mut in_text, mut is_escaped) = (0, 0, false, false);
+    for byte in object.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            b':' if depth == 1 => keys += 1,
+            _ => {}
+        }
+    }
+    keys
 }
