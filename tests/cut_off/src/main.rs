@@ -1,0 +1,33 @@
+//! Logs at every level with a filter that lets all pass, and prints which calls were evaluated and
+//! how many records were written: what the features of the compile-time cut-off leave.
+#![deny(warnings)]
+
+use std::cell::RefCell;
+
+use fastlog::{Config, Engine, Level, critical, debug, error, fastlog, info, trace, warn};
+
+fn main() {
+    let dir = std::env::args().nth(1).expect("a directory");
+    let config = Config::default().dir(dir).name("cut-off").filter("trace").ignore_env();
+    let engine = Engine::start(config).expect("the engine starts");
+    let logger = engine.logger();
+    let evaluated = RefCell::new(String::new());
+    let note = |letter: char| {
+        evaluated.borrow_mut().push(letter);
+        1
+    };
+    trace!("vanishes below warn: trace", n = note('t'));
+    debug!("vanishes below warn: debug", n = note('d'));
+    info!("vanishes below warn: info", n = note('i'));
+    fastlog!(logger: logger, INFO, "vanishes below warn: logger", n = note('l'));
+    warn!("stays: warn", n = note('w'));
+    error!("stays: error", n = note('e'));
+    critical!("stays: critical", n = note('c'));
+    for level in Level::ALL {
+        let letter = level.as_str().chars().next().expect("a letter");
+        fastlog!(level: level, "known at run time", n = note(letter));
+    }
+    let report = engine.drain().expect("the engine drains");
+    assert!(report.is_balanced(), "{report}");
+    println!("{} {}", evaluated.borrow(), report.written());
+}
