@@ -1,0 +1,153 @@
+//! A disk that a test can block, fill, slow down and break: the real one underneath.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastlog::{Io, OsIo};
+
+/// Linux's numbers of the errors that a disk gives.
+pub const EIO: i32 = 5;
+/// No space is left.
+pub const ENOSPC: i32 = 28;
+
+/// What the disk does with each write and sync.
+#[derive(Debug, Default)]
+pub struct Faults {
+    /// Writes wait.
+    pub blocked: bool,
+    /// Writes fail with this error.
+    pub write_error: Option<i32>,
+    /// Writes take so many bytes at most.
+    pub write_max: Option<usize>,
+    /// Every so many-th write fails with EIO, takes nothing, or takes one byte.
+    pub hiccup_every: Option<u64>,
+    /// Writes take so long.
+    pub write_delay: Duration,
+    /// Syncs of this inode fail with EIO; 0: of any.
+    pub sync_error: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    faults: Faults,
+    /// Writes that wait now.
+    waiting: u32,
+    writes: u64,
+    /// Inodes in the order of their syncs, the failed ones too.
+    synced: Vec<u64>,
+}
+
+/// The disk.
+#[derive(Debug, Default)]
+pub struct Disk {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Disk {
+    /// One without faults.
+    pub fn new() -> Arc<Disk> {
+        Arc::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets what goes wrong from now on; all else goes right.
+    pub fn set(&self, faults: Faults) {
+        self.lock().faults = faults;
+        self.changed.notify_all();
+    }
+
+    /// Nothing goes wrong from now on.
+    pub fn heal(&self) {
+        self.set(Faults::default());
+    }
+
+    /// Writes wait from now on.
+    pub fn block(&self) {
+        self.set(Faults { blocked: true, ..Faults::default() });
+    }
+
+    /// Whether a write waits.
+    pub fn is_holding(&self) -> bool {
+        self.lock().waiting > 0
+    }
+
+    /// Writes so far.
+    pub fn writes(&self) -> u64 {
+        self.lock().writes
+    }
+
+    /// The inodes of all syncs so far, in order.
+    pub fn synced(&self) -> Vec<u64> {
+        self.lock().synced.clone()
+    }
+}
+
+/// What one write is to do.
+enum Fate {
+    Fail(i32),
+    Take(usize),
+}
+
+impl Disk {
+    fn fate(&self, asked: usize) -> Fate {
+        let mut state = self.lock();
+        state.waiting += 1;
+        while state.faults.blocked {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting -= 1;
+        state.writes += 1;
+        if let Some(error) = state.faults.write_error {
+            return Fate::Fail(error);
+        }
+        let writes = state.writes;
+        if let Some(every) = state.faults.hiccup_every.filter(|every| writes % every == 0) {
+            return match writes / every % 3 {
+                0 => Fate::Fail(EIO),
+                1 => Fate::Take(0),
+                _ => Fate::Take(1),
+            };
+        }
+        let delay = state.faults.write_delay;
+        let most = state.faults.write_max.unwrap_or(usize::MAX);
+        drop(state);
+        if !delay.is_zero() {
+            std::thread::sleep(delay);
+        }
+        Fate::Take(asked.min(most))
+    }
+}
+
+impl Io for Disk {
+    fn pwrite(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        match self.fate(bytes.len()) {
+            Fate::Fail(error) => Err(io::Error::from_raw_os_error(error)),
+            Fate::Take(0) => Ok(0),
+            Fate::Take(count) => OsIo.pwrite(fd, &bytes[..count], offset),
+        }
+    }
+
+    fn fdatasync(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let ino = OsIo.fstat(fd)?.ino;
+        let mut state = self.lock();
+        state.synced.push(ino);
+        if state.faults.sync_error.is_some_and(|bad| bad == 0 || bad == ino) {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        drop(state);
+        OsIo.fdatasync(fd)
+    }
+}
+
+/// The inode of a path.
+pub fn inode(path: &std::path::Path) -> u64 {
+    std::fs::metadata(path).as_ref().map(Metadata::ino).expect("a file")
+}
