@@ -27,6 +27,8 @@ pub(crate) struct Progress {
     barriers: AtomicU64,
     /// Times that ring room was released.
     releases: AtomicU64,
+    /// Times that the output took some bytes.
+    moves: AtomicU64,
     stalled: AtomicBool,
     /// The threads that have done all they had to.
     done: AtomicU32,
@@ -135,6 +137,12 @@ impl Progress {
         self.wake();
     }
 
+    /// The output took some bytes: whoever waits for it has patience anew. Wakes nobody; waiters
+    /// look by themselves.
+    pub(crate) fn moved(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn move_to(&self, position: &AtomicU64, value: u64) {
         position.store(value, Ordering::Release); // pairs with the Acquire load of its getter
         self.wake();
@@ -174,7 +182,8 @@ impl Progress {
 
     /// Everything that moves while the engine makes progress, as one number.
     pub(crate) fn pulse(&self) -> u64 {
-        let positions = [&self.written, &self.published, &self.synced, &self.barriers];
+        let positions =
+            [&self.written, &self.published, &self.synced, &self.barriers, &self.moves];
         let others =
             self.releases.load(Ordering::Relaxed) + u64::from(self.done.load(Ordering::Relaxed));
         positions

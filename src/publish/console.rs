@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arena::intent::{Intent, Intents};
+use crate::flush::Progress;
 use crate::flush::signal::{Signal, bit};
 use crate::sys::io::{FileKind, Io};
 
@@ -69,7 +70,7 @@ impl ConsoleOutput {
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
-        signal: &Signal,
+        (progress, signal): (&Progress, &Signal),
         segment: u64,
         from: u64,
         lines: &[u8],
@@ -80,7 +81,10 @@ impl ConsoleOutput {
         let mut result = Ok(());
         while bytes < lines.len() && result.is_ok() {
             match self.write_some(&lines[bytes..]) {
-                Ok(count) => bytes += count,
+                Ok(count) => {
+                    bytes += count;
+                    progress.moved();
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => result = Err(error),
             }

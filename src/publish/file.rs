@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use crate::arena::intent::{Intent, Intents};
+use crate::flush::Progress;
 use crate::flush::files::{LogFile, LogFiles};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::{FileStatus, Io};
@@ -60,6 +61,7 @@ impl FileOutput {
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
+        progress: &Progress,
         segment: u64,
         from: u64,
         lines: &[u8],
@@ -81,7 +83,10 @@ impl FileOutput {
                     let error = io::ErrorKind::WriteZero.into();
                     return Appended { bytes, result: Err(error) };
                 }
-                Ok(count) => bytes += count,
+                Ok(count) => {
+                    bytes += count;
+                    progress.moved();
+                }
                 Err(error) => return Appended { bytes, result: Err(error) },
             }
         }

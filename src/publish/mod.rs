@@ -160,26 +160,14 @@ impl Publisher {
 
     /// Publishes everything written, segment by segment.
     fn publish(&mut self, written: &Written) {
-        let before = self.published;
-        let outcome = self.publish_to(written);
-        if self.published != before {
-            self.publishes += 1;
-            self.parts.counters.set(Counter::Publishes, self.publishes);
-            self.parts.counters.set(Counter::PublishedBytes, self.published);
-        }
-        match outcome {
+        match self.publish_to(written) {
             Ok(()) => {
                 self.retry = None;
                 self.unpublished_since = None;
-                self.parts.progress.set_published(self.published);
             }
             Err(error) => self.fail(&error),
         }
-        if self.published != before {
-            self.wake_keeper();
-        }
         self.urgency = Urgency::None;
-        self.give_back();
     }
 
     fn publish_to(&mut self, written: &Written) -> io::Result<()> {
@@ -198,8 +186,10 @@ impl Publisher {
                 };
                 self.from += appended.bytes as u64;
                 self.published += appended.bytes as u64;
+                self.parts.counters.set(Counter::PublishedBytes, self.published);
                 appended.result?;
                 // The newest completed append ends here: all earlier segments are done with.
+                self.tell();
             }
             if is_newest {
                 break;
@@ -209,6 +199,16 @@ impl Publisher {
             self.from = 0;
         }
         Ok(())
+    }
+
+    /// An append is complete. Told after each, not after all that is written: while the output is
+    /// slow, callers see that it moves and the collector gets its segments back.
+    fn tell(&mut self) {
+        self.publishes += 1;
+        self.parts.counters.set(Counter::Publishes, self.publishes);
+        self.parts.progress.set_published(self.published);
+        self.wake_keeper();
+        self.give_back();
     }
 
     /// Frees segments: when a later one holds the end of the newest completed append, and, where
@@ -259,10 +259,11 @@ impl Publisher {
 }
 
 fn append(parts: &mut Parts, segment: u64, from: u64, lines: &[u8]) -> Appended {
-    match &mut parts.target {
-        Target::File(file) => file.append(&mut parts.intents, segment, from, lines),
+    let Parts { target, intents, progress, signal, .. } = parts;
+    match target {
+        Target::File(file) => file.append(intents, progress, segment, from, lines),
         Target::Console(console) => {
-            console.append(&mut parts.intents, &parts.signal, segment, from, lines)
+            console.append(intents, (progress, signal), segment, from, lines)
         }
         Target::Null => Appended { bytes: lines.len(), result: Ok(()) },
     }
