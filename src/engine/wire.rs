@@ -226,6 +226,7 @@ fn registry_limits(settings: &Settings) -> registry::Limits {
         ring_granules: settings.ring_bytes / 8,
         record_granules: settings.record_bytes / 8,
         reserve_granules: settings.reserve_bytes / 8,
+        rings_max: settings.max_rings,
         overflow: settings.overflow,
         stall_after: settings.stall_after,
     }

@@ -52,6 +52,8 @@ pub(crate) struct Limits {
     pub(crate) record_granules: usize,
     /// Granules of each ring that only ERROR and above may fill.
     pub(crate) reserve_granules: usize,
+    /// Rings beyond which a thread takes what others left, full as it may be, before it makes one.
+    pub(crate) rings_max: usize,
     pub(crate) overflow: Overflow,
     pub(crate) stall_after: Duration,
 }
@@ -200,9 +202,14 @@ impl Registry {
         if let Some(producer) = left.into_iter().find_map(|entry| Producer::take(&entry.ring)) {
             return Some(producer);
         }
-        let Ok(memory) = self.arena.map_ring() else {
-            return rings.iter().find_map(|entry| Producer::take(&entry.ring));
-        };
+        let any_left = || rings.iter().find_map(|entry| Producer::take(&entry.ring));
+        if rings.len() >= self.limits.rings_max {
+            // Threads that come and go while the output hangs must not make rings without end.
+            if let Some(producer) = any_left() {
+                return Some(producer);
+            }
+        }
+        let Ok(memory) = self.arena.map_ring() else { return any_left() };
         let Limits { ring_granules, record_granules, .. } = self.limits;
         let ring = Ring::new(Mapped::new(memory.region), ring_granules, record_granules);
         let entry = NumberedRing { ring: Arc::new(ring), number: memory.number };
