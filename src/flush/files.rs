@@ -3,7 +3,9 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::SyncFailure;
 
 /// An open file of the visible log.
 #[derive(Debug)]
@@ -16,6 +18,9 @@ pub(crate) struct LogFile {
     /// When it was made, in nanoseconds since 1970; 0 where the file system does not tell. Inodes
     /// are used again, this pair of numbers is not.
     pub(crate) birth_ns: u64,
+    /// Set when a sync failed. Linux then marks the lost pages clean, and a second `fdatasync`
+    /// would lie: there is none.
+    pub(crate) refused: OnceLock<SyncFailure>,
 }
 
 /// What the keeper has to do.

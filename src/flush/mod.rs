@@ -58,10 +58,8 @@ pub(crate) enum EngineThread {
 /// A failed `fdatasync`: after it nobody knows what is on the device, until the file is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SyncFailure {
-    /// The file, and its identity.
+    /// The file.
     pub(crate) path: PathBuf,
-    pub(crate) dev: u64,
-    pub(crate) ino: u64,
     /// What kind of error.
     pub(crate) kind: io::ErrorKind,
     /// The system's words.

@@ -158,23 +158,21 @@ impl Keeper {
         self.sync_directory();
     }
 
-    /// Syncs the replaced files, then the current one, unless its last sync failed: Linux then
-    /// marks the lost pages clean, and a second `fdatasync` would lie.
+    /// Syncs the replaced files, then the current one; none that has refused before.
     fn sync_files(
         &mut self,
         unsynced: &mut crate::flush::files::Unsynced,
     ) -> Result<(), SyncFailure> {
         while let Some(file) = unsynced.retired.pop() {
-            // A failure is not tried again: the file is gone from the log, the report tells it.
-            self.sync_file(&file)?;
-        }
-        let Some(current) = &unsynced.current else { return Ok(()) };
-        if let Some(failure) = self.parts.progress.sync_failure() {
-            if failure.ino == current.ino && failure.dev == current.dev {
-                return Err(failure);
+            if file.refused.get().is_none() {
+                self.sync_file(&file)?;
             }
         }
-        self.sync_file(current)
+        let Some(current) = &unsynced.current else { return Ok(()) };
+        match current.refused.get() {
+            Some(failure) => Err(failure.clone()),
+            None => self.sync_file(current),
+        }
     }
 
     fn sync_file(&mut self, file: &LogFile) -> Result<(), SyncFailure> {
@@ -185,13 +183,10 @@ impl Keeper {
                 Ok(())
             }
             Err(error) => {
-                let failure = SyncFailure {
-                    path: file.path.clone(),
-                    dev: file.dev,
-                    ino: file.ino,
-                    kind: error.kind(),
-                    text: error.to_string(),
-                };
+                let (path, kind) = (file.path.clone(), error.kind());
+                let failure = SyncFailure { path, kind, text: error.to_string() };
+                // Only this thread sets it, once.
+                let _ = file.refused.set(failure.clone());
                 self.parts.counters.add(Counter::SyncFailures, 1);
                 self.parts.progress.report_failure(failure.sentence());
                 Err(failure)

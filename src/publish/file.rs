@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use crate::arena::intent::{Intent, Intents};
@@ -66,7 +66,7 @@ impl FileOutput {
         from: u64,
         lines: &[u8],
     ) -> Appended {
-        let status = match self.look() {
+        let status = match self.look(progress) {
             Ok(status) => status,
             Err(error) => return Appended { bytes: 0, result: Err(error) },
         };
@@ -95,7 +95,7 @@ impl FileOutput {
     }
 
     /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
-    fn look(&mut self) -> io::Result<FileStatus> {
+    fn look(&mut self, progress: &Progress) -> io::Result<FileStatus> {
         let status = self.io.fstat(self.current.file.as_fd())?;
         let is_named = self
             .io
@@ -105,6 +105,7 @@ impl FileOutput {
             return Ok(status);
         }
         self.reopen()?;
+        progress.forgive_sync();
         self.io.fstat(self.current.file.as_fd())
     }
 
@@ -137,7 +138,8 @@ fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
         io.pwrite(file.as_fd(), b"\n", status.len)?;
     }
     let (dev, ino, birth_ns) = (status.dev, status.ino, birth_ns(&file));
-    Ok(LogFile { file, path: path.to_owned(), dev, ino, birth_ns })
+    let (path, refused) = (path.to_owned(), OnceLock::new());
+    Ok(LogFile { file, path, dev, ino, birth_ns, refused })
 }
 
 fn birth_ns(file: &File) -> u64 {

@@ -1,0 +1,413 @@
+//! Promise: after `flush` a reader sees, and after `sync` the device has, every record logged
+//! before; `drain` does all that, once, for whoever asks; and none of them waits for ever.
+//!
+//! Attacked by many threads that flush and read at once, by drains at the same time and in the
+//! middle of logging, with a disk that hangs, and with one that refuses a sync.
+
+mod common;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::disk::{Disk, Faults, inode};
+use common::{all_lines, config, drain, lines, wait_until};
+use fastlog::{BarrierError, Config, Engine, Io, OsIo, SyncPolicy, UrgentSync, fastlog};
+use tempfile::TempDir;
+
+const NEVER: Duration = Duration::from_secs(3600);
+/// What a loaded machine may add to a time limit.
+const SLACK: Duration = Duration::from_secs(8);
+
+/// An engine that syncs only when asked, on a disk of its own.
+fn rig(configure: impl FnOnce(Config) -> Config) -> (Engine, Arc<Disk>, TempDir) {
+    let (disk, dir) = (Disk::new(), tempfile::tempdir().expect("a directory"));
+    let config = config(dir.path())
+        .sync(SyncPolicy::Never)
+        .urgent_sync(UrgentSync::Never)
+        .io(Arc::clone(&disk) as _);
+    (Engine::detached(configure(config)).expect("the engine starts"), disk, dir)
+}
+
+fn log_path(engine: &Engine) -> PathBuf {
+    engine.stats().log_path().expect("a file").to_owned()
+}
+
+/// The numbers `n` of the lines in a log that may be growing.
+fn numbers(path: &Path) -> HashSet<u64> {
+    let text = fs::read_to_string(path).expect("the log");
+    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+    let values = whole.lines().map(|line| serde_json::from_str(line).expect(line));
+    values.filter_map(|line: serde_json::Value| line["n"].as_u64()).collect()
+}
+
+fn arena_files(dir: &Path) -> usize {
+    let names = fs::read_dir(dir.join(".fastlog")).expect("the private directory");
+    let paths = names.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.extension().is_some_and(|end| end != "lock")).count()
+}
+
+#[test]
+fn after_flush_a_reader_sees_everything_from_all_threads() {
+    const THREADS: u64 = 6;
+    const ROUNDS: u64 = 25;
+    let (engine, _, _dir) = rig(|config| config.publish_every(Duration::from_secs(10)));
+    let (path, logger) = (log_path(&engine), engine.logger());
+    let noise_ends = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let noise = scope.spawn(|| {
+            while !noise_ends.load(Ordering::Relaxed) {
+                fastlog!(logger: logger, INFO, "noise");
+                thread::yield_now();
+            }
+        });
+        let checks = (0..THREADS).map(|thread| {
+            let (engine, path, logger) = (&engine, &path, &logger);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let n = thread * ROUNDS + round;
+                    fastlog!(logger: logger, INFO, "mine", n);
+                    engine.flush().expect("it flushes");
+                    let text = fs::read_to_string(path).expect("the log");
+                    assert!(text.contains(&format!(r#""n":{n}}}"#)), "{n} is not to be seen");
+                }
+            })
+        });
+        for check in checks.collect::<Vec<_>>() {
+            check.join().expect("no panic");
+        }
+        // What others logged before counts as well.
+        fastlog!(logger: logger, INFO, "last", n = THREADS * ROUNDS);
+        let other = thread::spawn({
+            let engine = engine.clone();
+            move || engine.flush()
+        });
+        other.join().expect("no panic").expect("it flushes");
+        assert_eq!(numbers(&path).len() as u64, THREADS * ROUNDS + 1);
+        noise_ends.store(true, Ordering::Relaxed);
+        noise.join().expect("no panic");
+    });
+    drain(&engine);
+}
+
+#[test]
+fn after_sync_the_device_was_asked_and_no_more_often_than_needed() {
+    const RECORDS: u64 = 20;
+    let (engine, disk, _dir) = rig(|config| config);
+    let (ino, logger) = (inode(&log_path(&engine)), engine.logger());
+    for n in 0..RECORDS {
+        let before = disk.synced().len();
+        fastlog!(logger: logger, INFO, "one", n);
+        engine.sync().expect("it syncs");
+        let synced = disk.synced();
+        assert!(synced.len() > before && synced[before..].contains(&ino), "record {n}: {synced:?}");
+        let stats = engine.stats();
+        assert!(stats.synced_bytes() == stats.published_bytes() && stats.syncs() > n, "{stats}");
+    }
+    let report = drain(&engine);
+    assert_eq!(report.syncs(), disk.synced().len() as u64, "{report}");
+}
+
+#[test]
+fn many_syncs_share_few_calls_and_all_are_true() {
+    const THREADS: u64 = 8;
+    const ROUNDS: u64 = 20;
+    let (engine, disk, _dir) = rig(|config| config);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (engine, logger) = (&engine, engine.logger());
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    fastlog!(logger: logger, INFO, "one", n = thread * ROUNDS + round);
+                    let before = engine.stats().written_bytes();
+                    engine.sync().expect("it syncs");
+                    assert!(engine.stats().synced_bytes() >= before);
+                }
+            });
+        }
+    });
+    let report = drain(&engine);
+    assert_eq!(report.written(), THREADS * ROUNDS);
+    assert!(report.syncs() <= THREADS * ROUNDS + 1, "{} syncs", report.syncs());
+    assert_eq!(disk.synced().len() as u64, report.syncs());
+}
+
+#[test]
+fn all_drains_give_the_same_report_while_others_log() {
+    const DRAINERS: usize = 6;
+    const LOGGERS: u64 = 4;
+    for _ in 0..5 {
+        let (engine, _, _dir) = rig(|config| config.ring_bytes(128 << 10));
+        let (calls, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+        let unheard = fastlog::unheard();
+        let start = Barrier::new(DRAINERS + LOGGERS as usize);
+        let reports = thread::scope(|scope| {
+            let (calls, is_over, start) = (&calls, &is_over, &start);
+            for _ in 0..LOGGERS {
+                let logger = engine.logger();
+                scope.spawn(move || {
+                    (0..100).for_each(|n| fastlog!(logger: logger, INFO, "before", n));
+                    calls.fetch_add(100, Ordering::Relaxed);
+                    start.wait();
+                    while !is_over.load(Ordering::Relaxed) {
+                        fastlog!(logger: logger, INFO, "during");
+                        calls.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            let drains = (0..DRAINERS).map(|_| {
+                let engine = &engine;
+                scope.spawn(move || {
+                    start.wait();
+                    engine.drain().expect("it drains").to_string()
+                })
+            });
+            let drains: Vec<_> = drains.collect();
+            let reports = drains.into_iter().map(|one| one.join().expect("no panic"));
+            let reports: Vec<_> = reports.collect();
+            is_over.store(true, Ordering::Relaxed);
+            reports
+        });
+        let report = drain(&engine);
+        assert!(reports.iter().all(|other| *other == report.to_string()), "{reports:?}");
+        let heard = lines(&report);
+        let before = heard.iter().filter(|line| line["message"] == "before").count() as u64;
+        assert_eq!(before, 100 * LOGGERS, "what was logged before is there");
+        assert_eq!(report.dropped(), 0);
+        assert!(report.submitted() <= calls.load(Ordering::Relaxed));
+        assert!(fastlog::unheard() > unheard, "calls after the drain are counted");
+    }
+}
+
+#[test]
+fn a_drained_engine_answers_that_it_does_not_run() {
+    let (engine, _, dir) = rig(|config| config);
+    let logger = engine.logger();
+    fastlog!(logger: logger, INFO, "heard");
+    let first = drain(&engine);
+    assert_eq!(drain(&engine).to_string(), first.to_string(), "a second drain tells the same");
+    let short = Duration::from_millis(1);
+    assert_eq!(engine.drain_timeout(short).expect("the same").to_string(), first.to_string());
+    for answer in
+        [engine.flush(), engine.sync(), engine.flush_timeout(short), engine.sync_timeout(short)]
+    {
+        assert_eq!(answer, Err(BarrierError::NotRunning));
+    }
+    fastlog!(logger: logger, ERROR, "not heard");
+    assert_eq!(lines(&first).len(), 1);
+    assert_eq!(arena_files(dir.path()), 0, "a clean drain leaves no arena");
+    let again = Engine::detached(config(dir.path())).expect("the name is free again");
+    assert_eq!(again.stats().log_path(), first.log_path());
+    drain(&again);
+}
+
+#[test]
+fn time_limits_hold_while_the_disk_hangs() {
+    const RECORDS: u64 = 500;
+    let limit = Duration::from_millis(200);
+    let (engine, disk, dir) = rig(|config| config);
+    engine.flush().expect("the start record is there");
+    disk.block();
+    let logger = engine.logger();
+    (0..RECORDS).for_each(|n| fastlog!(logger: logger, INFO, "stuck", n));
+    let timed = |work: &dyn Fn() -> BarrierError| {
+        let start = Instant::now();
+        let error = work();
+        let took = start.elapsed();
+        assert!(took >= limit && took < limit + SLACK, "{took:?}: {error}");
+        assert!(matches!(error, BarrierError::Timeout { waited } if waited >= limit), "{error}");
+    };
+    timed(&|| engine.flush_timeout(limit).expect_err("the disk hangs"));
+    timed(&|| engine.sync_timeout(limit).expect_err("the disk hangs"));
+    let start = Instant::now();
+    let error = engine.drain_timeout(limit).expect_err("the disk hangs");
+    assert!(start.elapsed() < limit + SLACK);
+    assert!(matches!(error.reason(), BarrierError::Timeout { .. }), "{error}");
+    let report = error.report().expect("the counts all the same");
+    assert!(report.is_balanced(), "{report}");
+    assert_eq!((report.submitted(), report.dropped()), (RECORDS, 0), "{report}");
+    assert!(report.unpublished_bytes() > 0, "what is left is named: {report}");
+    assert!(report.to_string().contains("bytes not yet in the log"), "{report}");
+    assert_eq!(arena_files(dir.path()), 2, "what is left stays in the arena");
+    let other = engine.drain().expect_err("the same answer again");
+    assert_eq!(other.to_string(), error.to_string());
+    disk.heal();
+}
+
+#[test]
+fn barriers_give_up_without_progress_and_tell_how_many_wait() {
+    const RECORDS: u64 = 12_000;
+    let patience = Duration::from_millis(300);
+    let (engine, disk, dir) = rig(|config| {
+        // So much staging that it fills, so wide a ring that it holds the rest.
+        config.barrier_patience(patience).staging_bytes(4 << 20).ring_bytes(16 << 20)
+    });
+    engine.flush().expect("the start record is there");
+    disk.block();
+    let (logger, filler) = (engine.logger(), "x".repeat(600));
+    (0..RECORDS).for_each(|n| fastlog!(logger: logger, INFO, "stuck", n, filler));
+    let error = engine.flush().expect_err("nothing moves");
+    assert!(matches!(error, BarrierError::Stalled { waited } if waited >= patience), "{error}");
+    let error = engine.drain().expect_err("nothing moves");
+    assert!(matches!(error.reason(), BarrierError::Stalled { .. }), "{error}");
+    let report = error.report().expect("the counts all the same");
+    assert!(report.is_balanced(), "{report}");
+    assert_eq!((report.submitted(), report.dropped()), (RECORDS, 0), "{report}");
+    assert!(report.pending() > 0, "{report}");
+    assert_eq!(report.left_in_arena(), report.pending());
+    assert_eq!(arena_files(dir.path()), 2, "what is left stays in the arena");
+    disk.heal();
+}
+
+#[test]
+fn a_drain_without_time_is_balanced_all_the_same() {
+    for _ in 0..10 {
+        let (engine, _, _dir) = rig(|config| config.ring_bytes(1 << 20));
+        let logger = engine.logger();
+        (0..3_000).for_each(|n| fastlog!(logger: logger, INFO, "hurry", n));
+        let report = match engine.drain_timeout(Duration::ZERO) {
+            Ok(report) => report,
+            Err(error) => error.report().expect("the counts").clone(),
+        };
+        assert!(report.is_balanced(), "{report}");
+        assert_eq!(report.submitted(), 3_000, "{report}");
+    }
+}
+
+#[test]
+fn a_detached_engine_drains_when_its_last_handle_goes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let engine = Engine::detached(config(dir.path()).publish_every(Duration::from_secs(10)));
+    let engine = engine.expect("the engine starts");
+    let (path, logger) = (log_path(&engine), engine.logger());
+    let (copy, bound) = (engine.clone(), logger.with("bound", true));
+    fastlog!(logger: logger, INFO, "one", n = 1);
+    drop(engine);
+    drop(logger);
+    fastlog!(logger: bound, INFO, "two", n = 2);
+    drop(copy);
+    fastlog!(logger: bound, INFO, "three", n = 3);
+    drop(bound);
+    let logged = all_lines(&path);
+    let logged: Vec<_> = logged.iter().filter_map(|line| line["n"].as_u64()).collect();
+    assert_eq!(logged, [1, 2, 3], "the last handle's end published everything");
+    assert_eq!(arena_files(dir.path()), 0, "and ended the engine");
+}
+
+#[test]
+fn a_refused_sync_is_told_until_the_file_is_replaced_and_never_tried_again() {
+    let (engine, disk, dir) = rig(|config| config);
+    let (path, logger) = (log_path(&engine), engine.logger());
+    let bad = inode(&path);
+    fastlog!(logger: logger, INFO, "lost", n = 0);
+    disk.set(Faults { sync_error: Some(bad), ..Faults::default() });
+    let check = |error: BarrierError| {
+        let BarrierError::Sync { path: named, text, .. } = &error else { panic!("{error}") };
+        assert_eq!(named, &path);
+        assert!(text.contains("os error 5"), "{error}");
+    };
+    let syncs_of = |ino| disk.synced().iter().filter(|synced| **synced == ino).count();
+    check(engine.sync().expect_err("the device refuses"));
+    assert_eq!(syncs_of(bad), 1);
+    // From now on the device would say that all is well. It would not be true.
+    disk.heal();
+    for n in 1..6 {
+        fastlog!(logger: logger, INFO, "lost", n);
+        check(engine.sync().expect_err("it stays lost"));
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.sync_failures(), syncs_of(bad)), (1, 1), "never tried again: {stats}");
+    assert!(stats.last_failure().is_some_and(|text| text.contains("cannot sync")), "{stats}");
+
+    let aside = dir.path().join("test.jsonl.1");
+    for n in 6..9 {
+        fs::rename(&path, &aside).expect("a rename");
+        fastlog!(logger: logger, INFO, "kept", n);
+        engine.sync().unwrap_or_else(|error| panic!("the file is replaced: {error}"));
+        assert!(syncs_of(inode(&path)) >= 1 && inode(&path) != bad);
+        assert_eq!(syncs_of(bad), 1, "not when it was replaced either");
+        if n == 6 {
+            // The number of a file that goes could come back.
+            fs::rename(&aside, dir.path().join("bad")).expect("a rename");
+        }
+    }
+    assert_eq!(numbers(&path), HashSet::from([8]));
+    drain(&engine);
+    assert_eq!(syncs_of(bad), 1);
+}
+
+#[test]
+fn a_refused_sync_makes_drain_fail_with_a_balanced_report() {
+    let (engine, disk, _dir) = rig(|config| config);
+    let logger = engine.logger();
+    fastlog!(logger: logger, INFO, "lost", n = 0);
+    disk.set(Faults { sync_error: Some(0), ..Faults::default() });
+    let error = engine.drain().expect_err("the device refuses");
+    let BarrierError::Sync { path, text, .. } = error.reason() else { panic!("{error}") };
+    assert_eq!(Some(path.as_path()), engine.stats().log_path());
+    assert!(text.contains("os error 5") && error.to_string().contains("power cut"), "{error}");
+    let report = error.report().expect("the counts all the same");
+    assert!(report.is_balanced() && report.pending() == 0, "{report}");
+    assert_eq!((report.written(), disk.synced().len()), (1, 1));
+    assert_eq!(report.unpublished_bytes(), 0);
+}
+
+#[test]
+fn a_sync_by_itself_that_fails_is_told_at_the_next_barrier() {
+    let every = SyncPolicy::Every(Duration::from_millis(1));
+    let (engine, disk, _dir) = rig(|config| config.sync(every));
+    let logger = engine.logger();
+    disk.set(Faults { sync_error: Some(0), ..Faults::default() });
+    fastlog!(logger: logger, INFO, "lost");
+    wait_until("the sync to fail", || engine.stats().sync_failures() == 1);
+    engine.flush().expect("it is published all the same");
+    let error = engine.sync().expect_err("the device refused");
+    assert!(matches!(error, BarrierError::Sync { .. }), "{error}");
+    let error = engine.drain().expect_err("the device refused");
+    assert!(matches!(error.reason(), BarrierError::Sync { .. }), "{error}");
+    assert!(error.report().is_some_and(|report| report.is_balanced()));
+    assert_eq!(disk.synced().len(), 1, "once, however often anybody asks");
+}
+
+/// A disk on whose threads somebody asks the engine to wait for itself.
+#[derive(Debug, Default)]
+struct Inward {
+    engine: OnceLock<Engine>,
+    answers: Mutex<Vec<String>>,
+}
+
+impl Io for Inward {
+    fn pwrite(
+        &self,
+        fd: std::os::fd::BorrowedFd<'_>,
+        bytes: &[u8],
+        offset: u64,
+    ) -> std::io::Result<usize> {
+        if let Some(engine) = self.engine.get() {
+            let answers = [engine.flush(), engine.sync_timeout(NEVER)];
+            let mut all = self.answers.lock().expect("no panic");
+            all.extend(answers.map(|answer| format!("{answer:?}")));
+        }
+        OsIo.pwrite(fd, bytes, offset)
+    }
+}
+
+#[test]
+fn an_engine_thread_does_not_wait_for_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let inward = Arc::new(Inward::default());
+    let engine = Engine::detached(config(dir.path()).io(Arc::clone(&inward) as _));
+    let engine = engine.expect("the engine starts");
+    let logger = engine.logger();
+    inward.engine.set(engine.clone()).expect("set once");
+    fastlog!(logger: logger, INFO, "one");
+    engine.flush().expect("this thread may");
+    let answers = inward.answers.lock().expect("no panic").clone();
+    assert!(answers.len() >= 2);
+    assert!(answers.iter().all(|answer| answer == "Err(EngineThread)"), "{answers:?}");
+    drain(&engine);
+}
