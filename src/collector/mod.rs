@@ -178,7 +178,8 @@ impl Collector {
         while let Some(first) = self.merge.first() {
             // Up to the second ring's head, the first ring's records need no comparison.
             let limit = self.merge.second().unwrap_or(Head { ticks: cut_off, ring: usize::MAX });
-            if !self.drain_run(first.ring, limit, cut_off) {
+            let is_abandoned = self.batch.collector.is_raised(bit::ABANDON);
+            if is_abandoned || !self.drain_run(first.ring, limit, cut_off) {
                 return Pass::Abandoned;
             }
         }

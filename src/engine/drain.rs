@@ -20,6 +20,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long an abandoned collector may take to put its pen down.
+const COUNT_MAX: Duration = Duration::from_secs(1);
+
 impl Core {
     /// Drains once; later and concurrent calls get the same answer.
     pub(super) fn drain(
@@ -121,10 +124,15 @@ impl Core {
         })
     }
 
-    /// Tells all threads to end as soon as they can; nobody waits for them.
+    /// Tells all threads to end as soon as they can. Waits for the collector alone, which does no
+    /// I/O, so that what is counted as pending is not written meanwhile.
     fn abandon(&self) {
         let signals = [Some(&self.collector), Some(&self.publisher), self.keeper.as_ref()];
         signals.into_iter().flatten().for_each(|signal| signal.raise(bit::ABANDON));
+        let patience = Patience { without_progress: COUNT_MAX, deadline: Some(COUNT_MAX) };
+        let is_done = || self.progress.is_done(EngineThread::Collector).then_some(());
+        // Should a hung disk hold even the collector, the figures of the report may be off.
+        let _ = self.progress.wait(patience, is_done);
         lock(&self.threads).clear();
     }
 
