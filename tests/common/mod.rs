@@ -5,6 +5,7 @@ pub mod disk;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
+pub mod child;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

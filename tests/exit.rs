@@ -1,0 +1,439 @@
+//! Promise: however a process ends by its own will, its engines are drained, within two seconds,
+//! and the end is not held up by an output that is stuck. Attacked by every way to end: return from
+//! `main`, `exit` from any thread, a panic, signals, a tokio runtime; with outputs that nobody
+//! reads, and without the exit hook.
+//!
+//! Not under the test harness: the cases need a `main` that is theirs.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::child::{self, Ended, Running};
+use common::{all_lines, config, drain, wait_until};
+use fastlog::{Config, Engine, ExitHook, Preset, fastlog};
+use serde_json::Value;
+
+/// Records of each thread of a case.
+const RECORDS: u64 = 2_000;
+const THREADS: u64 = 4;
+
+/// The most that a process with a stuck output may take to end: the hook's two seconds, and some
+/// for a machine that is busy.
+const EXIT_MAX: Duration = Duration::from_secs(4);
+
+type Case = (&'static str, fn(&Path));
+
+/// What runs in a child.
+const CASES: &[Case] = &[
+    ("return", |dir| log_all(&start(dir))),
+    ("exit", |dir| {
+        log_all(&start(dir));
+        std::process::exit(7);
+    }),
+    ("exit_elsewhere", exit_elsewhere),
+    ("exit_while_all_log", exit_while_all_log),
+    ("panic", |dir| {
+        log_all(&start(dir));
+        panic!("on purpose");
+    }),
+    ("hook_none", |dir| log_all(&start_with(config(dir).exit_hook(ExitHook::None)))),
+    ("orphans", orphans),
+    ("detached", detached),
+    ("exit_in_detached_drop", exit_in_detached_drop),
+    ("drained_before", |dir| {
+        let engine = start(dir);
+        log_all(&engine);
+        drain(&engine);
+    }),
+    ("stalled", |_| log_to_console()),
+    ("broken_pipe", |_| log_to_console()),
+    ("sigterm", sigterm),
+    ("sigint", log_for_ever),
+    ("tokio_block_on", tokio_block_on),
+    ("tokio_spawn_blocking", tokio_spawn_blocking),
+    ("tokio_inside", tokio_inside),
+];
+
+/// What starts the children and judges what they leave.
+const TESTS: &[Case] = &[
+    ("return_from_main", |_| ends_with_all("return", Some(0))),
+    ("process_exit", |_| ends_with_all("exit", Some(7))),
+    ("exit_from_another_thread", |_| ends_with_all("exit_elsewhere", Some(3))),
+    ("exit_while_threads_log", |_| exit_cuts_no_line()),
+    ("panic_in_main", |_| ends_with_all("panic", Some(101))),
+    ("without_the_hook_records_stay_in_the_arena", |_| hook_none()),
+    ("detached_engines_are_drained", |_| all_detached_are_drained()),
+    ("exit_while_a_detached_engine_drains", |_| ends_with_all("exit_in_detached_drop", Some(5))),
+    ("a_drained_engine_needs_no_hook", |_| ends_with_all("drained_before", Some(0))),
+    ("a_stalled_output_does_not_hold_up_the_end", |_| stalled()),
+    ("a_broken_pipe_does_not_hold_up_the_end", |_| broken_pipe()),
+    ("a_signal_thread_drains", |_| sigterm_drains()),
+    ("a_deadly_signal_leaves_whole_lines", |_| sigint_leaves_whole_lines()),
+    ("drain_after_block_on", |_| ends_with_all("tokio_block_on", Some(0))),
+    ("drain_in_spawn_blocking", |_| ends_with_all("tokio_spawn_blocking", Some(0))),
+    ("drain_inside_a_task", |_| ends_with_all("tokio_inside", Some(0))),
+];
+
+fn main() {
+    if let Some(case) = child::case() {
+        let (_, body) = CASES.iter().find(|(name, _)| *name == case).expect("a case of this name");
+        return body(&child::dir());
+    }
+    let filters: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_wanted = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
+    let wanted: Vec<&Case> = TESTS.iter().filter(|(name, _)| is_wanted(name)).collect();
+    if std::env::args().any(|arg| arg == "--list") {
+        wanted.iter().for_each(|(name, _)| println!("{name}: test"));
+        return;
+    }
+    println!("\nrunning {} tests", wanted.len());
+    for (name, test) in wanted {
+        test(Path::new(""));
+        println!("test {name} ... ok");
+    }
+}
+
+/// The process's engine, whose log is `test.jsonl` in the directory.
+fn start(dir: &Path) -> Engine {
+    start_with(config(dir))
+}
+
+fn start_with(config: Config) -> Engine {
+    Engine::start(config).expect("the engine starts")
+}
+
+/// Logs from several threads; drops the handle.
+fn log_all(_engine: &Engine) {
+    thread::scope(|scope| {
+        for by in 0..THREADS {
+            scope.spawn(move || log_as(by));
+        }
+    });
+}
+
+fn log_as(by: u64) {
+    for n in 0..RECORDS {
+        fastlog!(INFO, "record {n} of {by}", n, by);
+    }
+}
+
+/// Runs a case to its end.
+fn run(case: &str) -> Ended {
+    let dir = tempfile::tempdir().expect("a directory");
+    Running::start(&mut child::command(case, dir.path()), dir).end()
+}
+
+/// The case ends with this code, all records are in the log, and the arena is gone.
+fn ends_with_all(case: &str, code: Option<i32>) {
+    let ended = run(case);
+    assert_eq!(ended.status.code(), code, "{case}: {ended}");
+    assert_is_whole(&ended.dir.path().join("test.jsonl"), THREADS, &ended);
+    assert_eq!(arenas(ended.dir.path()), Vec::<PathBuf>::new(), "{case}");
+}
+
+/// Every record of every thread is in the log, once and in order.
+fn assert_is_whole(log: &Path, threads: u64, ended: &Ended) {
+    let lines = of_program(log);
+    for by in 0..threads {
+        let of_it = lines.iter().filter(|line| line["by"] == by);
+        assert!(of_it.map(|line| line["n"].as_u64().unwrap()).eq(0..RECORDS), "{by}: {ended}");
+    }
+    assert_eq!(lines.len() as u64, threads * RECORDS, "{ended}");
+}
+
+fn of_program(log: &Path) -> Vec<Value> {
+    all_lines(log).into_iter().filter(|line| line["target"] != "fastlog").collect()
+}
+
+/// What is beside the log besides locks.
+fn arenas(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir.join(".fastlog")).expect("the private directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.extension().is_none_or(|extension| extension != "lock")).collect()
+}
+
+fn exit_elsewhere(dir: &Path) {
+    log_all(&start(dir));
+    let thread = thread::spawn(|| std::process::exit(3));
+    // Main waits for a thread that never returns.
+    let _ = thread.join();
+    unreachable!("the process has ended");
+}
+
+/// Exits in the middle of everything: threads log until they are no more.
+fn exit_while_all_log(dir: &Path) {
+    start(dir);
+    let barrier: &'static Barrier = Box::leak(Box::new(Barrier::new(THREADS as usize + 1)));
+    for by in 0..THREADS {
+        thread::spawn(move || {
+            for n in 0_u64.. {
+                if n == RECORDS {
+                    barrier.wait();
+                }
+                fastlog!(INFO, "record {n} of {by}", n, by);
+            }
+        });
+    }
+    barrier.wait();
+    std::process::exit(9);
+}
+
+fn exit_cuts_no_line() {
+    let ended = run("exit_while_all_log");
+    assert_eq!(ended.status.code(), Some(9), "{ended}");
+    let lines = of_program(&ended.dir.path().join("test.jsonl"));
+    for by in 0..THREADS {
+        let numbers = lines.iter().filter(|line| line["by"] == by);
+        let numbers: Vec<u64> = numbers.map(|line| line["n"].as_u64().unwrap()).collect();
+        assert!(numbers.len() as u64 >= RECORDS, "all before the exit: {ended}");
+        assert!(numbers.iter().copied().eq(0..numbers.len() as u64), "{by}: {ended}");
+    }
+    assert_eq!(arenas(ended.dir.path()), Vec::<PathBuf>::new());
+}
+
+fn hook_none() {
+    let ended = run("hook_none");
+    assert!(ended.status.success(), "{ended}");
+    let dir = ended.dir.path();
+    assert!(!arenas(dir).is_empty(), "the arena is kept: {ended}");
+    // Published lines are whole, in order, and perhaps not all.
+    let published = of_program(&dir.join("test.jsonl")).len();
+    assert!(published as u64 <= THREADS * RECORDS);
+    // The next engine of the name finds it, leaves it alone, and goes on behind the last line.
+    let mut next = child::command("orphans", dir);
+    let next = Running::start(&mut next, tempfile::tempdir().expect("a directory")).end();
+    assert!(next.status.success(), "{next}");
+    assert!(!arenas(dir).is_empty(), "an orphan is kept");
+    assert_eq!(of_program(&dir.join("test.jsonl")).len(), published + 1);
+}
+
+fn orphans(dir: &Path) {
+    let engine = start(dir);
+    assert_eq!(engine.stats().orphans(), 1);
+    fastlog!(INFO, "behind what was published");
+    drain(&engine);
+}
+
+/// Detached engines that nobody drops, in statics and leaked, with and without a default engine.
+fn detached(dir: &Path) {
+    for by in 0..3 {
+        let engine = Engine::detached(config(dir).name(format!("detached-{by}"))).unwrap();
+        let logger = engine.logger();
+        for n in 0..RECORDS {
+            fastlog!(logger: logger, INFO, "record {n} of {by}", n, by = 0);
+        }
+        std::mem::forget(engine);
+    }
+    log_all(&start(dir));
+}
+
+fn all_detached_are_drained() {
+    let ended = run("detached");
+    assert!(ended.status.success(), "{ended}");
+    for by in 0..3 {
+        assert_is_whole(&ended.dir.path().join(format!("detached-{by}.jsonl")), 1, &ended);
+    }
+    assert_is_whole(&ended.dir.path().join("test.jsonl"), THREADS, &ended);
+    assert_eq!(arenas(ended.dir.path()), Vec::<PathBuf>::new());
+}
+
+/// Another thread is dropping, and so draining, a detached engine while the process ends.
+fn exit_in_detached_drop(dir: &Path) {
+    log_all(&start(dir));
+    let barrier: &'static Barrier = Box::leak(Box::new(Barrier::new(2)));
+    let engine = Engine::detached(config(dir).name("other")).unwrap();
+    thread::spawn(move || {
+        barrier.wait();
+        drop(engine);
+    });
+    barrier.wait();
+    std::process::exit(5);
+}
+
+/// Many more bytes than a pipe takes, with `Container`; says on the standard error when it ends.
+fn log_to_console() {
+    let engine = start_with(Config::preset(Preset::Container).ignore_env());
+    let text = "x".repeat(500);
+    for n in 0..10_000 {
+        fastlog!(INFO, "record {n}", n, text);
+    }
+    let stats = engine.stats();
+    assert_eq!(stats.submitted(), 10_000, "{stats}");
+    // The standard error is read.
+    eprintln!("the end begins");
+}
+
+/// Waits for the sentence, then for the end of the process.
+fn time_of_end(mut child: std::process::Child, case: &str) -> Duration {
+    let mut stderr = child.stderr.take().expect("it is a pipe");
+    let mut said = Vec::new();
+    let mut buffer = [0; 512];
+    while !String::from_utf8_lossy(&said).contains("the end begins") {
+        let count = stderr.read(&mut buffer).expect("the standard error");
+        assert!(count > 0, "{case}: {}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&buffer[..count]);
+    }
+    let start = Instant::now();
+    wait_until("the child's end", || child.try_wait().expect("it is ours").is_some());
+    let took = start.elapsed();
+    let status = child.wait().expect("it is ours");
+    assert!(status.success(), "{case}: {status}");
+    took
+}
+
+fn stalled() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let child = child::command("stalled", dir.path()).spawn().expect("the child starts");
+    // Its standard output is a pipe that lives as long as `child` and that nobody reads.
+    let took = time_of_end(child, "stalled");
+    assert!(took < EXIT_MAX, "{took:?}");
+}
+
+fn broken_pipe() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut child = child::command("broken_pipe", dir.path()).spawn().expect("the child starts");
+    drop(child.stdout.take());
+    let took = time_of_end(child, "broken_pipe");
+    assert!(took < EXIT_MAX, "{took:?}");
+}
+
+/// As a service does it: a thread waits for the signal and drains.
+fn sigterm(dir: &Path) {
+    let engine = start(dir);
+    let signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM]);
+    let mut signals = signals.expect("the signal can be had");
+    let handle = engine.clone();
+    let waiter = thread::spawn(move || {
+        signals.forever().next();
+        drain(&handle)
+    });
+    log_all(&engine);
+    say_ready();
+    let report = waiter.join().expect("it drains");
+    assert_eq!(report.written(), THREADS * RECORDS, "{report}");
+    assert!(Engine::current().is_none());
+}
+
+fn say_ready() {
+    println!("ready");
+    std::io::stdout().flush().expect("the standard output");
+}
+
+/// Starts a case and waits until it says that it is ready.
+fn start_until_ready(case: &str) -> Running {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut running = Running::start_unread(&mut child::command(case, dir.path()), dir);
+    let stdout = running.child.stdout.as_mut().expect("it is a pipe");
+    let mut said = [0; 6];
+    stdout.read_exact(&mut said).expect("it gets ready");
+    assert_eq!(&said, b"ready\n");
+    running
+}
+
+fn send(signal: i32, running: &Running) {
+    let pid = running.child.id().to_string();
+    let kill = std::process::Command::new("kill").args([&format!("-{signal}"), &pid]).status();
+    assert!(kill.expect("kill is there").success());
+}
+
+fn sigterm_drains() {
+    let running = start_until_ready("sigterm");
+    send(signal_hook::consts::SIGTERM, &running);
+    let ended = running.end();
+    assert!(ended.status.success(), "{ended}");
+    assert_is_whole(&ended.dir.path().join("test.jsonl"), THREADS, &ended);
+    assert_eq!(arenas(ended.dir.path()), Vec::<PathBuf>::new());
+}
+
+fn log_for_ever(dir: &Path) {
+    let engine = start(dir);
+    for by in 0..THREADS {
+        thread::spawn(move || {
+            for n in 0_u64.. {
+                fastlog!(INFO, "record {n} of {by}", n, by);
+                thread::yield_now();
+            }
+        });
+    }
+    wait_until("records", || engine.stats().written() > 1000);
+    engine.flush().expect("the engine runs");
+    say_ready();
+    loop {
+        thread::park();
+    }
+}
+
+/// Ctrl-C without a handler: the engine's threads block all signals, and the process dies of it.
+fn sigint_leaves_whole_lines() {
+    use std::os::unix::process::ExitStatusExt;
+    let running = start_until_ready("sigint");
+    send(signal_hook::consts::SIGINT, &running);
+    let ended = running.end();
+    assert_eq!(ended.status.signal(), Some(signal_hook::consts::SIGINT), "{ended}");
+    let lines = of_program(&ended.dir.path().join("test.jsonl"));
+    assert!(lines.len() > 1000);
+    for by in 0..THREADS {
+        let numbers = lines.iter().filter(|line| line["by"] == by);
+        let numbers: Vec<u64> = numbers.map(|line| line["n"].as_u64().unwrap()).collect();
+        assert!(numbers.iter().copied().eq(0..numbers.len() as u64), "{by}: {ended}");
+    }
+    let mut next = child::command("orphans", ended.dir.path());
+    let next = Running::start(&mut next, tempfile::tempdir().expect("a directory")).end();
+    assert!(next.status.success(), "{next}");
+    assert_eq!(of_program(&ended.dir.path().join("test.jsonl")).len(), lines.len() + 1);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).build().expect("a runtime")
+}
+
+/// Tasks that log, and move between threads while they do.
+async fn log_in_tasks() {
+    let tasks: Vec<_> = (0..THREADS)
+        .map(|by| {
+            tokio::spawn(async move {
+                for n in 0..RECORDS {
+                    fastlog!(INFO, "record {n} of {by}", n, by);
+                    if n % 100 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("it only logs");
+    }
+}
+
+fn tokio_block_on(dir: &Path) {
+    let engine = start(dir);
+    runtime().block_on(log_in_tasks());
+    assert_eq!(drain(&engine).written(), THREADS * RECORDS);
+}
+
+fn tokio_spawn_blocking(dir: &Path) {
+    let engine = start(dir);
+    runtime().block_on(async move {
+        log_in_tasks().await;
+        let report = tokio::task::spawn_blocking(move || drain(&engine)).await;
+        assert_eq!(report.expect("it drains").written(), THREADS * RECORDS);
+    });
+}
+
+/// Not good style, but no harm: the drain needs no thread of the runtime.
+fn tokio_inside(dir: &Path) {
+    let engine = start(dir);
+    runtime().block_on(async move {
+        log_in_tasks().await;
+        let drained = tokio::spawn(async move { drain(&engine).written() });
+        assert_eq!(drained.await.expect("it drains"), THREADS * RECORDS);
+    });
+}
