@@ -81,9 +81,10 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// The start record could not be synced, though the configuration asks for it.
+    /// The log's directory could not be synced at the start, though
+    /// [`SyncPolicy::EachBatch`](crate::SyncPolicy::EachBatch) asks for it.
     Sync {
-        /// The file or directory.
+        /// The directory.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,

@@ -14,7 +14,7 @@ pub use crate::template::{checked, enforce, join, joined_len, joined_str, key};
 pub use crate::value::Fields;
 use crate::value::{Scratch, scratch_mark};
 
-/// Whether to evaluate the arguments: 0 if not, else what to hand to [`emit`].
+/// Whether to evaluate the arguments: 0 if not, else what to hand to `emit`.
 #[inline(always)]
 pub fn gate(callsite: &'static Callsite) -> i64 {
     emit::gate(callsite)
@@ -26,7 +26,7 @@ pub fn emit<F: Fields>(callsite: &'static Callsite, gate: i64, level: Level, fie
     emit::emit(callsite, gate, level, &fields);
 }
 
-/// As [`gate`], for a logger's engine.
+/// As `gate`, for a logger's engine.
 pub fn admit(logger: &Logger, callsite: &'static Callsite) -> bool {
     emit::admit(logger.registry(), callsite)
 }

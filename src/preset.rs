@@ -42,7 +42,8 @@ pub enum Preset {
     /// A service that writes its log to a file, synced each second. The default.
     #[default]
     Production,
-    /// What `sync` or `drain` confirmed survives a power cut; every batch is synced.
+    /// Every batch is synced right after its append. Calls wait for room rather than drop, as long
+    /// as the output makes progress.
     Durable,
     /// The shortest calls: rings in shared memory, a collector that spins, records dropped rather
     /// than waited for.

@@ -58,7 +58,7 @@ figures! {
     truncated: u64;
     /// Bytes of lines in the visible log.
     published_bytes: u64;
-    /// Calls of `fdatasync` over the engine's life.
+    /// Calls of `fdatasync` that succeeded over the engine's life.
     syncs: u64;
     /// How long the drain took.
     took: Duration;
@@ -75,7 +75,8 @@ impl DrainReport {
         &self.dropped
     }
 
-    /// Records that wait in the arena for recovery: all that are pending, if it is in a file.
+    /// Records that lie in the arena's file: all that are pending, if it is in one. This version
+    /// does not read them back.
     pub fn left_in_arena(&self) -> u64 {
         if self.arena_path.is_some() { self.pending } else { 0 }
     }
@@ -90,7 +91,7 @@ impl DrainReport {
         self.last_failure.as_deref()
     }
 
-    /// Whether the counts agree.
+    /// Whether the counts agree: `submitted == written + dropped + pending`.
     pub fn is_balanced(&self) -> bool {
         self.submitted == self.written + self.dropped.total() + self.pending
     }
@@ -123,7 +124,8 @@ impl fmt::Display for DrainReport {
     }
 }
 
-/// A drain did not end, or could not confirm what it had written. The engine is stopped all the same.
+/// A drain did not end, or could not confirm what it had written. The engine is stopped all the
+/// same, except where this call had no say: in a forked child.
 #[derive(Clone, Debug)]
 pub struct DrainError {
     pub(crate) reason: BarrierError,
@@ -131,12 +133,13 @@ pub struct DrainError {
 }
 
 impl DrainError {
-    /// What it failed of.
+    /// Why it failed.
     pub fn reason(&self) -> &BarrierError {
         &self.reason
     }
 
-    /// The counts all the same; none when the engine does not run in this process.
+    /// The counts all the same; none when this call did not end the engine: in a forked child, on a
+    /// thread of the engine, or when its time was over while another call was draining.
     pub fn report(&self) -> Option<&DrainReport> {
         self.report.as_deref()
     }

@@ -16,7 +16,7 @@ use crate::sys::mmap::Region;
 pub enum DropReason {
     /// The thread's ring was full, and the overflow policy did not let the call wait any longer.
     Full,
-    /// The output had made no progress for `stall_after`, or its last write had failed.
+    /// The output had made no progress for `stall_after`, or its last append had failed.
     Stalled,
     /// There was no memory for the thread's ring.
     NoRing,
@@ -228,8 +228,8 @@ macro_rules! figures {
 figures! {
     /// Records past the gate: committed to a ring, or dropped.
     submitted: u64;
-    /// Records formatted into a segment that a complete commit slot names: they survive the
-    /// process. A record that every output's level refuses counts as written.
+    /// Records formatted into a segment that a complete commit slot names; the publisher has them
+    /// next.
     written: u64;
     /// Records of the engine's own: start, gaps, clock steps. In no other figure.
     own_records: u64;
@@ -242,7 +242,7 @@ figures! {
     written_bytes: u64;
     /// Bytes of lines that a reader of the log sees.
     published_bytes: u64;
-    /// Bytes of lines known to be on the device.
+    /// Bytes of lines known to be on the device; 0 where the output is no file.
     synced_bytes: u64;
     /// Calls of `fdatasync` that succeeded.
     syncs: u64;
@@ -262,11 +262,12 @@ figures! {
     orphans: u64;
     /// Whether the output makes no progress, so that calls whose ring is full drop at once.
     stalled: bool;
-    /// Whether every record of a returned call survives the death of the process.
+    /// Whether rings and segments all lie in files, which outlive the process. This version does
+    /// not read them back.
     crash_safe: bool;
     /// The clock in use; [`Clock::Monotonic`] where the processor's counter cannot be used.
     clock: Clock;
-    /// The CPU to which the collector is pinned.
+    /// The CPU to which the collector is pinned; none where it is not.
     pinned_to: Option<usize>;
 }
 

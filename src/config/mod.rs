@@ -28,9 +28,10 @@ use crate::sys::io::{Io, OsIo};
 /// What an engine shall be like: a preset, and what is changed of it.
 ///
 /// Values are checked when an engine starts with them, not by the setters; the error names the
-/// first that cannot be. A setter called twice keeps its last value. An option that has nothing to act on (the directory of a log that goes to the
-/// standard output, the colour of JSON) does no harm and is no error; one that would promise what
-/// cannot be kept is an error that says so.
+/// first that cannot be. A setter called twice keeps its last value, except
+/// [`include`](Config::include), which adds. An option that has nothing to act on (the directory of
+/// a log that goes to the standard output, the colour of JSON) is no error; one that would promise
+/// what cannot be kept is an error that says so.
 ///
 /// ```
 /// use std::time::Duration;
@@ -149,11 +150,11 @@ impl Config {
         }
     }
 
-    /// The directory of the log and, unless [`arena`](Config::arena) says otherwise, of what
-    /// survives a crash (in `.fastlog` below it).
+    /// The directory of the log; `.fastlog` below it holds the lock and, unless
+    /// [`arena`](Config::arena) says otherwise, the arena.
     ///
-    /// Default: `logs` in the directory that the process starts the engine in. The last component
-    /// is created where it is missing, with mode 0750. Not used, nor created, unless the output is
+    /// Default: `logs` in the working directory at the start. The last component is created where
+    /// it is missing, with mode 0750 less the umask. Not used, nor created, unless the output is
     /// [`Output::File`].
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Config {
         self.dir = dir.into();
@@ -222,7 +223,7 @@ impl Config {
         self
     }
 
-    /// Adds a detail to every JSON line; call it once for each.
+    /// Adds a detail to every line; call it once for each.
     ///
     /// Default: none.
     pub fn include(mut self, detail: Detail) -> Config {
@@ -251,8 +252,9 @@ impl Config {
     ///
     /// A power of two from 16 KiB to 64 MiB, and at least eight times
     /// [`record_bytes`](Config::record_bytes). Default: 1 MiB with `Production` and `LowLatency`,
-    /// 256 KiB with the others. Every thread that logs has one, all of it resident: it is the
-    /// burst that a thread can log before the [overflow policy](Config::overflow) decides.
+    /// 256 KiB with the others. Every thread that logs has one, all of it resident; a thread that
+    /// ends leaves its ring to a later one. It is the burst that a thread can log before the
+    /// [overflow policy](Config::overflow) decides.
     pub fn ring_bytes(mut self, bytes: usize) -> Config {
         self.ring_bytes = bytes;
         self
@@ -277,8 +279,8 @@ impl Config {
         self
     }
 
-    /// How many threads at a time can have a ring that survives the process's death. Those beyond
-    /// log all the same, into rings in anonymous memory, which `stats()` shows.
+    /// How many threads at a time can have a ring in the arena's file. Those beyond log all the
+    /// same, into rings in anonymous memory; `stats().crash_safe()` is false then.
     ///
     /// 16 to 4096. Default: 256. Rings are made as threads need them, not in advance.
     pub fn max_rings(mut self, rings: usize) -> Config {
@@ -286,12 +288,12 @@ impl Config {
         self
     }
 
-    /// Where rings and segments live, which decides what survives the death of the process.
+    /// Where rings and segments live, which decides what of them outlives the process.
     ///
     /// Default with a file: [`Arena::SharedMemory`] with `LowLatency`, [`Arena::InLogDir`] with
     /// `Production` and `Durable`, [`Arena::Anonymous`] with the others; without a file always
-    /// [`Arena::Anonymous`]. Where the place refuses, the engine starts with anonymous memory, and
-    /// says so once and in `stats()`.
+    /// [`Arena::Anonymous`]. Where the place refuses, the engine starts with anonymous memory and
+    /// says so on the standard error, in the log and in `stats().crash_safe()`.
     pub fn arena(mut self, arena: Arena) -> Config {
         self.arena = Some(arena);
         self
@@ -305,7 +307,8 @@ impl Config {
     /// Where records take their time from.
     ///
     /// Default: [`Clock::Tsc`]; on a machine whose counter is not fit for it the engine uses
-    /// [`Clock::Monotonic`], which `stats()` shows.
+    /// [`Clock::Monotonic`], which `stats().clock()` shows. Only with `Tsc` do calls take the short
+    /// path.
     pub fn clock(mut self, clock: Clock) -> Config {
         self.clock = clock;
         self
@@ -374,8 +377,8 @@ impl Config {
 
     /// How long the output may make no progress before calls stop waiting for it and drop.
     ///
-    /// 100 ms to 1 h. Default: 5 s. It ends the waits of [`Overflow::Block`] and
-    /// [`Overflow::BlockFor`], not those of [`Overflow::BlockForever`].
+    /// 100 ms to 1 h. Default: 5 s. It ends every wait for room except that of
+    /// [`Overflow::BlockForever`].
     pub fn stall_after(mut self, time: Duration) -> Config {
         self.stall_after = time;
         self
@@ -383,13 +386,14 @@ impl Config {
 
     /// How long `flush`, `sync` and `drain` go on without progress before they give up.
     ///
-    /// 10 ms to 1 h. Default: 10 s. Their forms with `_timeout` have a limit of their own.
+    /// 10 ms to 1 h. Default: 10 s. It holds for their forms with `_timeout` too, which besides end
+    /// at their own limit.
     pub fn barrier_patience(mut self, time: Duration) -> Config {
         self.barrier_patience = time;
         self
     }
 
-    /// What to do when the log's directory or file cannot be used.
+    /// What to do when the log's directory, lock or file cannot be used.
     ///
     /// Default: [`OpenFailure::Error`].
     pub fn on_open_failure(mut self, reaction: OpenFailure) -> Config {

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// What a call does when its thread's ring is full.
 ///
 /// A part of each ring (a sixteenth, at least two of the longest records) is kept for ERROR and
-/// above; these may wait 50 ms in all per stall of the ring, even under
-/// [`Overflow::Drop`]. Every dropped record is counted by level and reason, in `stats()`, in the
-/// drain's report and as a record in the log.
+/// above; these may wait 50 ms in all per stall of the ring, even under [`Overflow::Drop`]. Every
+/// dropped record is counted by level and reason, in `stats()` and in the drain's report; once no
+/// more are lost, a record in the log says how many were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
@@ -17,13 +17,14 @@ pub enum Overflow {
     Drop,
     /// Waits at most this long in all (1 us to 1 h), per stall of the ring and not per record.
     ///
-    /// Once the time is spent, calls drop at once until the ring has drained to the half; then
-    /// there is a new budget.
+    /// Once the time is spent, calls whose record finds no room drop at once. There is a new
+    /// budget when the ring has drained to the half. [`Overflow::Block`]'s end at a stalled output
+    /// holds here too.
     BlockFor(Duration),
     /// Waits as long as the output makes progress.
     ///
-    /// When nothing was published for [`stall_after`](crate::Config::stall_after), or the last
-    /// write failed, calls drop (reason `stalled`) until progress returns.
+    /// When nothing moved for [`stall_after`](crate::Config::stall_after), or the last append
+    /// failed, calls drop (reason `stalled`) until an append succeeds.
     Block,
     /// **Can hang the host**: waits for room however long the disk, pipe or terminal takes.
     ///
@@ -42,8 +43,7 @@ pub enum SegmentMode {
 }
 
 /// When the keeper syncs the log file to its device (`fdatasync`), besides calls of `sync` and
-/// `drain`. A record that is published but not synced survives the process's death, not a power
-/// cut.
+/// `drain`. A line that is published but not synced survives the process's death, not a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyncPolicy {
@@ -55,17 +55,18 @@ pub enum SyncPolicy {
     EachBatch,
 }
 
-/// Whether records of ERROR and above ask for a sync out of turn. The call itself never waits.
+/// Whether records of ERROR and above ask for a sync out of turn. The call does not wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UrgentSync {
     /// They wait for the [`SyncPolicy`] like all others.
     Never,
-    /// They are synced at once, but not more often than this (1 ms to 1 h).
+    /// They are synced as soon as they are published, but not more often than this (1 ms to 1 h).
     AtMostEvery(Duration),
 }
 
-/// Which CPU the collector runs on. A CPU that the system refuses is a warning, not an error.
+/// Which CPU the collector runs on. Where the system refuses the CPU, the collector runs anywhere;
+/// `stats().pinned_to()` shows which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pin {
@@ -84,21 +85,26 @@ pub enum Pin {
 pub enum Idle {
     /// Spins and yields a little, then sleeps up to 20 ms at a time.
     Park,
-    /// Spins without end: the shortest way to the log, at the price of a CPU.
+    /// Never sleeps: it spins, and gives its CPU only to threads that are ready to run. The
+    /// shortest way to the log, at the price of a CPU.
     Spin,
 }
 
-/// Where rings and segments live, which decides what survives the death of the process.
+/// Where rings and segments live, which decides what of them outlives the process.
+///
+/// A clean drain removes the files. A process that dies leaves them; **this version does not read
+/// them back**: it keeps them and counts them ([`Stats::orphans`](crate::Stats::orphans)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Arena {
-    /// In files in `<dir>/.fastlog`. Survives `kill -9`. Needs a file as output.
+    /// In files in `<dir>/.fastlog`, which outlive the process. Needs a file as output.
     InLogDir,
-    /// In files in this directory. Survives `kill -9`; in a file system in memory not the end of
-    /// the machine or container.
+    /// In files in this directory, which outlive the process; in a file system in memory they end
+    /// with the machine or container.
     Dir(PathBuf),
-    /// In files in `/dev/shm/fastlog-<uid>`, where writeback never delays a caller. Survives
-    /// `kill -9`, not the end of the machine or container.
+    /// In files in `/dev/shm/fastlog-<uid>`, where writeback never delays a caller. They outlive
+    /// the process, not the machine or container. Where that has no room, or belongs to another
+    /// user, as [`Arena::InLogDir`].
     SharedMemory,
     /// In memory of the process alone: dies with it.
     Anonymous,
@@ -118,7 +124,7 @@ pub enum Output {
     Null,
 }
 
-/// Whether [`Format::Text`] is coloured; JSON never is.
+/// Whether [`Format::Text`](crate::Format::Text) is coloured; JSON never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Colour {
@@ -156,8 +162,8 @@ pub enum InUse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExitHook {
-    /// It is drained, in at most 2 s for all engines of the process.
+    /// It is drained: detached engines first, all within 2 s.
     Drain,
-    /// Nothing: what is not yet written is left to recovery.
+    /// Nothing: what is not yet published is missing from the log.
     None,
 }

@@ -9,7 +9,8 @@ use crate::envelope::bound::BoundBlock;
 use crate::registry::Registry;
 use crate::value::{Scratch, Value, scratch_mark};
 
-/// A handle to log through: names an engine and carries fields for each of its records.
+/// A handle to log through: names an engine and carries fields for each record. Made by
+/// [`Engine::logger`](crate::Engine::logger), cheap to clone, usable from any thread.
 ///
 /// ```
 /// use fastlog::{Config, Engine, fastlog};
@@ -39,7 +40,8 @@ impl Logger {
 
     /// A logger with one more bound field. It is encoded now, once (the one allocation), and copied
     /// into each record. A key bound again replaces the value before; a call's own field of the
-    /// same key wins. What would grow the block beyond a quarter of a record is left out.
+    /// same key wins. What would grow the block beyond a quarter of
+    /// [`record_bytes`](crate::Config::record_bytes) is left out.
     #[must_use = "this logger stays as it is"]
     pub fn with(&self, key: impl AsRef<str>, value: impl Value) -> Logger {
         let max = self.registry().limits.record_granules / 4;

@@ -29,8 +29,8 @@ pub use logger::Logger;
 /// A handle to an engine: cheap to clone, usable from any thread.
 ///
 /// Dropping handles never stops the process's engine: [`drain`](Engine::drain) does, and so does a
-/// normal exit of the process. A [detached](Engine::detached) engine is drained when its last handle
-/// (engine or logger) is dropped.
+/// normal exit of the process. A [detached](Engine::detached) engine is drained when its last
+/// handle (engine or logger) is dropped.
 ///
 /// ```
 /// use fastlog::{Config, Engine, fastlog};
@@ -58,7 +58,8 @@ impl Engine {
     /// # Errors
     ///
     /// A configuration that cannot be, a directory or file that cannot be used, a second engine
-    /// while one runs: each error names the value and the way out. Nothing is left behind.
+    /// while one runs: each error names the value and the way out. No thread, lock or arena is left
+    /// behind; directories, and an empty log, may be.
     pub fn start(config: impl Into<Config>) -> Result<Engine, Error> {
         start::start(config.into(), start::Place::Process).map(Engine::of)
     }
@@ -68,7 +69,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`start`](Engine::start), but for the second engine.
+    /// As [`start`](Engine::start), except that other engines are no error.
     pub fn detached(config: impl Into<Config>) -> Result<Engine, Error> {
         start::start(config.into(), start::Place::Detached).map(Engine::of)
     }
@@ -91,27 +92,30 @@ impl Engine {
         Logger::new(Arc::clone(&self.handles))
     }
 
-    /// Everything logged before survives the process (it does so from the moment the call returned)
-    /// **and, where the output is a file, a power cut**: all of it is written, published and synced,
-    /// the engine is stopped, its threads are joined.
+    /// **Only `sync` and `drain` make records survive a power cut.** Ends the engine: everything
+    /// logged before is written, published and, where the output is a file, synced; the engine's
+    /// threads are joined, its arena is removed, its log may be opened by another.
     ///
-    /// Idempotent; concurrent calls wait for the same report. Must not be called from a signal
-    /// handler. Blocks: in async code, call it where blocking is allowed, last of all.
+    /// Idempotent; concurrent calls wait for the same report. Calls of `fastlog!` from now on are
+    /// [unheard](crate::unheard). Must not be called from a signal handler. Blocks: in async code,
+    /// call it where blocking is allowed, last of all.
     ///
     /// # Errors
     ///
-    /// When there was no progress for `barrier_patience` (10 s by default), or the last sync
-    /// failed. [`DrainError::report`] has the counts then; the engine is stopped all the same, and
-    /// what is left stays in the arena.
+    /// When nothing moved for `barrier_patience` (10 s by default), or the last sync failed:
+    /// [`DrainError::report`] has the counts then. The engine is stopped all the same; what is left
+    /// stays in the arena, if that is in a file. Also in a forked child, and on a thread of the
+    /// engine itself, which only requests the stop.
     pub fn drain(&self) -> Result<DrainReport, DrainError> {
         self.core().drain(None)
     }
 
-    /// As [`drain`](Engine::drain), for at most this long.
+    /// As [`drain`](Engine::drain), for at most about this long.
     ///
     /// # Errors
     ///
-    /// As there, or when the time is over.
+    /// As there, or when the time is over: the engine is stopped then, and what it had not written
+    /// is counted as pending.
     pub fn drain_timeout(&self, limit: Duration) -> Result<DrainReport, DrainError> {
         self.core().drain(Some(limit))
     }
@@ -120,8 +124,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the engine is not running, makes no progress for `barrier_patience`, or is asked by one
-    /// of its own threads.
+    /// When the engine is not running, or is drained meanwhile; when nothing moved for
+    /// `barrier_patience` (10 s by default); when one of the engine's own threads asks.
     pub fn flush(&self) -> Result<(), BarrierError> {
         self.core().flush(None)
     }
@@ -135,14 +139,14 @@ impl Engine {
         self.core().flush(Some(limit))
     }
 
-    /// A returned call survives `kill -9`; only `sync` and `drain` make it survive a power cut:
-    /// waits until everything logged before is *on the device*. The same as
+    /// **Only `sync` and `drain` make records survive a power cut.** Waits until everything logged
+    /// before is *on the device*: published, and through `fdatasync`. The same as
     /// [`flush`](Engine::flush) where the output is no file.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Engine::flush), and when the device refuses: after that every `sync` and `drain`
-    /// fails until the file is replaced.
+    /// As [`flush`](Engine::flush), and when the device refuses: after that every `sync` and
+    /// `drain` fails until the file is replaced.
     pub fn sync(&self) -> Result<(), BarrierError> {
         self.core().sync(None)
     }
@@ -156,13 +160,14 @@ impl Engine {
         self.core().sync(Some(limit))
     }
 
-    /// How the engine fares now.
+    /// How the engine fares now; after a drain, how it ended.
     pub fn stats(&self) -> Stats {
         self.core().stats()
     }
 
-    /// Replaces the filter, whatever configuration and environment said: `"info,app::db=debug"`.
-    /// Calls that begin after this see it. Does nothing in a forked child.
+    /// Replaces the filter, whatever configuration and environment said: `"info,app::db=debug"`, as
+    /// in [`Config::filter`]. Where it has no bare level, [`Config::level`] holds. Does nothing in
+    /// a forked child.
     ///
     /// # Errors
     ///
@@ -176,7 +181,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives the calling thread its ring now, so that its first record costs no more than others.
+    /// Gives the calling thread its ring now: allocated, mapped and faulted in, which its first
+    /// record would have to wait for otherwise.
     pub fn prepare_thread(&self) {
         emit::prepare(&self.core().registry);
     }
