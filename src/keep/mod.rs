@@ -139,6 +139,8 @@ impl Keeper {
         let mut unsynced = self.parts.files.take_unsynced();
         let outcome = self.sync_files(&mut unsynced);
         self.parts.files.give_back(unsynced);
+        // Before anybody hears of the sync: a file whose name is lost is lost.
+        self.sync_directory();
         match outcome {
             Ok(()) => {
                 self.has_failed = false;
@@ -155,7 +157,6 @@ impl Keeper {
                 self.parts.progress.fail_sync(failure);
             }
         }
-        self.sync_directory();
     }
 
     /// Syncs the replaced files, then the current one; none that has refused before.
