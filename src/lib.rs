@@ -69,6 +69,15 @@
 
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
 
+/// Compiles and runs the code in the documents.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/using.md")]
+    struct Using;
+}
+
 // What a record is. Loom models only what stands outside `not_loom!`.
 pub mod level;
 

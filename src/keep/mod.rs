@@ -1,5 +1,5 @@
-//! The keeper: the thread that syncs the visible log in batches and reserves room for it ahead. Runs
-//! at low priority after others have had their turn; a slow disk slows only this thread.
+//! The keeper: the thread that syncs the visible log in batches and reserves room for it ahead. A
+//! slow sync slows neither the publisher nor the collector.
 
 use std::io;
 use std::os::fd::AsFd;
