@@ -109,7 +109,11 @@ fn emit_cold<E: EncodedFields>(callsite: &'static Callsite, state: i64, level: L
 #[inline(always)]
 pub(crate) fn gate(callsite: &'static Callsite) -> i64 {
     let state = callsite.state();
-    if state >= 0 { state } else { resolve(callsite) }
+    // Open is asked for first: one branch on the way of an enabled call, not two.
+    if state > 0 {
+        return state;
+    }
+    if state == 0 { 0 } else { resolve(callsite) }
 }
 
 /// Decides on a callsite that nobody has decided on: the first call after a start or a change of
