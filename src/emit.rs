@@ -31,7 +31,7 @@ pub(crate) fn emit<F: Fields>(callsite: &'static Callsite, state: i64, level: Le
     if <F::Encoded<'_> as EncodedFields>::RENDERED {
         emit_rendered(callsite, state, level, fields, &scratch);
     } else {
-        emit_encoded(callsite, state, level, &fields.encode(&scratch));
+        emit_encoded(callsite, state, level, fields.encode(&scratch));
     }
 }
 
@@ -45,7 +45,7 @@ fn emit_rendered<F: Fields>(
     scratch: &Scratch,
 ) {
     let _release = ScratchGuard(scratch_mark());
-    emit_encoded(callsite, state, level, &fields.encode(scratch));
+    emit_encoded(callsite, state, level, fields.encode(scratch));
 }
 
 /// Gives the scratch back, also when a value's `encode` panics.
@@ -57,15 +57,17 @@ impl Drop for ScratchGuard {
     }
 }
 
+/// Takes the fields by value, so that they stay in registers and are stored for the cold path's
+/// sake only on the cold path.
 #[inline(always)]
 fn emit_encoded<E: EncodedFields>(
     callsite: &'static Callsite,
     state: i64,
     level: Level,
-    fields: &E,
+    fields: E,
 ) {
     let ring = thread::ring();
-    let granules = encode::granules(fields);
+    let granules = encode::granules(&fields);
     // One comparison for three questions: does this thread have a ring, is it this engine's, and
     // does the engine's clock allow the hot path.
     if ring.engine() == callsite::number_of(state)
@@ -78,7 +80,7 @@ fn emit_encoded<E: EncodedFields>(
             // claim and commit runs code that is not ours.
             unsafe {
                 let out = ring.memory().granule(claim.index);
-                encode::put(out, ticks_tsc(), meta, fields);
+                encode::put(out, ticks_tsc(), meta, &fields);
                 ring.commit(claim);
             }
             if level.is_urgent() {
@@ -100,9 +102,9 @@ const fn is_short<E: EncodedFields>() -> bool {
 
 #[cold]
 #[inline(never)]
-fn emit_cold<E: EncodedFields>(callsite: &'static Callsite, state: i64, level: Level, fields: &E) {
+fn emit_cold<E: EncodedFields>(callsite: &'static Callsite, state: i64, level: Level, fields: E) {
     let number = callsite::number_of(state);
-    emit_routed(&Route::to_default(callsite, number, level), fields);
+    emit_routed(&Route::to_default(callsite, number, level), &fields);
 }
 
 /// What the macro asks before it evaluates an argument: 0, or the state to hand to [`emit`].

@@ -83,7 +83,7 @@ fn write<E: EncodedFields>(
     entry: &Entry,
     fields: &E,
     trailer: &Trailer<'_>,
-    mut claim: Claim,
+    claim: Claim,
     ticks: u64,
     is_long: bool,
 ) {
@@ -116,7 +116,6 @@ fn write<E: EncodedFields>(
             std::ptr::copy_nonoverlapping(site.as_ptr(), end.cast(), site.len());
             end = end.add(granules_of(site.len()));
         }
-        claim.shorten(end.offset_from(start) as usize);
-        ring.commit(claim);
+        ring.commit(ring.shorten(claim, end.offset_from(start) as usize));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{COUNT_MASK, FREE, Memory, OWNED, Ring, STRETCH_GRANULES_MAX, distance};
-use crate::primitive::{Ordering, fence};
+use crate::primitive::{AtomicU64, Ordering, fence};
 
 /// A stretch of ring memory that belongs to the claimer until it commits, or for good if it never
 /// does: a claim that is dropped leaves no trace.
@@ -14,6 +14,11 @@ pub(crate) struct Claim {
     pub(crate) index: usize,
     tail: u64,
     granules: usize,
+    // Found before the payload is written: afterwards the compiler must read the ring's address and
+    // mask once more for each, as any store might have changed them. Pointers, because a reference
+    // would cost a test for null in `Option<Claim>`.
+    word: *const AtomicU64,
+    word_behind: *const AtomicU64,
 }
 
 impl<M: Memory> Ring<M> {
@@ -31,10 +36,25 @@ impl<M: Memory> Ring<M> {
         if room < distance(granules + 1) as i64 {
             return None;
         }
-        Some(Claim { index: self.index(tail), tail, granules })
+        Some(self.claim_at(tail, granules))
     }
 
-    /// Publishes a filled claim, of which `granules` (at most what was claimed) are used.
+    #[inline(always)]
+    fn claim_at(&self, tail: u64, granules: usize) -> Claim {
+        let index = self.index(tail);
+        let index_behind = (index + granules) & self.producer.mask as usize;
+        let memory = &self.producer.memory;
+        let (word, word_behind) = (memory.word(index), memory.word(index_behind));
+        Claim { index, tail, granules, word, word_behind }
+    }
+
+    /// The claim with only its first `granules` used.
+    pub(crate) fn shorten(&self, claim: Claim, granules: usize) -> Claim {
+        debug_assert!(granules <= claim.granules && granules > 0);
+        self.claim_at(claim.tail, granules)
+    }
+
+    /// Publishes a filled claim.
     ///
     /// # Safety
     ///
@@ -60,15 +80,16 @@ impl<M: Memory> Ring<M> {
     unsafe fn publish(&self, claim: Claim, records: u64) {
         let (tail, granules) = (claim.tail, claim.granules);
         let next = tail.wrapping_add(distance(granules));
-        let memory = &self.producer.memory;
+        // SAFETY: this ring's own words, by the contract of `commit`; it keeps its memory.
+        let (commit_word, word_behind) = unsafe { (&*claim.word, &*claim.word_behind) };
         // Before the commit below: whoever sees it and goes on finds this 0, not old payload.
-        memory.word(self.index(next)).store(0, Ordering::Relaxed);
+        word_behind.store(0, Ordering::Relaxed);
         // Before the commit as well: a drain that sees the tail but no word knows of a record in
         // flight.
         self.producer.tail.store(next.wrapping_add(records), Ordering::Relaxed);
         let word = (tail & !COUNT_MASK).wrapping_add(distance(1)) + granules as u64;
         // Pairs with the Acquire load in `Consumer::peek`.
-        memory.word(claim.index).store(word, Ordering::Release);
+        commit_word.store(word, Ordering::Release);
     }
 
     /// Moves the soft limit to `granules` ahead of the tail (less where a stretch may not be that
@@ -145,11 +166,5 @@ impl Claim {
     /// Granules claimed.
     pub(crate) fn granules(&self) -> usize {
         self.granules
-    }
-
-    /// Uses only the first `granules` of the claim.
-    pub(crate) fn shorten(&mut self, granules: usize) {
-        debug_assert!(granules <= self.granules && granules > 0);
-        self.granules = granules;
     }
 }
