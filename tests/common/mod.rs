@@ -1,12 +1,11 @@
 //! What the scenario tests share: an engine in a directory of its own, and its log read back.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub mod child;
 pub mod disk;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-pub mod child;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
