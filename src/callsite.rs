@@ -91,6 +91,7 @@ impl Callsite {
     /// dictionary entry: whoever logs on account of this leaves the entry for recovery first.
     pub(crate) fn open(&self, number: i32) {
         let id = u64::from(self.id.load(Ordering::Relaxed));
+        // Orders the entry before the records of whoever finds the callsite open.
         self.state.store(id << 32 | u64::from(number as u32), Ordering::Release);
     }
 

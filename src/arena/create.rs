@@ -116,5 +116,6 @@ fn write_header(region: &Region, id: u64, identity: Identity<'_>, shape: Shape) 
         region.word(offset).store(bytes.len() as u64, Ordering::Relaxed);
         region.write_bytes(offset + 8, bytes);
     }
+    // Release: a reader of the file that sees the magic sees the whole header.
     region.word(header::MAGIC).store(MAGIC, Ordering::Release);
 }

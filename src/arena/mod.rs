@@ -160,6 +160,7 @@ impl Arena {
             extend(&*files.io, &files.arena, at, len)?;
             growth.allocated += RINGS_PER_CHUNK;
             let rings = self.fixed.word(header::RINGS);
+            // Release: a reader of the file finds room for as many rings as it reads here.
             rings.store(growth.allocated as u64, Ordering::Release);
         }
         let at = RINGS_AT + growth.rings * stride;

@@ -33,7 +33,10 @@ const RING_PART: usize = 8;
 /// The longest line. Escaping makes at most six bytes of one (`\u0001`); the message is cut at one
 /// record cap after escaping; the rest is punctuation, 24 bytes a field, and the standard keys.
 const LINE_BYTES_MAX: usize =
-    6 * (RECORD_BYTES_MAX + template::TEXT_MAX) + RECORD_BYTES_MAX + template::FIELDS_MAX * 24 + 512;
+    6 * (RECORD_BYTES_MAX + template::TEXT_MAX)
+        + RECORD_BYTES_MAX
+        + template::FIELDS_MAX * 24
+        + 512;
 const _: () = assert!(LINE_BYTES_MAX <= SEGMENT_BYTES / 2);
 const _: () = assert!(LINE_BYTES_MAX <= 16 * RECORD_BYTES_MAX);
 

@@ -1,5 +1,5 @@
-//! Which ring's record comes next: a binary heap of the rings' heads by ticks, ties by ring. Runs on
-//! the collector; allocates only when there are more rings than before.
+//! Which ring's record comes next: a binary heap of the rings' heads by ticks, ties by ring. Runs
+//! on the collector; allocates only when there are more rings than before.
 
 /// A ring whose next record is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

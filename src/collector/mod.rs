@@ -1,6 +1,6 @@
-//! The collector: the pinned thread that reads all rings, merges them by time, and writes lines into
-//! segments. It does no I/O and, once its plans are made, allocates nothing. It waits only for a
-//! free segment.
+//! The collector: the pinned thread that reads all rings, merges them by time, and writes lines
+//! into segments. It does no I/O and, once its plans are made, allocates nothing. It waits only for
+//! a free segment.
 
 mod batch;
 mod idle;
@@ -47,13 +47,14 @@ impl Barriers {
     /// Asks for a pass over everything committed so far; its number comes up in
     /// `Progress::barriers` when that is written.
     pub(crate) fn request(&self, collector: &Signal) -> u64 {
+        // Pairs with the load in `requested`, which follows the collector's look at its signal.
         let number = self.requested.fetch_add(1, Ordering::SeqCst) + 1;
         collector.raise(bit::BARRIER);
         number
     }
 
     fn requested(&self) -> u64 {
-        self.requested.load(Ordering::SeqCst)
+        self.requested.load(Ordering::SeqCst) // pairs with `request`
     }
 }
 

@@ -1,4 +1,5 @@
-//! The cold path of a call: to any engine, with bound fields, cut, after a wait. Runs on the caller.
+//! The cold path of a call: to any engine, with bound fields, cut, after a wait. Runs on the
+//! caller.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! The graceful end of an engine. Runs on whichever of the owner's threads asks first.
 //!
-//! Gates closed → the collector's last pass and gap record, ended → the publisher empties, ended → the
-//! keeper syncs, ended → threads joined → arena unlinked, lock released, the process's place freed.
+//! Gates closed → the collector's last pass and gap record, ended → the publisher empties, ended →
+//! the keeper syncs, ended → threads joined → arena unlinked, lock released, the process's place
+//! freed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

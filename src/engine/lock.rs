@@ -1,5 +1,6 @@
-//! One engine per name: a POSIX record lock on `.fastlog/<name>.lock`, and, because such a lock does
-//! not keep out its own process, a table of the names that this process holds. Runs on the owner.
+//! One engine per name: a POSIX record lock on `.fastlog/<name>.lock`, and, because such a lock
+//! does not keep out its own process, a table of the names that this process holds. Runs on the
+//! owner.
 
 use std::fs::File;
 use std::io;

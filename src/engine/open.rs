@@ -103,7 +103,8 @@ fn lock_name(
     for suffixed in suffixes {
         if let Ok(lock) = take(settings, private_dir, &suffixed)? {
             let path = file_path(dir, &suffixed);
-            let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            let holder =
+                holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
             let warning = format!(
                 "{holder} writes the log {:?}: this engine writes {path:?}",
                 file_path(dir, name)

@@ -133,7 +133,8 @@ fn build(
         let path = log.dir.clone();
         settings.io.sync_dir(&log.dir).map_err(|source| Error::Sync { path, source })?;
     }
-    let core = wire::run(settings, place, Opened { log, arena, orphans, counters, target, files }, warnings)?;
+    let opened = Opened { log, arena, orphans, counters, target, files };
+    let core = wire::run(settings, place, opened, warnings)?;
     undo.keep();
     Ok(core)
 }

@@ -1,5 +1,5 @@
-//! Starts the engine's threads one after the other, and stops them again if the start fails. Runs on
-//! the owner.
+//! Starts the engine's threads one after the other, and stops them again if the start fails. Runs
+//! on the owner.
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;

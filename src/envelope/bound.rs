@@ -1,7 +1,8 @@
 //! A logger's bound fields: encoded once by `Logger::with`, copied into each envelope as one block.
 //!
 //! ```text
-//! | bytes of the block u32 | fields u32 | then each: tag u8, key length u16, 5 bytes 0 | key | value |
+//! | bytes of the block u32 | fields u32 |
+//!   then each: | tag u8 | key length u16 | 5 bytes 0 | key | value |
 //! ```
 //! Keys and values are padded to granules of 8 bytes.
 #![allow(unsafe_code)] // Lets the sealed encoders write into a vector.

@@ -2,8 +2,8 @@
 //! callsite. Written by the caller's cold path, read by the collector and after a crash.
 //!
 //! ```text
-//! | bytes u32 | id u32 | line u32 | level u8 | names u8 | 0 0 | lengths u16: target, template, file,
-//!   then each name | the texts in that order, without padding |
+//! | bytes u32 | id u32 | line u32 | level u8 | names u8 | 0 0 |
+//! | lengths u16: target, template, file, then each name | the texts in that order, unpadded |
 //! ```
 
 use crate::level::Level;

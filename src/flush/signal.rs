@@ -1,5 +1,6 @@
 //! How one engine thread is told that there is work: bits that others raise and it takes. The
-//! thread says which bits it wants to be woken for, so that raising the others costs no system call.
+//! thread says which bits it wants to be woken for, so that raising the others costs no system
+//! call.
 
 use std::sync::OnceLock;
 use std::thread::Thread;
@@ -43,7 +44,7 @@ impl Signal {
 
     /// Raises bits, and wakes the thread if it sleeps for one of them.
     pub(crate) fn raise(&self, bits: u32) {
-        // SeqCst with the store and load in `wait`: either the sleeper sees the bits or we see
+        // Pairs with the store and the load in `sleep`: either the sleeper sees the bits or we see
         // what it awaits.
         self.raised.fetch_or(bits, Ordering::SeqCst);
         if self.awaited.load(Ordering::SeqCst) & bits != 0 {
@@ -58,17 +59,17 @@ impl Signal {
         if self.raised.load(Ordering::Relaxed) == 0 {
             return 0;
         }
-        self.raised.swap(0, Ordering::SeqCst)
+        self.raised.swap(0, Ordering::SeqCst) // pairs with `raise`
     }
 
     /// Whether one of these bits is raised; takes nothing.
     pub(crate) fn is_raised(&self, bits: u32) -> bool {
-        self.raised.load(Ordering::SeqCst) & bits != 0
+        self.raised.load(Ordering::SeqCst) & bits != 0 // pairs with `raise`
     }
 
     /// Takes these bits and leaves the others.
     pub(crate) fn lower(&self, bits: u32) {
-        self.raised.fetch_and(!bits, Ordering::SeqCst);
+        self.raised.fetch_and(!bits, Ordering::SeqCst); // pairs with `raise`
     }
 
     /// Sleeps until one of `awaited` is raised or the time is over; takes all raised bits.
@@ -80,6 +81,7 @@ impl Signal {
     /// Sleeps as [`wait`](Signal::wait) does but takes nothing; whether one was raised.
     pub(crate) fn sleep(&self, awaited: u32, timeout: Duration) -> bool {
         let start = Instant::now();
+        // Pairs with `raise`: it sees what is awaited, or the load below sees its bits.
         self.awaited.store(awaited, Ordering::SeqCst);
         let is_raised = loop {
             if self.raised.load(Ordering::SeqCst) & awaited != 0 {

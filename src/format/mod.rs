@@ -34,10 +34,11 @@ use timestamp::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// One JSON object (RFC 8259) a line, for machines:
+    /// One JSON object (RFC 8259) a line, for machines (broken in two here):
     ///
     /// ```text
-    /// {"timestamp":"2026-11-20T21:33:00.123456789Z","level":"INFO","target":"app::db","message":"user 42 signed in","user_id":42}
+    /// {"timestamp":"2026-11-20T21:33:00.123456789Z","level":"INFO","target":"app::db",
+    /// "message":"user 42 signed in","user_id":42}
     /// ```
     ///
     /// The fields follow the standard keys in the order of the call. A field whose key is one of

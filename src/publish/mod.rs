@@ -1,5 +1,6 @@
-//! The publisher: the thread that carries whole lines from the segments to the visible log. It never
-//! syncs. It knows what is written from the newest complete commit slot and from nothing else.
+//! The publisher: the thread that carries whole lines from the segments to the visible log. It
+//! never syncs. It knows what is written from the newest complete commit slot and from nothing
+//! else.
 
 mod console;
 mod file;

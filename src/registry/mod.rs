@@ -1,6 +1,6 @@
 //! What callers and an engine share: the rings of live and finished threads, the filter and its
-//! verdicts, the overflow limits, the counters. Callers come here on their cold paths; the collector
-//! looks for new rings before each pass.
+//! verdicts, the overflow limits, the counters. Callers come here on their cold paths; the
+//! collector looks for new rings before each pass.
 
 pub(crate) mod process;
 
@@ -226,7 +226,7 @@ impl Registry {
 
     /// How many rings there are; the collector looks for new ones when it has fewer.
     pub(crate) fn rings_made(&self) -> usize {
-        self.rings_made.load(Ordering::Acquire) as usize
+        self.rings_made.load(Ordering::Acquire) as usize // pairs with `take_ring`
     }
 
     /// Hands the rings from the `from`th on to `visit`.

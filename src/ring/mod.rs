@@ -8,13 +8,13 @@
 //! **Publication is the commit word** at a record's first granule: `(position + 1) << 16 | length`.
 //! There is no shared write index: it would cost the consumer a second cache line per record (33
 //! against 70 M records/s). The absolute position makes a word of an earlier lap invalid without
-//! clearing the ring. What could still pass for a commit word is *payload* of an earlier lap, so the
-//! producer stores 0 to the granule behind a record before it commits the record; a claim therefore
-//! needs one granule more than its length.
+//! clearing the ring. What could still pass for a commit word is *payload* of an earlier lap, so
+//! the producer stores 0 to the granule behind a record before it commits the record; a claim
+//! therefore needs one granule more than its length.
 //!
 //! **Positions** count granules (8 bytes) since the arena was made, never restart, and are kept
-//! shifted left by 16 ([`Position`]): wrapping `u64` arithmetic is then arithmetic modulo 2^48, and a
-//! commit word is a position plus small change.
+//! shifted left by 16 ([`Position`]): wrapping `u64` arithmetic is then arithmetic modulo 2^48, and
+//! a commit word is a position plus small change.
 //!
 //! ```text
 //!            mask+1 granules                         overhang (one record cap)

@@ -4,9 +4,10 @@
 //! ```text
 //! | arena id u64 | seq u64 | sealed length u64 | 0 ... to 64 | lines ... |
 //! ```
-//! **Life**: taken by the collector (sealed = 0, then seq, then lines) → full, sealed (the length is
-//! stored before the first commit slot that names the next segment) → published → given back, and
-//! taken again. A segment is given back only when the newest completed append ends in a later one.
+//! **Life**: taken by the collector (sealed = 0, then seq, then lines) → full, sealed (the length
+//! is stored before the first commit slot that names the next segment) → published → given back,
+//! and taken again. A segment is given back only when the newest completed append ends in a later
+//! one.
 
 mod mapped;
 mod pool;

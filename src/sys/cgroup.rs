@@ -85,7 +85,8 @@ fn unescaped(text: &str) -> PathBuf {
 }
 
 /// Where `group` is seen below `mount`, which shows `root`. A group outside of the mount's root or
-/// of this process's namespace (`/../..`) is not seen: then its nearest visible ancestor, the mount.
+/// of this process's namespace (`/../..`) is not seen: then its nearest visible ancestor, the
+/// mount.
 fn below_mount(mount: &Path, root: &Path, group: &str) -> PathBuf {
     let below = Path::new(group).strip_prefix(root).unwrap_or(Path::new(""));
     if below.components().all(|part| matches!(part, Component::Normal(_))) {

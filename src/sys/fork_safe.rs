@@ -1,5 +1,5 @@
-//! A mutex for statics that a forked child finds new and unlocked, whoever held it at the fork. Used
-//! on cold paths of all threads.
+//! A mutex for statics that a forked child finds new and unlocked, whoever held it at the fork.
+//! Used on cold paths of all threads.
 #![allow(unsafe_code)] // The pointer is what lets a child start anew without taking a lock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,7 @@ impl<T: Default> ForkSafe<T> {
     fn make(&self) -> *mut Mutex<T> {
         let made = Box::into_raw(Box::default());
         let null = std::ptr::null_mut();
-        // AcqRel: whoever finds the pointer, here or in `lock`, finds the mutex behind it.
+        // Pairs with itself and with `lock`: whoever finds the pointer finds the mutex behind it.
         match self.mutex.compare_exchange(null, made, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => made,
             Err(other) => {

@@ -343,7 +343,9 @@ mod tests {
         }
 
         #[test]
-        fn decoding_is_total(tag in 0_u8..20, bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn decoding_is_total(
+            tag in 0_u8..20, bytes in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
             let tag = Tag::from_byte(tag).expect("below the number of tags");
             if let Some((value, granules)) = ValueRef::decode(tag, &bytes) {
                 if let ValueRef::List(list) = value {

@@ -48,8 +48,8 @@ impl Scratch {
         Scratch { not_send: PhantomData }
     }
 
-    /// Renders `format_args!(...)`, or `"<panicked>"` if a value's formatting panics. All texts of a
-    /// record share 16 KiB: each is cut at seven eighths of what those before it left, so that
+    /// Renders `format_args!(...)`, or `"<panicked>"` if a value's formatting panics. All texts of
+    /// a record share 16 KiB: each is cut at seven eighths of what those before it left, so that
     /// short ones behind a long one stay whole. What is cut marks the record as truncated.
     pub fn format(&self, arguments: fmt::Arguments<'_>) -> Rendered<'_> {
         self.render(&mut |writer| writer.write_fmt(arguments))

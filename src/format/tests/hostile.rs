@@ -173,7 +173,8 @@ proptest! {
         }
         let Ok(envelope) = Envelope::parse(&bytes) else { return Ok(()) };
         for format in [Format::Json, Format::Text] {
-            let mut formatter = Formatter::new(format, Colour::Off, Details::of(&[Detail::Thread]), CAP);
+            let details = Details::of(&[Detail::Thread]);
+            let mut formatter = Formatter::new(format, Colour::Off, details, CAP);
             let plan = formatter.plan(&site("{a} {b:>9?} {c:#010x}", &names));
             let mut memory = vec![0; 1 << 16];
             let mut out = LineBuffer::new(&mut memory);

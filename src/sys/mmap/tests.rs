@@ -193,7 +193,9 @@ fn neighbouring_bytes_of_one_word_are_written_side_by_side() {
 proptest! {
     #[test]
     fn writes_are_those_of_a_byte_vector(
-        steps in prop::collection::vec((0usize..77, prop::collection::vec(any::<u8>(), 0..40)), 1..20),
+        steps in prop::collection::vec(
+            (0usize..77, prop::collection::vec(any::<u8>(), 0..40)), 1..20,
+        ),
     ) {
         let region = Region::anonymous(77).unwrap();
         let mut model = vec![0u8; 77];

@@ -55,7 +55,9 @@ fn numbers_of_the_system_are_sane() {
 
 proptest! {
     #[test]
-    fn any_bytes_get_an_answer(stat in prop::collection::vec(any::<u8>(), 0..200), id in ".{0,40}") {
+    fn any_bytes_get_an_answer(
+        stat in prop::collection::vec(any::<u8>(), 0..200), id in ".{0,40}",
+    ) {
         let _ = (start_time_in(&stat), uuid_in(&id));
     }
 }
