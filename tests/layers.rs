@@ -190,6 +190,9 @@ fn unsafe_stands_where_a_reason_is_written_down() {
                     wrong.push(format!("src/{}:{} may not be unsafe", source.path, line.number))
                 }
             }
+            if line.code.contains("unsafe extern") {
+                continue; // A type.
+            }
             let is_contract = line.code.contains("unsafe fn") || line.code.contains("unsafe trait");
             let (text, within) =
                 if is_contract { ("# Safety", 12) } else { ("SAFETY:", SAFETY_WITHIN) };
@@ -238,7 +241,7 @@ fn files_functions_and_lines_are_short() {
         }
         let wide = source.text.lines().enumerate().find(|(_, l)| l.chars().count() > COLUMNS_MAX);
         wrong.extend(wide.map(|(index, _)| format!("src/{path}:{} is wide", index + 1)));
-        if !source.text.starts_with("//! ") {
+        if !source.is_test() && !source.text.starts_with("//! ") {
             wrong.push(format!("src/{path} does not say what it is"));
         }
         for (index, line) in source.lines.iter().enumerate() {
@@ -272,7 +275,7 @@ fn every_ordering_names_its_partner() {
             if line.code.split_whitespace().any(|word| word == "fn") {
                 start = index;
             }
-            let orderings = ["Ordering::Acquire", "Ordering::Release", "Ordering::AcqRel"];
+            let orderings = ["::Acquire", "::Release", "::AcqRel", "::SeqCst"];
             if !orderings.iter().any(|ordering| line.code.contains(ordering)) {
                 continue;
             }
@@ -280,13 +283,11 @@ fn every_ordering_names_its_partner() {
             let doc = source.lines[..start].iter().rposition(|line| line.comment.is_empty());
             // On the line, above it in the function, or in the function's documentation.
             let above = &source.lines[doc.unwrap_or(start)..=index];
-            let names = ["airs with", "airs as", "orders", "rdered", "efore"];
+            let names = ["airs with", "airs as", "rders", "efore", "a reader of the file"];
             if !above.iter().any(|line| names.iter().any(|name| line.comment.contains(name))) {
                 wrong.push(format!("src/{}:{}: {}", source.path, line.number, line.code.trim()));
             }
         }
-        let strict = source.tokens().into_iter().find(|(_, token)| token == "SeqCst");
-        wrong.extend(strict.map(|(line, _)| format!("src/{}:{line}: SeqCst", source.path)));
     }
     assert!(wrong.is_empty(), "whom do these pair with?\n{}", wrong.join("\n"));
     assert!(checked > 30, "{checked} orderings");
@@ -299,7 +300,7 @@ fn nothing_is_left_for_later_and_no_host_is_named() {
         [["to", "do!("], ["unimple", "mented!("], ["db", "g!("], ["TO", "DO"], ["FIX", "ME"]];
     let unfinished = unfinished.map(|parts| parts.concat());
     // Where a formula or a format is explained.
-    const HOSTS: [&str; 1] = ["graphics.stanford.edu"];
+    const HOSTS: [&str; 3] = ["graphics.stanford.edu", "howardhinnant.github.io", "no-color.org"];
     for source in source::all() {
         for text in &unfinished {
             assert!(!source.text.contains(text), "src/{} has a `{text}`", source.path);
