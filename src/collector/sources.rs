@@ -1,14 +1,11 @@
 //! The rings as the collector reads them. Runs on the collector.
 
-use crate::envelope;
+use crate::envelope::{self, control};
 use crate::envelope::decode::Envelope;
 use crate::format::ThreadLabel;
 use crate::registry::{NumberedRing, Registry};
 use crate::ring::{Consumer, Mapped, Peeked};
 use crate::value::ValueRef;
-
-/// Bytes kept of a thread's name.
-const NAME_BYTES_MAX: usize = 64;
 
 /// A ring, and whose records it holds.
 pub(super) struct Source {
@@ -32,14 +29,14 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Label {
     id: u64,
-    name: [u8; NAME_BYTES_MAX],
+    name: [u8; control::NAME_BYTES_MAX],
     /// None: the thread has no name.
     name_len: Option<usize>,
 }
 
 impl Default for Label {
     fn default() -> Label {
-        Label { id: 0, name: [0; NAME_BYTES_MAX], name_len: None }
+        Label { id: 0, name: [0; control::NAME_BYTES_MAX], name_len: None }
     }
 }
 
@@ -52,7 +49,7 @@ impl Label {
             match (field, value) {
                 (0, ValueRef::U64(id)) => self.id = id,
                 (1, ValueRef::Text(name)) => {
-                    let len = name.len().min(NAME_BYTES_MAX);
+                    let len = name.len().min(control::NAME_BYTES_MAX);
                     self.name[..len].copy_from_slice(&name[..len]);
                     self.name_len = Some(len);
                 }

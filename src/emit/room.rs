@@ -24,6 +24,18 @@ const YIELDS: u32 = 10;
 /// A claim of `granules`, after a wait if the policy allows one. None: the record was dropped, and
 /// counted.
 pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
+    let owed = entry.owed();
+    let claim = claim_room(entry, granules + owed, level)?;
+    if owed == 0 {
+        return Some(claim);
+    }
+    // The ring was too full to say whose records come: that goes first. A claim that is not
+    // committed leaves no trace, and there is room for both.
+    entry.announce();
+    try_claim(entry, granules, level)
+}
+
+fn claim_room(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
     let ring = entry.producer.ring();
     if let Some(claim) = try_claim(entry, granules, level) {
         return Some(claim);

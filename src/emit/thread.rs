@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::unheard;
 use crate::clock::TickSource;
-use crate::envelope::{Meta, control, encode, flag};
+use crate::envelope::{HEADER_GRANULES, Meta, control, encode, flag};
 use crate::flush::signal::bit;
 use crate::level::Level;
 use crate::registry::{self, Registry, process};
@@ -43,6 +43,26 @@ pub(super) struct Entry {
     pub(super) producer: Producer<Mapped>,
     /// What this thread has waited in the present stall of its ring.
     pub(super) waited: Cell<Duration>,
+    /// Whether the ring says that the records from here on are this thread's.
+    is_announced: Cell<bool>,
+}
+
+impl Entry {
+    fn new(registry: &Arc<Registry>, producer: Producer<Mapped>) -> Entry {
+        let is_announced = Cell::new(announce(registry, &producer));
+        let registry = Arc::clone(registry);
+        Entry { registry, producer, waited: Cell::default(), is_announced }
+    }
+
+    /// Granules that the thread's announcement still needs before its next record.
+    pub(super) fn owed(&self) -> usize {
+        if self.is_announced.get() { 0 } else { ANNOUNCEMENT_GRANULES_MAX }
+    }
+
+    /// Announces the thread now that there is room for it.
+    pub(super) fn announce(&self) {
+        self.is_announced.set(announce(&self.registry, &self.producer));
+    }
 }
 
 /// Hands the thread's rings back when it ends.
@@ -131,8 +151,7 @@ fn enter(registry: &Arc<Registry>, level: Level) -> Option<Entry> {
         registry.counters.drop_record(DropReason::NoRing, level);
         return None;
     };
-    announce(registry, &producer);
-    Some(Entry { registry: Arc::clone(registry), producer, waited: Cell::default() })
+    Some(Entry::new(registry, producer))
 }
 
 /// Puts the entry into the table, without those of engines that stopped meanwhile.
@@ -177,29 +196,39 @@ fn retire(entry: Entry) {
     }
 }
 
-/// Writes the control envelope that names this thread: the records behind it are its own.
-fn announce(registry: &Registry, producer: &Producer<Mapped>) {
-    let name = if IS_ENDING.get() { None } else { current_name() };
+/// More than an announcement ever takes: header, tags, number, and a name with its length.
+const ANNOUNCEMENT_GRANULES_MAX: usize = HEADER_GRANULES + 4 + control::NAME_BYTES_MAX / 8;
+
+/// Writes the control envelope that names this thread: the records behind it are its own. False if
+/// the ring is too full for it.
+fn announce(registry: &Registry, producer: &Producer<Mapped>) -> bool {
+    let mut name = if IS_ENDING.get() { None } else { current_name() };
+    if let Some(name) = &mut name {
+        // A name may be longer than a record.
+        let end = (0..=control::NAME_BYTES_MAX).rev().find(|end| name.is_char_boundary(*end));
+        name.truncate(end.unwrap_or(0));
+    }
     let tid = u64::from(current_tid());
     let fields = (&tid, (&name, ()));
     let scratch = Scratch::new();
     let encoded = fields.encode(&scratch);
     let granules = encode::granules(&encoded);
     let ring = producer.ring();
+    debug_assert!(granules <= ANNOUNCEMENT_GRANULES_MAX);
     if ring.free() <= granules {
-        return; // Its records will show the name of the ring's last owner.
+        return false;
     }
     let meta = Meta { id: control::THREAD, fields: 2, level: 0, flags: flag::CONTROL };
     // SAFETY: this thread owns the producer; there is room, as was just seen; the claim is filled
     // by `put` and committed before the next.
     unsafe {
         ring.set_soft_limit(granules + 1);
-        if let Some(claim) = ring.claim(granules) {
-            let out = ring.memory().granule(claim.index);
-            encode::put(out, registry.source.now(), meta.to_word(), &encoded);
-            ring.commit_uncounted(claim);
-        }
+        let Some(claim) = ring.claim(granules) else { return false };
+        let out = ring.memory().granule(claim.index);
+        encode::put(out, registry.source.now(), meta.to_word(), &encoded);
+        ring.commit_uncounted(claim);
     }
+    true
 }
 
 /// Wakes the collector for a record that should not wait.

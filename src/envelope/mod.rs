@@ -46,6 +46,8 @@ pub(crate) mod flag {
 pub(crate) mod control {
     /// The ring's next records are those of a thread: its id (u64), its name (text or null).
     pub(crate) const THREAD: u32 = 1;
+    /// Bytes of a thread's name, at most; the rest is cut.
+    pub(crate) const NAME_BYTES_MAX: usize = 64;
 }
 
 /// The third granule.
