@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::disk::{Disk, ENOSPC, Faults};
-use common::{all_lines, wait_until};
+use common::{all_lines, resident_bytes, wait_until};
 use fastlog::{Config, DrainReport, DropReason, Engine, Level, Logger, Overflow, fastlog};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -357,12 +357,6 @@ fn short_and_failed_writes_continue_the_same_line() {
     assert!(stats.write_failures() >= 5 && rig.disk.writes() > CALLS, "{stats}");
     let ended = rig.end(CALLS);
     assert!(ended.numbers("i").into_iter().eq(0..CALLS), "nothing lost, nothing doubled");
-}
-
-/// Bytes of memory that the process has in use.
-fn resident_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").expect("the kernel tells");
-    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("pages") * 4096
 }
 
 #[test]

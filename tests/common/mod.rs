@@ -122,3 +122,10 @@ fn keys(object: &str) -> usize {
     }
     keys
 }
+
+/// Bytes of memory that this process has in use.
+pub fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("the kernel tells");
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.expect("pages") * 4096
+}
