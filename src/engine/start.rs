@@ -4,8 +4,9 @@
 //! Validate → the process's place → directories, name lock, orphans → log file → arena and hot
 //! segments → clock → threads → exit hook and fork handler → start record → published as running.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::arena_place::{self, Placed};
 use super::core::Core;
@@ -14,7 +15,7 @@ use super::{exit, open};
 use crate::arena::{Arena, layout};
 use crate::config::{Arena as ArenaPlace, Config, OpenFailure, Output, Settings};
 use crate::config::{SegmentMode, SyncPolicy, UrgentSync};
-use crate::error::Error;
+use crate::error::{BarrierError, Error};
 use crate::publish::{Console, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
@@ -78,7 +79,7 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     }
     if settings.sync == SyncPolicy::EachBatch {
         // The start record is on the device before anybody relies on it.
-        core.sync(None)?;
+        core.sync(None).map_err(|error| undo(&core, error))?;
     }
     exit::install()?;
     exit::remember(&core, settings.exit_hook);
@@ -87,6 +88,21 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     }
     reserved.is_kept = true;
     Ok(core)
+}
+
+/// Ends an engine that runs but cannot confirm what it writes; gives the error of the start.
+fn undo(core: &Arc<Core>, error: BarrierError) -> Error {
+    let said = core.progress.last_failure();
+    // The error that matters is why the start failed. Threads end by themselves, the name is
+    // released with the last of them; nothing but the start record is in the arena.
+    let _ = core.drain(Some(Duration::ZERO));
+    let _ = core.arena.unlink();
+    match (said, &core.log_path) {
+        (Some(text), Some(path)) => {
+            Error::LogFile { path: path.clone(), source: io::Error::other(text) }
+        }
+        _ => error.into(),
+    }
 }
 
 /// Whether the failure is one that `OpenFailure::Stderr` is for.
