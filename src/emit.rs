@@ -168,15 +168,14 @@ pub(crate) fn unheard() {
     process::count_unheard(1);
     #[cfg(debug_assertions)]
     {
-        static SAID: std::sync::Once = std::sync::Once::new();
-        // The host's standard error may be closed; there is nobody else to tell.
-        SAID.call_once(|| {
-            use std::io::Write;
-            let _ = writeln!(
-                std::io::stderr(),
-                "fastlog: a record was logged while no engine ran: call `Engine::start` first, \
-                 and `drain` last (said once; `fastlog::unheard()` counts)"
+        use crate::primitive::{AtomicBool, Ordering};
+        // No `Once`: a forked child may find it begun by a thread that it has not.
+        static IS_SAID: AtomicBool = AtomicBool::new(false);
+        if !IS_SAID.swap(true, Ordering::Relaxed) {
+            crate::sys::stderr::say(
+                "a record was logged while no engine ran: call `Engine::start` first, and `drain` \
+                 last (said once; `fastlog::unheard()` counts)",
             );
-        });
+        }
     }
 }

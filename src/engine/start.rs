@@ -4,7 +4,7 @@
 //! Validate → the process's place → directories, name lock, orphans → log file → arena and hot
 //! segments → clock → threads → exit hook and fork handler → start record → published as running.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::error::{BarrierError, Error};
 use crate::publish::{Console, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
+use crate::sys::stderr;
 
 pub(super) use super::core::Place;
 
@@ -70,10 +71,7 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
         }
         other => other?,
     };
-    for warning in &warnings {
-        // A host without a standard error still finds the warning in its log.
-        let _ = writeln!(std::io::stderr(), "fastlog: {warning}");
-    }
+    warnings.iter().for_each(|warning| stderr::say(warning));
     if generation != process::generation() {
         return Err(Error::Forked);
     }

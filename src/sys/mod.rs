@@ -15,4 +15,5 @@ mod open;
 pub(crate) mod process;
 #[cfg(test)]
 mod rerun;
+pub(crate) mod stderr;
 pub(crate) mod thread;
