@@ -119,10 +119,14 @@ impl Callsite {
         }
         let id = REGISTERED.load(Ordering::Relaxed) + 1;
         REGISTERED.store(id, Ordering::Relaxed);
-        self.id.store(id, Ordering::Relaxed);
-        self.next.store(NEWEST.load(Ordering::Relaxed), Ordering::Relaxed);
-        // Pairs with the Acquire load in `all`: id and next are there.
-        NEWEST.store(std::ptr::from_ref(self).cast_mut(), Ordering::Release);
+        // Listed without an id: this process was forked off between the two stores.
+        if !all().any(|listed| std::ptr::eq(listed, self)) {
+            self.next.store(NEWEST.load(Ordering::Relaxed), Ordering::Relaxed);
+            // Pairs with the Acquire load in `all`: next is there.
+            NEWEST.store(std::ptr::from_ref(self).cast_mut(), Ordering::Release);
+        }
+        // Last: who has an id is listed, in a forked child as well.
+        self.id.store(id, Ordering::Release);
         id
     }
 
