@@ -2,6 +2,7 @@
 //! engine, its exit, its signals or its allocator concerns nobody else.
 
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -15,7 +16,7 @@ const CASE: &str = "FASTLOG_TEST_CASE";
 const DIR: &str = "FASTLOG_TEST_DIR";
 
 /// How long a child may take: much longer than any needs.
-const LIMIT: Duration = Duration::from_secs(100);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The case that this process is to run, if it is a child.
 pub fn case() -> Option<String> {
@@ -33,7 +34,7 @@ pub fn command(case: &str, dir: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a test has an executable"));
     // For the test harness, where the executable has one.
     command.args([case, "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(CASE, case).env(DIR, dir).current_dir(dir);
+    command.process_group(0).env(CASE, case).env(DIR, dir).current_dir(dir);
     command.env_remove("FASTLOG").env_remove("NO_COLOR").env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -112,14 +113,18 @@ impl Running {
             }
             if start.elapsed() > LIMIT && !is_killed {
                 is_killed = true;
-                self.child.kill().expect("the child is ours");
+                // With all that it has forked.
+                let group = format!("-{}", self.child.id());
+                let kill = Command::new("kill").args(["-KILL", "--", &group]).status();
+                assert!(kill.expect("kill is there").success());
             }
             std::thread::sleep(Duration::from_millis(1));
         };
         let [stdout, stderr] = self.streams.map(|stream| {
-            // A process that the child has left behind may hold it open.
-            let text = stream.map(|stream| stream.recv_timeout(LIMIT));
-            text.map_or(String::new(), |text| text.expect("the stream ends with the child"))
+            // Where the child was killed, a process that it has left behind may hold it open.
+            let limit = if is_killed { Duration::from_secs(1) } else { LIMIT };
+            let text = stream.map(|stream| stream.recv_timeout(limit));
+            text.map_or(String::new(), |text| text.unwrap_or("(still open)".to_owned()))
         });
         let ended = Ended { status, stdout, stderr, dir: self.dir };
         assert!(!is_killed, "the child hung: {ended}");
