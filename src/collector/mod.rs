@@ -86,6 +86,7 @@ pub(crate) struct Collector {
     barriers: Arc<Barriers>,
     order_window: u64,
     looked_at: u64,
+    start_ticks: u64,
     start_note: StartNote,
 }
 
@@ -114,6 +115,8 @@ impl Collector {
         );
         Collector {
             order_window: clock.ticks_of(parts.order_window),
+            // Before any caller: this thread may run only when the first records are there.
+            start_ticks: registry.source.now(),
             registry,
             arena,
             clock,
@@ -210,7 +213,7 @@ impl Collector {
 
     /// The first records of the log: that the engine runs, and what its owner should know.
     fn write_start(&mut self) {
-        let ticks = self.registry.source.now();
+        let ticks = self.start_ticks;
         self.store_clock();
         let record = self.own.start(ticks, &self.start_note);
         self.batch.write_own(&mut self.sources, &record, &self.clock);
