@@ -134,6 +134,11 @@ not_loom! {
     mod preset;
     mod report;
 
+    // Beside the journey: what benches and fuzz targets see of it.
+    #[cfg(feature = "bench-internals")]
+    #[doc(hidden)]
+    pub mod bench_support;
+
     // Ground.
     mod error;
     mod stats;

@@ -71,7 +71,7 @@ impl<'a> SiteRef<'a> {
     }
 
     /// The callsite's id.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench-internals"))]
     fn id(self) -> u32 {
         u32::from_le_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }
@@ -82,7 +82,7 @@ impl<'a> SiteRef<'a> {
     }
 
     /// All texts: target, template, file, names. `parse` has checked every range.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench-internals"))]
     fn texts(self) -> impl Iterator<Item = &'a str> {
         let texts = 3 + usize::from(self.bytes[13]);
         let mut at = FIXED_BYTES + 2 * texts;
@@ -94,7 +94,7 @@ impl<'a> SiteRef<'a> {
     }
 
     /// Hands the decoded entry to `read`.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench-internals"))]
     pub(crate) fn with<R>(self, read: impl FnOnce(&Site<'_>) -> R) -> R {
         let texts: Vec<&str> = self.texts().collect();
         let line =

@@ -13,7 +13,7 @@ mod fields;
 mod json;
 mod line;
 mod message;
-mod number;
+pub(crate) mod number;
 mod plan;
 #[cfg(test)]
 mod tests;

@@ -136,7 +136,7 @@ pub(crate) mod sealed {
 /// more, with four instructions in each call that logs a text.
 #[inline(always)]
 pub(crate) const fn granules_of(bytes: usize) -> usize {
-    (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES
+    (bytes + GRANULE_BYTES - 1) >> GRANULE_BYTES.trailing_zeros()
 }
 
 /// Bytes in a granule, the unit of ring positions and value sizes.
