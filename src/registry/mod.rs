@@ -7,7 +7,7 @@ pub(crate) mod process;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crate::arena::Arena;
+use crate::arena::{Arena, RingMemory};
 use crate::arena::dictionary::Dictionary;
 use crate::callsite::Callsite;
 use crate::clock::TickSource;
@@ -15,8 +15,8 @@ use crate::config::{Filter, Overflow};
 use crate::envelope::{self, Meta};
 use crate::flush::Progress;
 use crate::flush::signal::Signal;
-use crate::primitive::{AtomicU8, AtomicU64, Ordering};
-use crate::ring::{Consumer, Mapped, Position, Producer, Ring};
+use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
+use crate::ring::{Consumer, Mapped, Memory, Position, Producer, Ring};
 use crate::stats::{Counter, Counters};
 
 /// Callsites for which an engine remembers its verdict; later ones are decided at each call.
@@ -25,6 +25,7 @@ const VERDICTS: usize = 16 * 1024;
 const UNKNOWN: u8 = 0;
 const NO: u8 = 1;
 const YES: u8 = 2;
+const INLINE: u8 = 3;
 /// Beside one of the above: the dictionary has the callsite's entry.
 const LISTED: u8 = 4;
 
@@ -157,6 +158,7 @@ impl Registry {
             Some(verdict) => match verdict.load(Ordering::Acquire) & !LISTED {
                 YES => Verdict::Yes,
                 NO => Verdict::No,
+                INLINE => Verdict::Inline,
                 _ => Verdict::Unknown,
             },
             None => Verdict::Unknown,
@@ -178,6 +180,7 @@ impl Registry {
             return Verdict::No;
         }
         if listed == 0 && !self.dictionary.append(&callsite.site().to_bytes()) {
+            slot.store(INLINE, Ordering::Relaxed);
             return Verdict::Inline;
         }
         slot.store(YES | LISTED, Ordering::Release); // pairs with `verdict`
@@ -196,20 +199,33 @@ impl Registry {
     /// A ring for the calling thread: one that a finished thread left, with room, else a new one,
     /// else any that is free. None when there is no memory.
     pub(crate) fn take_ring(&self) -> Option<Producer<Mapped>> {
-        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = |ring: &Ring<Mapped>| ring.free() > ring.capacity() / 2;
-        let left = rings.iter().filter(|entry| entry.ring.is_free() && has_room(&entry.ring));
-        if let Some(producer) = left.into_iter().find_map(|entry| Producer::take(&entry.ring)) {
+        if let Some(producer) = self.take_left(has_room) {
             return Some(producer);
         }
-        let any_left = || rings.iter().find_map(|entry| Producer::take(&entry.ring));
-        if rings.len() >= self.limits.rings_max {
+        if self.rings_made() >= self.limits.rings_max {
             // Threads that come and go while the output hangs must not make rings without end.
-            if let Some(producer) = any_left() {
+            if let Some(producer) = self.take_left(|_| true) {
                 return Some(producer);
             }
         }
-        let Ok(memory) = self.arena.map_ring() else { return any_left() };
+        // Without the list's lock: mapping may wait for a hung disk, and the collector and whoever
+        // drains look at the list.
+        match self.arena.map_ring() {
+            Ok(memory) => self.add_ring(memory),
+            Err(_) => self.take_left(|_| true),
+        }
+    }
+
+    /// A ring that a finished thread left.
+    fn take_left(&self, is_fit: impl Fn(&Ring<Mapped>) -> bool) -> Option<Producer<Mapped>> {
+        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = rings.iter().filter(|entry| entry.ring.is_free() && is_fit(&entry.ring));
+        left.into_iter().find_map(|entry| Producer::take(&entry.ring))
+    }
+
+    /// Lists a new ring, which is the caller's.
+    fn add_ring(&self, memory: RingMemory) -> Option<Producer<Mapped>> {
         let Limits { ring_granules, record_granules, .. } = self.limits;
         let ring = Ring::new(Mapped::new(memory.region), ring_granules, record_granules);
         let entry = NumberedRing { ring: Arc::new(ring), number: memory.number };
@@ -218,6 +234,7 @@ impl Registry {
         }
         self.counters.add(Counter::Rings, 1);
         let producer = Producer::take(&entry.ring);
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         rings.push(entry);
         // Pairs with the Acquire load in `rings_made`; the list itself is behind its lock.
         self.rings_made.store(rings.len() as u64, Ordering::Release);
@@ -226,7 +243,7 @@ impl Registry {
 
     /// How many rings there are; the collector looks for new ones when it has fewer.
     pub(crate) fn rings_made(&self) -> usize {
-        self.rings_made.load(Ordering::Acquire) as usize // pairs with `take_ring`
+        self.rings_made.load(Ordering::Acquire) as usize // pairs with `add_ring`
     }
 
     /// Hands the rings from the `from`th on to `visit`.
@@ -266,6 +283,17 @@ pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
     Unread { records, end }
 }
 
+/// Counts what a drained engine's ring still holds as unheard, unless a thread owns the ring: then
+/// that thread does, when it hands the ring back. Whoever takes the ring counts, and releases what
+/// it counted.
+pub(crate) fn count_unheard(ring: &Arc<Ring<Mapped>>) {
+    let Some(_owned) = Producer::take(ring) else { return };
+    let Unread { records, end } = unread(ring);
+    // The collector has ended: nobody else moves the position. Pairs with `Ring::released`.
+    ring.memory().released().store(end, Ordering::Release);
+    process::count_unheard(records);
+}
+
 /// The final account of all rings, taken when the collector has ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Account {
@@ -283,10 +311,13 @@ impl Registry {
     /// overlapped it: those are unheard, and not part of the account.
     pub(crate) fn settle(&self) -> Account {
         let mut account = Account::default();
+        // Pairs with the fence in `emit::thread::retire`.
+        fence(Ordering::SeqCst);
         self.rings_from(0, |entry| {
             let (mut committed, unread) = settled(&entry.ring);
             if self.is_drained() {
                 committed -= unread;
+                count_unheard(&entry.ring);
             } else {
                 account.pending += unread;
             }
