@@ -7,6 +7,8 @@
 //! -1                      closed: nobody has decided yet, take the cold path
 //!  0                      disabled by the default engine
 //! (id << 32) | number     open: the default engine's number, its dictionary entry is committed
+//!            | 1 << 31    the same, but the dictionary is full: each record carries the entry,
+//!                         which the cold path sees to
 //! ```
 
 use crate::envelope::site::Site;
@@ -17,6 +19,8 @@ use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 const CLOSED: u64 = u64::MAX;
 /// Not for the default engine.
 const DISABLED: u64 = 0;
+/// Beside an engine's number: no ring has such an engine, so that calls take the cold path.
+const INLINE: u32 = 1 << 31;
 
 /// The newest registered callsite; each points to the one before it.
 static NEWEST: AtomicPtr<Callsite> = AtomicPtr::new(std::ptr::null_mut());
@@ -89,10 +93,20 @@ impl Callsite {
 
     /// Opens the callsite for the default engine. Under the registration lock, after the
     /// dictionary entry: whoever logs on account of this leaves the entry for recovery first.
-    pub(crate) fn open(&self, number: i32) {
-        let id = u64::from(self.id.load(Ordering::Relaxed));
+    pub(crate) fn open(&self, number: i32) -> i64 {
+        self.set_open(number as u32)
+    }
+
+    /// As [`open`](Callsite::open), for a callsite whose entry found no room in the dictionary.
+    pub(crate) fn open_inline(&self, number: i32) -> i64 {
+        self.set_open(number as u32 | INLINE)
+    }
+
+    fn set_open(&self, number: u32) -> i64 {
+        let state = u64::from(self.id()) << 32 | u64::from(number);
         // Orders the entry before the records of whoever finds the callsite open.
-        self.state.store(id << 32 | u64::from(number as u32), Ordering::Release);
+        self.state.store(state, Ordering::Release);
+        state as i64
     }
 
     /// Calls do nothing until the filter changes.
@@ -154,10 +168,16 @@ impl Callsite {
     }
 }
 
-/// The state that opens a callsite for an engine: what `emit` compares with its ring's engine.
+/// What `emit` compares with its ring's engine: equal only if the hot path may be taken.
+#[inline(always)]
+pub(crate) fn hot_number_of(state: i64) -> i32 {
+    state as i32
+}
+
+/// The engine's number in an open state.
 #[inline(always)]
 pub(crate) fn number_of(state: i64) -> i32 {
-    state as i32
+    (state as u32 & !INLINE) as i32
 }
 
 /// The callsite's id in an open state.

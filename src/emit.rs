@@ -16,10 +16,10 @@ use crate::level::Level;
 use crate::registry::process;
 use crate::registry::{Registry, Verdict};
 use crate::sys::clock::ticks_tsc;
-use crate::value::{EncodedFields, Fields, Scratch, release_scratch, scratch_mark};
+use crate::value::{EncodedFields, Fields, Scratch, ScratchGuard};
 
 pub(crate) use route::{Route, emit_routed};
-pub(crate) use thread::{forget_after_fork, prepare};
+pub(crate) use thread::{Busy, forget_after_fork, prepare};
 
 /// The longest record, in granules, that every engine accepts: `record_bytes` is at least this.
 const SHORT_GRANULES: usize = 1024 / 8;
@@ -44,16 +44,23 @@ fn emit_rendered<F: Fields>(
     fields: &F,
     scratch: &Scratch,
 ) {
-    let _release = ScratchGuard(scratch_mark());
+    let _rendering = Rendering::begin();
     emit_encoded(callsite, state, level, fields.encode(scratch));
 }
 
-/// Gives the scratch back, also when a value's `encode` panics.
-pub(crate) struct ScratchGuard(pub(crate) crate::value::Mark);
+/// A call that may render: gives the scratch back when it ends, however it ends.
+pub(crate) struct Rendering(Option<ScratchGuard>);
 
-impl Drop for ScratchGuard {
+impl Rendering {
+    pub(crate) fn begin() -> Rendering {
+        Rendering(Some(ScratchGuard::new()))
+    }
+}
+
+impl Drop for Rendering {
     fn drop(&mut self) {
-        release_scratch(self.0);
+        self.0 = None;
+        thread::free_scratch_if_ending();
     }
 }
 
@@ -68,10 +75,11 @@ fn emit_encoded<E: EncodedFields>(
 ) {
     let ring = thread::ring();
     let granules = encode::granules(&fields);
-    // One comparison for three questions: does this thread have a ring, is it this engine's, and
-    // does the engine's clock allow the hot path.
-    if ring.engine() == callsite::number_of(state)
+    // One comparison for four questions: does this thread have a ring, is it this engine's, does
+    // the engine's clock allow the hot path, and is the callsite in the dictionary.
+    if ring.engine() == callsite::hot_number_of(state)
         && (is_short::<E>() || granules <= ring.record_max())
+        && !(E::RENDERED && fields.is_cut())
     {
         // SAFETY: `thread::ring` is the ring of which this thread owns the producing end.
         if let Some(claim) = unsafe { ring.claim(granules) } {
@@ -127,6 +135,11 @@ fn resolve(callsite: &'static Callsite) -> i64 {
         unheard();
         return 0;
     }
+    // Deciding allocates under the lock: a global allocator that logs would come here again.
+    let Some(_busy) = thread::Busy::begin() else {
+        unheard();
+        return 0;
+    };
     let shared = process::lock();
     let Some(registry) = shared.default_engine() else {
         drop(shared);
@@ -138,14 +151,8 @@ fn resolve(callsite: &'static Callsite) -> i64 {
             callsite.disable();
             0
         }
-        Verdict::Inline => {
-            // Stays closed, so that each call comes here and carries its entry.
-            i64::from(callsite.id()) << 32 | i64::from(registry.number())
-        }
-        Verdict::Yes | Verdict::Unknown => {
-            callsite.open(registry.number());
-            callsite.state()
-        }
+        Verdict::Inline => callsite.open_inline(registry.number()),
+        Verdict::Yes | Verdict::Unknown => callsite.open(registry.number()),
     }
 }
 
@@ -156,7 +163,13 @@ pub(crate) fn admit(registry: &Registry, callsite: &'static Callsite) -> bool {
         return false;
     }
     let verdict = match registry.verdict(callsite) {
-        Verdict::Unknown => registry.decide(callsite, &process::lock()),
+        Verdict::Unknown => {
+            let Some(_busy) = thread::Busy::begin() else {
+                unheard();
+                return false;
+            };
+            registry.decide(callsite, &process::lock())
+        }
         known => known,
     };
     verdict != Verdict::No

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::room;
 use super::thread::{self, Entry};
 use crate::callsite::Callsite;
+use crate::envelope::site::Site;
 use crate::envelope::{HEADER_GRANULES, encode, flag};
 use crate::flush::signal::bit;
 use crate::level::Level;
@@ -61,21 +62,21 @@ pub(crate) fn emit_routed<E: EncodedFields>(route: &Route<'_>, fields: &E) {
 struct Trailer<'a> {
     bound: &'a [u64],
     /// The callsite's own entry, when the dictionary has no room for it.
-    site: Option<Vec<u8>>,
+    site: Option<Site<'static>>,
 }
 
 impl<'a> Trailer<'a> {
     fn of(route: &Route<'a>, entry: &Entry) -> Trailer<'a> {
         let record_max = entry.producer.ring().record_max();
         let is_listed = entry.registry.verdict(route.callsite) == Verdict::Yes;
-        let site = (!is_listed).then(|| route.callsite.site().to_bytes());
+        let site = (!is_listed).then(|| route.callsite.site());
         // Half a record stays for the values; only another process would miss the entry.
-        let site = site.filter(|bytes| granules_of(bytes.len()) <= record_max / 4);
+        let site = site.filter(|site| granules_of(site.entry_bytes()) <= record_max / 4);
         Trailer { bound: route.bound, site }
     }
 
     fn granules(&self) -> usize {
-        self.bound.len() + self.site.as_ref().map_or(0, |bytes| granules_of(bytes.len()))
+        self.bound.len() + self.site.as_ref().map_or(0, |site| granules_of(site.entry_bytes()))
     }
 }
 
@@ -114,8 +115,12 @@ fn write<E: EncodedFields>(
         std::ptr::copy_nonoverlapping(trailer.bound.as_ptr(), end, trailer.bound.len());
         end = end.add(trailer.bound.len());
         if let Some(site) = &trailer.site {
-            std::ptr::copy_nonoverlapping(site.as_ptr(), end.cast(), site.len());
-            end = end.add(granules_of(site.len()));
+            let mut to = end.cast::<u8>();
+            site.for_each_part(|part| {
+                std::ptr::copy_nonoverlapping(part.as_ptr(), to, part.len());
+                to = to.add(part.len());
+            });
+            end = end.add(granules_of(site.entry_bytes()));
         }
         ring.commit(ring.shorten(claim, end.offset_from(start) as usize));
     }

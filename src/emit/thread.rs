@@ -11,6 +11,7 @@ use crate::clock::TickSource;
 use crate::envelope::{HEADER_GRANULES, Meta, control, encode, flag};
 use crate::flush::signal::bit;
 use crate::level::Level;
+use crate::primitive::{Ordering, fence};
 use crate::registry::{self, Registry, process};
 use crate::ring::{Mapped, Producer, Ring};
 use crate::stats::DropReason;
@@ -99,11 +100,10 @@ pub(super) fn with_entry<R>(
     level: Level,
     work: impl FnOnce(&Entry) -> R,
 ) -> Option<R> {
-    if IS_BUSY.replace(true) {
+    let Some(_busy) = Busy::begin() else {
         unheard();
         return None;
-    }
-    let _idle = BusyGuard;
+    };
     if let Some(entry) = find(number) {
         return Some(work(entry));
     }
@@ -116,17 +116,32 @@ pub(super) fn with_entry<R>(
     if IS_ENDING.get() || GUARD.try_with(|_| ()).is_err() {
         let result = work(&entry);
         retire(entry);
-        free_scratch();
         return Some(result);
     }
     Some(work(keep(entry, registry.number())))
 }
 
-struct BusyGuard;
+/// Held while this thread is inside the engine's cold paths, so that what these call (a global
+/// allocator that logs) does not come in again.
+pub(crate) struct Busy(());
 
-impl Drop for BusyGuard {
+impl Busy {
+    /// None if the thread is busy already.
+    pub(crate) fn begin() -> Option<Busy> {
+        (!IS_BUSY.replace(true)).then_some(Busy(()))
+    }
+}
+
+impl Drop for Busy {
     fn drop(&mut self) {
         IS_BUSY.set(false);
+    }
+}
+
+/// Frees the scratch of a thread whose guard has gone, unless a call up the stack renders.
+pub(super) fn free_scratch_if_ending() {
+    if IS_ENDING.get() {
+        free_scratch();
     }
 }
 
@@ -187,12 +202,18 @@ fn keep(entry: Entry, number: i32) -> &'static Entry {
 
 /// Hands a ring back. What stands in it although its engine has drained was never heard.
 fn retire(entry: Entry) {
-    if entry.registry.is_forked() {
-        entry.producer.forget();
+    let Entry { registry, producer, .. } = entry;
+    if registry.is_forked() {
+        producer.forget();
         return;
     }
-    if entry.registry.is_drained() {
-        process::count_unheard(registry::unread(entry.producer.ring()).records);
+    let ring = Arc::clone(producer.ring());
+    drop(producer);
+    // Pairs with the fence in `Registry::settle`: either that finds the ring free, or this finds
+    // the engine drained.
+    fence(Ordering::SeqCst);
+    if registry.is_drained() {
+        registry::count_unheard(&ring);
     }
 }
 
@@ -235,6 +256,9 @@ fn announce(registry: &Registry, producer: &Producer<Mapped>) -> bool {
 #[cold]
 #[inline(never)]
 pub(super) fn urge(number: i32) {
+    if IS_BUSY.get() {
+        return; // The table is being changed; the collector looks by itself before long.
+    }
     if let Some(entry) = find(number) {
         entry.registry.collector.raise(bit::URGENT);
     }
@@ -242,8 +266,9 @@ pub(super) fn urge(number: i32) {
 
 /// Gives the calling thread its ring now rather than with its first record.
 pub(crate) fn prepare(registry: &Arc<Registry>) {
-    let level = Level::Info;
-    with_entry(registry.number(), Some(registry), level, |_| ());
+    if registry.is_running() {
+        with_entry(registry.number(), Some(registry), Level::Info, |_| ());
+    }
 }
 
 /// In a forked child: the rings are the parent's. Only stores; the table leaks.

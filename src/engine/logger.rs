@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::core::Handles;
-use crate::emit::ScratchGuard;
+use crate::emit::Rendering;
 use crate::envelope::bound::BoundBlock;
 use crate::registry::Registry;
-use crate::value::{Scratch, Value, scratch_mark};
+use crate::value::{Scratch, Value};
 
 /// A handle to log through: names an engine and carries fields for each record. Made by
 /// [`Engine::logger`](crate::Engine::logger), cheap to clone, usable from any thread.
@@ -46,7 +46,7 @@ impl Logger {
     pub fn with(&self, key: impl AsRef<str>, value: impl Value) -> Logger {
         let max = self.registry().limits.record_granules / 4;
         let mut bound = (*self.bound).clone();
-        let _release = ScratchGuard(scratch_mark());
+        let _rendering = Rendering::begin();
         bound.bind(key.as_ref(), &value.encode(&Scratch::new()), max);
         Logger { handles: Arc::clone(&self.handles), bound: Arc::new(bound) }
     }

@@ -176,6 +176,8 @@ impl Engine {
         let core = self.core();
         let filter = Filter::parse(filter.as_ref(), core.level)?;
         if !core.registry.is_forked() {
+            // Freeing the old filter under the lock must not log.
+            let _busy = emit::Busy::begin();
             core.registry.set_filter(filter, &process::lock());
         }
         Ok(())

@@ -28,21 +28,26 @@ impl Site<'_> {
         [self.target, self.template, self.file].into_iter().chain(self.names.iter().copied())
     }
 
-    /// The entry's bytes. The compile-time limit on static text keeps each length within a u16.
+    /// Bytes of the entry.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        FIXED_BYTES + self.texts().map(|text| 2 + text.len()).sum::<usize>()
+    }
+
+    /// Hands the entry to `put`, piece by piece. The compile-time limit on static text keeps each
+    /// length within a u16.
+    pub(crate) fn for_each_part(&self, mut put: impl FnMut(&[u8])) {
+        put(&(self.entry_bytes() as u32).to_le_bytes());
+        put(&self.id.to_le_bytes());
+        put(&self.line.to_le_bytes());
+        put(&[self.level as u8, self.names.len() as u8, 0, 0]);
+        self.texts().for_each(|text| put(&(text.len() as u16).to_le_bytes()));
+        self.texts().for_each(|text| put(text.as_bytes()));
+    }
+
+    /// The entry.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(FIXED_BYTES + 64);
-        bytes.extend_from_slice(&[0; 4]);
-        bytes.extend_from_slice(&self.id.to_le_bytes());
-        bytes.extend_from_slice(&self.line.to_le_bytes());
-        bytes.extend_from_slice(&[self.level as u8, self.names.len() as u8, 0, 0]);
-        for text in self.texts() {
-            bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
-        }
-        for text in self.texts() {
-            bytes.extend_from_slice(text.as_bytes());
-        }
-        let len = bytes.len() as u32;
-        bytes[..4].copy_from_slice(&len.to_le_bytes());
+        let mut bytes = Vec::with_capacity(self.entry_bytes());
+        self.for_each_part(|part| bytes.extend_from_slice(part));
         bytes
     }
 }

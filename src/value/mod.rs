@@ -28,7 +28,7 @@ pub use text::Text;
 pub use wire::{ElementKind, Tag};
 pub use wrap::{Chain, Debug, Display, Redacted, chain, debug, display};
 
-pub(crate) use scratch::{Mark, free_scratch, mark as scratch_mark, release as release_scratch};
+pub(crate) use scratch::{ScratchGuard, free_scratch};
 pub(crate) use text::floor_char_boundary;
 pub(crate) use wire::{ListRef, ValueRef};
 

@@ -33,6 +33,8 @@ thread_local! {
     static BUFFER: Cell<*mut Buffer> = const { Cell::new(ptr::null_mut()) };
     /// How much of the buffer is taken.
     static TOP: Cell<usize> = const { Cell::new(0) };
+    /// Calls that will give back what they rendered.
+    static GUARDS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Renders text on this thread, for [`Value::encode`](super::Value::encode).
@@ -85,22 +87,33 @@ impl Scratch {
     }
 }
 
-/// How much of the scratch is taken, to be given back with [`release`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark(usize);
-
-/// The scratch's present top.
-pub(crate) fn mark() -> Mark {
-    Mark(TOP.get())
+/// Gives back, when dropped, what was rendered since it was made: also when a value's `encode`
+/// panics.
+#[derive(Debug)]
+pub(crate) struct ScratchGuard {
+    top: usize,
+    not_send: PhantomData<*const ()>,
 }
 
-/// Gives back what was rendered since `mark`.
-pub(crate) fn release(mark: Mark) {
-    TOP.set(mark.0);
+impl ScratchGuard {
+    pub(crate) fn new() -> ScratchGuard {
+        GUARDS.set(GUARDS.get() + 1);
+        ScratchGuard { top: TOP.get(), not_send: PhantomData }
+    }
 }
 
-/// Frees this thread's buffer, at the thread's end. Nothing rendered may be in use.
+impl Drop for ScratchGuard {
+    fn drop(&mut self) {
+        TOP.set(self.top);
+        GUARDS.set(GUARDS.get() - 1);
+    }
+}
+
+/// Frees this thread's buffer, at the thread's end, unless a call still uses it.
 pub(crate) fn free_scratch() {
+    if GUARDS.get() > 0 {
+        return;
+    }
     let buffer = BUFFER.replace(ptr::null_mut());
     TOP.set(0);
     if !buffer.is_null() {
@@ -130,6 +143,10 @@ struct Writer {
 
 impl Writer {
     fn new() -> Writer {
+        if GUARDS.get() == 0 {
+            // A value that renders but does not travel as text: its call gives nothing back.
+            TOP.set(0);
+        }
         let start = TOP.get();
         let left = SCRATCH_BYTES - start;
         Writer { start, limit: SCRATCH_BYTES - left / KEPT_FOR_OTHERS, len: 0, cut: false }
@@ -140,6 +157,16 @@ impl Writer {
         self.len = 0;
         self.cut = false;
         TOP.set(self.start);
+    }
+
+    /// Goes on above what a value's formatting has itself rendered and kept.
+    fn move_up(&mut self) {
+        let to = TOP.get();
+        self.len = self.len.min(self.limit.saturating_sub(to));
+        // SAFETY: both ranges lie within the buffer, and the new one, above TOP, is nobody's; it
+        // may overlap the old one only if TOP went down, which `copy` allows.
+        unsafe { ptr::copy(buffer().add(self.start), buffer().add(to), self.len) };
+        self.start = to;
     }
 
     fn finish<'a>(self) -> Rendered<'a> {
@@ -156,8 +183,11 @@ impl Write for Writer {
             // A value that goes on after the error: what it writes now does not belong here.
             return Err(fmt::Error);
         }
+        if TOP.get() != self.start + self.len {
+            self.move_up();
+        }
         let end = self.start + self.len;
-        let fits = floor_char_boundary(text.as_bytes(), self.limit - end);
+        let fits = floor_char_boundary(text.as_bytes(), self.limit.saturating_sub(end));
         // SAFETY: `fits` ends within the buffer; the text is not part of it, as whatever lies above
         // `end` belongs to nobody at this moment.
         unsafe { ptr::copy_nonoverlapping(fits.as_ptr(), buffer().add(end), fits.len()) };
