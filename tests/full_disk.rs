@@ -257,7 +257,7 @@ fn born_full(preset: Preset, disk: &Path) {
     };
     if preset == Preset::Durable {
         // It cannot promise what its start promises, says why, and leaves nothing behind.
-        let error = start(Duration::from_millis(200)).expect_err("nothing can be synced");
+        let error = start(Duration::from_secs(3)).expect_err("nothing can be synced");
         let text = error.to_string();
         assert!(text.contains("full.jsonl") && text.contains("os error 28"), "{text}");
         fs::remove_file(&ballast).expect("removed");

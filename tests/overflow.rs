@@ -26,7 +26,7 @@ const ROOM: u64 = 60;
 /// Far beyond any test.
 const NEVER: Duration = Duration::from_secs(3600);
 /// Less than any wait per record would take in all, more than a loaded machine needs for none.
-const SOON: Duration = Duration::from_secs(8);
+const SOON: Duration = Duration::from_secs(60);
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -194,7 +194,7 @@ fn drop_never_waits_and_counts_each_loss() {
 
 #[test]
 fn errors_have_a_reserve_and_wait_once_under_drop() {
-    const CALLS: u64 = 400;
+    const CALLS: u64 = 2_000;
     let rig = Rig::new(Overflow::Drop, NEVER);
     rig.disk.block();
     let calls = rig.jam();
@@ -226,7 +226,7 @@ fn errors_have_a_reserve_and_wait_once_under_drop() {
 #[test]
 fn block_for_spends_its_budget_once_per_stall() {
     const BUDGET: Duration = Duration::from_millis(400);
-    const CALLS: u64 = 300;
+    const CALLS: u64 = 400;
     let rig = Rig::new(Overflow::BlockFor(BUDGET), NEVER);
     let mut calls = 0;
     for stall in 0..3 {
@@ -237,11 +237,13 @@ fn block_for_spends_its_budget_once_per_stall() {
             calls += 1;
             rig.engine.stats().dropped() > before
         });
+        let took = start.elapsed();
+        assert!(took >= BUDGET, "stall {stall} was given {took:?} only");
+        let start = Instant::now();
         (0..CALLS).for_each(|n| rig.info(n));
         calls += CALLS;
         let took = start.elapsed();
-        assert!(took >= BUDGET, "stall {stall} was given {took:?} only");
-        assert!(took < BUDGET + SOON, "stall {stall} took {took:?}: a wait for each record");
+        assert!(took < SOON, "stall {stall} took {took:?}: a wait for each record");
         rig.recover();
         // From an empty ring to one that has half drained: a new stall has a new budget.
         let before = rig.engine.stats().dropped();
@@ -271,10 +273,13 @@ fn block_gives_up_when_the_output_hangs_and_recovers_with_it() {
     assert!(start.elapsed() < SOON, "calls drop at once: {:?}", start.elapsed());
     assert!(rig.lost(DropReason::Stalled, Level::INFO) >= CALLS);
     rig.recover();
-    let before = rig.engine.stats().dropped();
-    (0..CALLS).for_each(|n| rig.info(n));
-    calls += CALLS;
-    assert_eq!(rig.engine.stats().dropped(), before, "it blocks again instead of dropping");
+    // A machine so loaded that the engine's threads do not run is a short stall, too.
+    wait_until("calls to block again instead of dropping", || {
+        let before = rig.engine.stats().dropped();
+        (0..CALLS).for_each(|n| rig.info(n));
+        calls += CALLS;
+        rig.engine.stats().dropped() == before
+    });
     let losses = *rig.end(calls).report.losses();
     assert_eq!(losses.by_reason(DropReason::Stalled), losses.total(), "{losses}");
 }
@@ -308,8 +313,8 @@ fn block_drops_at_once_after_a_failed_write() {
 fn block_waits_for_a_disk_that_crawls() {
     // All staging takes three times as long as the patience with an output that does nothing.
     const CALLS: u64 = 9_000;
-    let rig = Rig::new(Overflow::Block, ms(1000));
-    let crawl = Faults { write_max: Some(64 << 10), write_delay: ms(45), ..Faults::default() };
+    let rig = Rig::new(Overflow::Block, ms(3000));
+    let crawl = Faults { write_max: Some(64 << 10), write_delay: ms(140), ..Faults::default() };
     rig.disk.set(crawl);
     (0..CALLS).for_each(|n| rig.info(n));
     let stats = rig.engine.stats();

@@ -49,7 +49,7 @@ pub fn lines(report: &DrainReport) -> Vec<Value> {
 
 /// Waits until the condition holds.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    const DEADLINE: Duration = Duration::from_secs(30);
+    const DEADLINE: Duration = Duration::from_secs(120);
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
