@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::child::{self, Ended, Running};
+use common::disk::Disk;
 use common::{all_lines, config, drain, wait_until};
 use fastlog::{Config, Engine, ExitHook, Preset, fastlog};
 use serde_json::Value;
@@ -52,6 +53,7 @@ const CASES: &[Case] = &[
     }),
     ("stalled", |_| log_to_console()),
     ("broken_pipe", |_| log_to_console()),
+    ("hung_disk", hung_disk),
     ("sigterm", sigterm),
     ("sigint", log_for_ever),
     ("tokio_block_on", tokio_block_on),
@@ -72,6 +74,7 @@ const TESTS: &[Case] = &[
     ("a_drained_engine_needs_no_hook", |_| ends_with_all("drained_before", Some(0))),
     ("a_stalled_output_does_not_hold_up_the_end", |_| stalled()),
     ("a_broken_pipe_does_not_hold_up_the_end", |_| broken_pipe()),
+    ("a_hung_disk_does_not_hold_up_the_end", |_| hung_disk_ends()),
     ("a_signal_thread_drains", |_| sigterm_drains()),
     ("a_deadly_signal_leaves_whole_lines", |_| sigint_leaves_whole_lines()),
     ("drain_after_block_on", |_| ends_with_all("tokio_block_on", Some(0))),
@@ -93,10 +96,11 @@ fn main() {
         return;
     }
     println!("\nrunning {} tests", wanted.len());
-    for (name, test) in wanted {
+    for (name, test) in &wanted {
         test(Path::new(""));
         println!("test {name} ... ok");
     }
+    println!("\ntest result: ok. {} passed", wanted.len());
 }
 
 /// The process's engine, whose log is `test.jsonl` in the directory.
@@ -301,6 +305,31 @@ fn broken_pipe() {
     drop(child.stdout.take());
     let took = time_of_end(child, "broken_pipe");
     assert!(took < EXIT_MAX, "{took:?}");
+}
+
+/// The process's engine has a disk whose writes never return, a detached one, drained before
+/// it, has not.
+fn hung_disk(dir: &Path) {
+    let detached = Engine::detached(config(dir).name("detached")).unwrap();
+    let logger = detached.logger();
+    for n in 0..RECORDS {
+        fastlog!(logger: logger, INFO, "record {n} of {by}", n, by = 0);
+    }
+    std::mem::forget((detached, logger));
+    let disk = Disk::new();
+    disk.block();
+    log_all(&start_with(config(dir).io(disk)));
+    eprintln!("the end begins");
+}
+
+fn hung_disk_ends() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let child = child::command("hung_disk", dir.path()).spawn().expect("the child starts");
+    let took = time_of_end(child, "hung_disk");
+    assert!(took < EXIT_MAX, "{took:?}");
+    assert_eq!(of_program(&dir.path().join("detached.jsonl")).len() as u64, RECORDS);
+    assert_eq!(std::fs::metadata(dir.path().join("test.jsonl")).unwrap().len(), 0);
+    assert!(!arenas(dir.path()).is_empty(), "what could not be written waits in the arena");
 }
 
 /// As a service does it: a thread waits for the signal and drains.
