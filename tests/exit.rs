@@ -5,6 +5,8 @@
 //!
 //! Not under the test harness: the cases need a `main` that is theirs.
 
+#![allow(unsafe_code)] // To get a signal's default action back.
+
 mod common;
 
 use std::io::{Read, Write};
@@ -381,6 +383,8 @@ fn sigterm_drains() {
 }
 
 fn log_for_ever(dir: &Path) {
+    // SAFETY: no handler of ours. A test run in the background ignores the signal, and hands that on.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let engine = start(dir);
     for by in 0..THREADS {
         thread::spawn(move || {
