@@ -1,7 +1,8 @@
 //! Promise: the process has one engine, which it owns. `fastlog!` logs to it from its start to its
 //! drain, and what no engine hears is counted, argument by argument unevaluated. Attacked by
 //! starting twice and at the same time, by draining and starting again under threads that log
-//! without a pause, by filters that change meanwhile, by handles that go, by a second engine beside.
+//! without a pause, by filters that change meanwhile, by handles that go, by a second engine
+//! beside.
 
 mod common;
 

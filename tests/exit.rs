@@ -1,7 +1,7 @@
 //! Promise: however a process ends by its own will, its engines are drained, within two seconds,
-//! and the end is not held up by an output that is stuck. Attacked by every way to end: return from
-//! `main`, `exit` from any thread, a panic, signals, a tokio runtime; with outputs that nobody
-//! reads, and without the exit hook.
+//! and the end is not held up by an output that is stuck. Attacked by every way to end: return
+//! from `main`, `exit` from any thread, a panic, signals, a tokio runtime; with outputs that
+//! nobody reads, and without the exit hook.
 //!
 //! Not under the test harness: the cases need a `main` that is theirs.
 
@@ -383,7 +383,8 @@ fn sigterm_drains() {
 }
 
 fn log_for_ever(dir: &Path) {
-    // SAFETY: no handler of ours. A test run in the background ignores the signal, and hands that on.
+    // SAFETY: no handler of ours. A test run in the background ignores the signal, and hands that
+    // on.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     let engine = start(dir);
     for by in 0..THREADS {

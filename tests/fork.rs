@@ -1,8 +1,8 @@
 //! Promise: a forked child hears nothing of the parent's engine and does nothing to it: its calls
-//! are unheard, its handles answer that the engine does not run there, and it may start an engine of
-//! its own. Attacked by forking while threads log, register callsites, set filters, start and drain,
-//! so that every lock of the engine is held by somebody at some fork; by children that log, start,
-//! exit, are killed, or outlive the parent.
+//! are unheard, its handles answer that the engine does not run there, and it may start an engine
+//! of its own. Attacked by forking while threads log, register callsites, set filters, start and
+//! drain, so that every lock of the engine is held by somebody at some fork; by children that log,
+//! start, exit, are killed, or outlive the parent.
 
 #![allow(unsafe_code)] // fork, waitpid and _exit have no safe form.
 
@@ -33,8 +33,8 @@ fn fork(work: impl FnOnce()) -> libc::pid_t {
         return pid;
     }
     match catch_unwind(AssertUnwindSafe(work)) {
-        // SAFETY: runs the exit hooks and nothing of ours. `std::process::exit` would besides take a
-        // lock of the standard library, which threads hold while they start and end: in a child
+        // SAFETY: runs the exit hooks and nothing of ours. `std::process::exit` would besides take
+        // a lock of the standard library, which threads hold while they start and end: in a child
         // forked then, for ever.
         Ok(()) => unsafe { libc::exit(0) },
         // SAFETY: ends the process, whatever state the failed assertion has left.
@@ -426,7 +426,8 @@ fn a_child_finds_the_name_taken_by_its_parent() {
     });
 }
 
-/// Not a test but what a stranger runs: takes the name `test` of the directory, or says whose it is.
+/// Not a test but what a stranger runs: takes the name `test` of the directory, or says whose it
+/// is.
 #[test]
 fn take_the_name() {
     if child::case().as_deref() != Some("take_the_name") {
