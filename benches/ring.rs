@@ -13,6 +13,8 @@ use fastlog::bench_support::ring;
 
 const GRANULES: usize = 8;
 const CAPACITY: usize = 128 * 1024;
+/// Records of one iteration between two threads: enough that the start of a thread is nothing.
+const STREAM: u64 = 1_000_000;
 const CHANNEL: usize = CAPACITY / GRANULES;
 
 fn same_thread(c: &mut Criterion) {
@@ -38,9 +40,9 @@ fn same_thread(c: &mut Criterion) {
 
 fn two_threads(c: &mut Criterion) {
     let mut group = c.benchmark_group("ring/two threads");
-    group.throughput(Throughput::Elements(1)).sample_size(20);
-    group.bench_function("emit and read", |b| b.iter_custom(stream_ring));
-    group.bench_function("std sync_channel", |b| b.iter_custom(stream_channel));
+    group.throughput(Throughput::Elements(STREAM)).sample_size(20);
+    group.bench_function("emit and read", |b| b.iter_custom(|n| stream_ring(n * STREAM)));
+    group.bench_function("std sync_channel", |b| b.iter_custom(|n| stream_channel(n * STREAM)));
     group.finish();
 }
 
