@@ -232,7 +232,7 @@ fn fork_often(dir: &Path, forks: u64, busy: &[&(dyn Fn() + Sync)], work: impl Fn
 
 #[test]
 fn fork_while_callsites_are_registered_and_filters_set() {
-    const FORKS: u64 = 100;
+    const FORKS: u64 = 60;
     child::run("fork_while_callsites_are_registered_and_filters_set", |dir| {
         let engine = Engine::start(small(dir)).unwrap();
         let set_filters = || {
@@ -266,7 +266,7 @@ fn fork_while_callsites_are_registered_and_filters_set() {
 /// fork, the standard library may keep a lock of its own for ever, and no thread can start.
 #[test]
 fn fork_while_threads_and_engines_come_and_go() {
-    const FORKS: u64 = 200;
+    const FORKS: u64 = 80;
     child::run("fork_while_threads_and_engines_come_and_go", |dir| {
         let engine = Engine::start(small(dir)).unwrap();
         let logged = AtomicU64::new(0);
