@@ -1,19 +1,14 @@
 //! What the benches and the fuzz targets need of the inside, one stage of the journey each. Behind
 //! the feature `bench-internals`: no part of the public interface, it may change at any time.
-#![allow(unsafe_code)] // Drives ring and encoder as `emit` does.
-
-use std::sync::Arc;
 
 use crate::envelope::decode::Envelope;
 use crate::envelope::encode;
 use crate::envelope::site::{Site, SiteRef};
 use crate::format::{Colour, Details, Format, Formatter, LineBuffer, Plan, ThreadLabel, number};
 use crate::level::Level;
-use crate::ring::{Consumer, Mapped, Producer, RING_HEADER_BYTES, Ring};
-use crate::sys::mmap::Region;
+pub use crate::ring::bench::{RingReader, RingWriter, ring};
 use crate::value::{EncodedFields, Fields, Scratch};
 
-const LONGEST_GRANULES: usize = 2048;
 const MESSAGE_MAX: usize = 16 * 1024;
 const THREAD: ThreadLabel<'static> = ThreadLabel { id: 12, name: Some(b"main") };
 
@@ -21,75 +16,6 @@ const THREAD: ThreadLabel<'static> = ThreadLabel { id: 12, name: Some(b"main") }
 #[inline(always)]
 pub fn ticks() -> u64 {
     crate::sys::clock::ticks_tsc()
-}
-
-/// Both ends of a ring of `capacity` granules in anonymous memory.
-///
-/// # Panics
-///
-/// When there is no memory, or `capacity` is no power of two above 2048.
-pub fn ring(capacity: usize) -> (RingWriter, RingReader) {
-    let bytes = RING_HEADER_BYTES + (capacity + LONGEST_GRANULES) * 8;
-    let region = Arc::new(Region::anonymous(bytes).expect("anonymous memory"));
-    let ring = Arc::new(Ring::new(Mapped::new(region), capacity, LONGEST_GRANULES));
-    let producer = Producer::take(&ring).expect("nobody else has it");
-    (RingWriter { producer }, RingReader { consumer: Consumer::new(ring), granules: capacity })
-}
-
-/// A ring's producing end.
-pub struct RingWriter {
-    producer: Producer<Mapped>,
-}
-
-impl RingWriter {
-    /// Claims, fills and commits a record; false when the ring is full.
-    #[inline]
-    pub fn emit<const GRANULES: usize>(&mut self, value: u64) -> bool {
-        let ring = self.producer.ring();
-        // SAFETY: the producer is this one's own; the claim is filled and committed at once.
-        unsafe {
-            let Some(claim) = ring.claim(GRANULES) else { return self.look() };
-            let out = ring.memory().granule(claim.index);
-            out.add(1).write(value);
-            for granule in 2..GRANULES {
-                out.add(granule).write(value);
-            }
-            ring.commit(claim);
-        }
-        true
-    }
-
-    #[cold]
-    fn look(&mut self) -> bool {
-        let ring = self.producer.ring();
-        // SAFETY: as above; what is free stays free for this producer.
-        unsafe { ring.set_soft_limit(ring.free()) };
-        false
-    }
-}
-
-/// A ring's consuming end.
-pub struct RingReader {
-    consumer: Consumer<Mapped>,
-    granules: usize,
-}
-
-impl RingReader {
-    /// Reads the second granule of the next record, and releases in steps of an eighth of the
-    /// ring.
-    #[inline]
-    pub fn read(&mut self) -> Option<u64> {
-        let Some(peeked) = self.consumer.peek() else {
-            self.consumer.release();
-            return None;
-        };
-        let value = self.consumer.ring().granule_of(peeked, 1);
-        self.consumer.advance(peeked);
-        if self.consumer.held() > self.granules / 8 {
-            self.consumer.release();
-        }
-        Some(value)
-    }
 }
 
 /// Encodes an envelope into `out`, as a call does, and says how many granules it has.
@@ -101,12 +27,8 @@ impl RingReader {
 pub fn encode<F: Fields>(out: &mut [u64], ticks: u64, fields: &F) -> usize {
     let scratch = Scratch::new();
     let encoded = fields.encode(&scratch);
-    let granules = encode::granules(&encoded);
-    assert!(granules <= out.len(), "{granules} granules need room");
     let meta = encode::meta::<F::Encoded<'_>>(7, Level::Info as u8, 0);
-    // SAFETY: there is room, as was just asserted.
-    unsafe { encode::put(out.as_mut_ptr(), ticks, meta, &encoded) };
-    granules
+    encode::to_words(out, ticks, meta, &encoded)
 }
 
 /// The bytes of an envelope with these fields.

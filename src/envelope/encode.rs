@@ -92,7 +92,25 @@ pub(crate) const fn meta<F: EncodedFields>(id: u32, level: u8, flags: u16) -> u6
 /// An envelope in memory of its own, for records that no ring carries: the engine's.
 pub(crate) fn to_bytes<F: EncodedFields>(ticks: u64, meta: u64, fields: &F) -> Vec<u8> {
     let mut words = vec![0; granules(fields)];
-    // SAFETY: the vector has the granules that `put` writes.
-    unsafe { put(words.as_mut_ptr(), ticks, meta, fields) };
+    to_words(&mut words, ticks, meta, fields);
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// As [`put`], into memory whose length is checked; says how many granules the envelope has.
+///
+/// # Panics
+///
+/// When the envelope is longer than `out`.
+#[inline(always)]
+pub(crate) fn to_words<F: EncodedFields>(
+    out: &mut [u64],
+    ticks: u64,
+    meta: u64,
+    fields: &F,
+) -> usize {
+    let granules = granules(fields);
+    assert!(granules <= out.len(), "{granules} granules need room");
+    // SAFETY: there is room, as was just asserted; a slice of u64 is aligned.
+    unsafe { put(out.as_mut_ptr(), ticks, meta, fields) };
+    granules
 }

@@ -28,6 +28,8 @@
 //! the producer. Payload is touched through raw pointers only, commit words as atomics.
 #![allow(unsafe_code)] // Ring memory is shared; the protocol above says who owns which granule.
 
+#[cfg(all(feature = "bench-internals", not(loom)))]
+pub(crate) mod bench;
 mod consumer;
 #[cfg(all(test, loom))]
 mod loom_tests;
