@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Memory, POSITION_SHIFT, Position, Ring, distance};
+use super::{Memory, POSITION_SHIFT, Position, RECORD_GRANULES_MIN, Ring, distance};
 use crate::primitive::Ordering;
 
 /// A committed record that is not released yet.
@@ -88,8 +88,8 @@ impl<M: Memory> Ring<M> {
         // A word of another position differs in the high bits. A length that no producer writes
         // comes from a stray store of the program: it is no record.
         let granules = length as usize;
-        let is_record =
-            length >> POSITION_SHIFT == 0 && granules > 0 && granules <= self.record_max();
+        let lengths = RECORD_GRANULES_MIN..=self.record_max();
+        let is_record = length >> POSITION_SHIFT == 0 && lengths.contains(&granules);
         is_record.then_some(Peeked { index, granules })
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Consumer, Mapped, Producer, RING_HEADER_BYTES, Ring};
+use super::{Consumer, Mapped, Memory, Producer, RING_HEADER_BYTES, Ring};
+use crate::primitive::Ordering;
 use crate::sys::mmap::Region;
 
 const CAPACITY: usize = 1024;
@@ -95,6 +96,21 @@ fn stale_payload_is_no_record() {
         }
     }
     assert_eq!(consumer.head() >> 16, position);
+}
+
+/// A stray store of the program may look like the commit word of a record without a header.
+#[test]
+fn a_length_that_no_producer_writes_is_no_record() {
+    let ring = ring();
+    let consumer = Consumer::new(Arc::clone(&ring));
+    for granules in [0, 1, 2, RECORD_MAX as u64 + 1, 0xffff] {
+        ring.memory().word(0).store(1 << 16 | granules, Ordering::Relaxed);
+        assert_eq!(consumer.peek(), None, "{granules} granules");
+    }
+    for granules in [3, RECORD_MAX as u64] {
+        ring.memory().word(0).store(1 << 16 | granules, Ordering::Relaxed);
+        assert_eq!(consumer.peek().map(|record| record.granules as u64), Some(granules));
+    }
 }
 
 #[test]
