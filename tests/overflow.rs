@@ -8,15 +8,19 @@
 
 mod common;
 
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::disk::{Disk, ENOSPC, Faults};
 use common::{all_lines, resident_bytes, wait_until};
-use fastlog::{Config, DrainReport, DropReason, Engine, Level, Logger, Overflow, fastlog};
+use fastlog::{
+    Config, DrainReport, DropReason, Engine, Io, Level, Logger, OsIo, Overflow, fastlog,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -391,4 +395,53 @@ fn a_flood_into_a_blocked_disk_takes_bounded_memory() {
     rig.recover();
     let ended = rig.end(calls);
     assert!(ended.report.dropped() > 0);
+}
+
+/// A disk that logs about the first write it is asked for, to the engine whose write it is.
+#[derive(Debug, Default)]
+struct Chatty {
+    logger: OnceLock<Logger>,
+    has_logged: AtomicBool,
+}
+
+impl Chatty {
+    /// More than staging and ring hold, while nobody else frees any.
+    const RECORDS: u64 = 10_000;
+}
+
+impl Io for Chatty {
+    fn pwrite(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        if let Some(logger) = self.logger.get() {
+            if !self.has_logged.swap(true, Ordering::Relaxed) {
+                let filler = "x".repeat(600);
+                (0..Chatty::RECORDS).for_each(|n| {
+                    fastlog!(logger: logger, INFO, "chat", n, filler);
+                });
+            }
+        }
+        OsIo.pwrite(fd, bytes, offset)
+    }
+}
+
+#[test]
+fn an_engine_thread_that_logs_never_waits_whatever_the_policy() {
+    for overflow in [Overflow::Block, Overflow::BlockForever] {
+        let (chatty, dir) =
+            (Arc::new(Chatty::default()), tempfile::tempdir().expect("a directory"));
+        let config = common::config(dir.path())
+            .overflow(overflow)
+            .record_bytes(1024)
+            .ring_bytes(16 << 10)
+            .staging_bytes(STAGING_BYTES)
+            .io(Arc::clone(&chatty) as _);
+        let engine = Engine::detached(config).expect("the engine starts");
+        let logger = engine.logger();
+        chatty.logger.set(logger.clone()).expect("set once");
+        fastlog!(logger: logger, INFO, "one");
+        engine.flush().expect("the publisher does not wait for itself");
+        let report = common::drain(&engine);
+        assert_eq!(report.submitted(), Chatty::RECORDS + 1, "{report}");
+        let full = report.losses().by_reason(DropReason::Full);
+        assert!(full > 0 && full == report.dropped(), "{report}");
+    }
 }

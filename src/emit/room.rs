@@ -11,6 +11,7 @@ use crate::flush::{GaveUp, Patience};
 use crate::level::Level;
 use crate::ring::{Claim, Mapped, Ring};
 use crate::stats::{Counter, DropReason};
+use crate::sys::thread;
 
 /// How long records of ERROR and above may wait in a stall of the ring, whatever the policy.
 const URGENT_BUDGET: Duration = Duration::from_millis(50);
@@ -116,6 +117,10 @@ fn wait_for_room(entry: &Entry, granules: usize, level: Level) -> Result<(), Ref
     }
     if !registry.is_running() {
         return Err(Refusal::Unheard);
+    }
+    if thread::is_engines() {
+        // A host's `Io` that logs: who would free the room may be waiting for this thread.
+        return Err(Refusal::Dropped(DropReason::Full));
     }
     let is_patient = registry.limits.overflow == Overflow::BlockForever;
     if registry.progress.is_stalled() && !is_patient {

@@ -2,6 +2,7 @@
 //! owner's thread and by each engine thread for itself.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -17,8 +18,19 @@ const SYNCHRONOUS: [libc::c_int; 5] =
 /// CPU numbers that an affinity mask of this size can hold; the mask of glibc and musl.
 const CPUS_MAX: usize = 1024;
 
-/// Starts a thread on which every signal is blocked from its first instruction, except the
-/// synchronous ones, so that none of the host's handlers ever runs on it.
+thread_local! {
+    /// Whether [`spawn`] started this thread. Without a destructor, so that it can always be read.
+    static IS_ENGINES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread belongs to an engine of this process, whichever: it must not wait
+/// for one, which may be waiting for it.
+pub(crate) fn is_engines() -> bool {
+    IS_ENGINES.get()
+}
+
+/// Starts a thread of an engine. Every signal is blocked on it from its first instruction, except
+/// the synchronous ones, so that none of the host's handlers ever runs there.
 ///
 /// # Errors
 /// `InvalidInput` when `name` contains a zero byte, else the system's (`EAGAIN`: a limit on
@@ -33,7 +45,10 @@ pub(crate) fn spawn(
             format!("cannot name a thread {name:?}: leave out the zero byte"),
         ));
     }
-    spawn_from(Builder::new().name(name.to_owned()), body)
+    spawn_from(Builder::new().name(name.to_owned()), || {
+        IS_ENGINES.set(true);
+        body();
+    })
 }
 
 fn spawn_from(
@@ -180,6 +195,7 @@ mod tests {
         assert_ne!(tid, current_tid());
         assert_ne!(tid, 0);
         assert_eq!(current_tid(), current_tid());
+        assert!(on_thread(is_engines) && !is_engines());
         assert_eq!(name.as_deref(), Some("fastlog-test"));
     }
 }
