@@ -30,7 +30,7 @@ pub(super) enum Place {
 /// The facts that the engine's threads tell about themselves.
 #[derive(Debug)]
 pub(super) struct ThreadFacts {
-    /// Thread ids, to know an engine thread when it calls.
+    /// Thread ids, to know an engine thread when it calls; 0 for one that does not run.
     pub(super) tids: [AtomicU32; 3],
     /// The collector's CPU; below 0 when it is not pinned.
     pub(super) pinned_to: AtomicI32,

@@ -10,7 +10,7 @@ use super::core::ThreadFacts;
 use crate::config::Pin;
 use crate::error::Error;
 use crate::flush::signal::{Signal, bit};
-use crate::primitive::Ordering;
+use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::{process, thread};
 
 /// How long a new thread may take to run.
@@ -31,6 +31,23 @@ impl Role {
             Role::Publisher => "publisher",
             Role::Keeper => "keeper",
         }
+    }
+}
+
+/// A thread's number, told for as long as the thread runs: the system gives the number of an ended
+/// one to the next.
+struct OwnTid<'a>(&'a AtomicU32);
+
+impl OwnTid<'_> {
+    fn tell(tid: &AtomicU32) -> OwnTid<'_> {
+        tid.store(thread::current_tid(), Ordering::Relaxed);
+        OwnTid(tid)
+    }
+}
+
+impl Drop for OwnTid<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -57,7 +74,7 @@ impl Threads {
         let (ready, is_ready) = sync_channel(1);
         let name = role.name();
         let thread = thread::spawn(&format!("fastlog-{name}"), move || {
-            facts.tids[index].store(thread::current_tid(), Ordering::Relaxed);
+            let _own = OwnTid::tell(&facts.tids[index]);
             signal.adopt_current_thread();
             // The owner may have given up waiting.
             let _ = ready.send(());
@@ -102,4 +119,26 @@ pub(super) fn pin_collector(pin: Pin) -> Option<usize> {
         }
     };
     thread::pin_current(cpu).then_some(cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn threads() -> Threads {
+        Threads::new(Arc::default(), [(); 3].map(|()| Arc::default()))
+    }
+
+    #[test]
+    fn the_number_of_an_ended_thread_is_forgotten() {
+        let mut threads = threads();
+        let facts = Arc::clone(&threads.facts);
+        let tids = || facts.tids.iter().map(|tid| tid.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        let (end, is_over) = sync_channel::<()>(0);
+        threads.spawn(Role::Publisher, move || assert!(is_over.recv().is_err())).expect("a thread");
+        assert!(tids()[1] != 0 && tids()[1] != thread::current_tid());
+        drop(end);
+        threads.finish().into_iter().for_each(|thread| thread.join().expect("no panic"));
+        assert_eq!(tids(), [0; 3]);
+    }
 }
