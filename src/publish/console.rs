@@ -108,7 +108,39 @@ impl ConsoleOutput {
             if !self.io.poll_writable(fd, POLL)? {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            self.io.write(fd, &bytes[..bytes.len().min(PIPE_BYTES)])
+            self.io.write(fd, chunk(bytes))
         })
+    }
+}
+
+/// What is written at a time: whole lines where one ends within what the pipe takes, so that what
+/// the host prints lands between two lines and not inside one.
+fn chunk(bytes: &[u8]) -> &[u8] {
+    let most = &bytes[..bytes.len().min(PIPE_BYTES)];
+    let end = most.iter().rposition(|byte| *byte == b'\n').map_or(most.len(), |at| at + 1);
+    &most[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_ends_where_a_line_does() {
+        let mut checked = 0;
+        for len in [1, 2, 100, 1000, PIPE_BYTES - 1, PIPE_BYTES, PIPE_BYTES + 1, 10_000] {
+            let line = [vec![b'x'; len - 1], vec![b'\n']].concat();
+            let lines = line.repeat(3 * PIPE_BYTES / len + 2);
+            let mut rest = &lines[..];
+            while !rest.is_empty() {
+                let chunk = chunk(rest);
+                assert!(!chunk.is_empty() && chunk.len() <= PIPE_BYTES);
+                // Only a line that is longer than a pipe takes is written in parts.
+                assert!(chunk.ends_with(b"\n") || len > PIPE_BYTES, "lines of {len}");
+                rest = &rest[chunk.len()..];
+                checked += 1;
+            }
+        }
+        assert!(checked >= 8 * 3, "{checked}");
     }
 }
