@@ -373,6 +373,26 @@ fn a_sync_by_itself_that_fails_is_told_at_the_next_barrier() {
     assert_eq!(disk.synced().len(), 1, "once, however often anybody asks");
 }
 
+#[test]
+fn a_file_that_was_renamed_gives_its_reserve_back() {
+    const FILES: u64 = 4;
+    let (engine, disk, dir) = rig(|config| config);
+    let (path, logger) = (log_path(&engine), engine.logger());
+    for n in 0..FILES {
+        fastlog!(logger: logger, INFO, "one", n);
+        engine.sync().expect("it syncs");
+        let (aside, ino) = (dir.path().join(format!("old.{n}")), inode(&path));
+        wait_until("the reserve", || disk.reserved().contains(&ino));
+        assert!(!disk.cut().contains(&ino), "not while it is in use");
+        fs::rename(&path, &aside).expect("a rename");
+        fastlog!(logger: logger, INFO, "elsewhere", n = FILES + n);
+        engine.sync().expect("it syncs");
+        assert_eq!(disk.cut().iter().filter(|cut| **cut == ino).count(), 1, "file {n}");
+    }
+    drain(&engine);
+    assert_eq!(disk.cut().len() as u64, FILES + 1, "the last one at the end");
+}
+
 /// A disk on whose threads somebody asks the engine to wait for itself.
 #[derive(Debug, Default)]
 struct Inward {

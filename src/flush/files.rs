@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::SyncFailure;
+use crate::primitive::AtomicBool;
 
 /// An open file of the visible log.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct LogFile {
     /// Set when a sync failed. Linux then marks the lost pages clean, and a second `fdatasync`
     /// would lie: there is none.
     pub(crate) refused: OnceLock<SyncFailure>,
+    /// Whether blocks are reserved behind its end. Set and read by the keeper.
+    pub(crate) has_reserve: AtomicBool,
 }
 
 /// What the keeper has to do.

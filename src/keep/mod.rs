@@ -11,6 +11,7 @@ use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
 use crate::flush::files::{LogFile, LogFiles};
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Progress, SyncFailure};
+use crate::primitive::Ordering;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::{Io, Reserve};
 
@@ -87,7 +88,9 @@ impl Keeper {
                 self.sync(published);
             }
             if is_last {
-                self.give_reserve_back();
+                if let Some(file) = self.parts.files.current() {
+                    self.give_reserve_back(&file);
+                }
                 break;
             }
             self.reserve();
@@ -168,6 +171,8 @@ impl Keeper {
             if file.refused.get().is_none() {
                 self.sync_file(&file)?;
             }
+            // Nobody appends to it any more.
+            self.give_reserve_back(&file);
         }
         let Some(current) = &unsynced.current else { return Ok(()) };
         match current.refused.get() {
@@ -222,6 +227,7 @@ impl Keeper {
             let fd = file.file.as_fd();
             if has_room && self.parts.io.fallocate(fd, Reserve::KeepSize, status.len, len).is_ok() {
                 self.reserved = (file.ino, status.len + len);
+                file.has_reserve.store(true, Ordering::Relaxed);
                 return;
             }
             self.reserve_bytes /= 2;
@@ -230,12 +236,11 @@ impl Keeper {
 
     /// Frees the reserve: cutting a file at the length it has drops the blocks behind its end, and
     /// no reader notices.
-    fn give_reserve_back(&self) {
-        let Some(file) = self.parts.files.current() else { return };
-        let fd = file.file.as_fd();
-        if self.reserved.0 != file.ino {
+    fn give_reserve_back(&self, file: &LogFile) {
+        if !file.has_reserve.swap(false, Ordering::Relaxed) {
             return;
         }
+        let fd = file.file.as_fd();
         let cut =
             self.parts.io.fstat(fd).and_then(|status| self.parts.io.ftruncate(fd, status.len));
         if let Err(error) = cut {

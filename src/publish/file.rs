@@ -12,6 +12,7 @@ use std::time::UNIX_EPOCH;
 use crate::arena::intent::{Intent, Intents};
 use crate::flush::Progress;
 use crate::flush::files::{LogFile, LogFiles};
+use crate::primitive::AtomicBool;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::{FileStatus, Io};
 
@@ -138,8 +139,8 @@ fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
         io.pwrite(file.as_fd(), b"\n", status.len)?;
     }
     let (dev, ino, birth_ns) = (status.dev, status.ino, birth_ns(&file));
-    let (path, refused) = (path.to_owned(), OnceLock::new());
-    Ok(LogFile { file, path, dev, ino, birth_ns, refused })
+    let (path, refused, has_reserve) = (path.to_owned(), OnceLock::new(), AtomicBool::new(false));
+    Ok(LogFile { file, path, dev, ino, birth_ns, refused, has_reserve })
 }
 
 fn birth_ns(file: &File) -> u64 {

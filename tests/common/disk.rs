@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fastlog::{Io, OsIo};
+use fastlog::{Io, OsIo, Reserve};
 
 /// Linux's numbers of the errors that a disk gives.
 pub const EIO: i32 = 5;
@@ -39,6 +39,10 @@ struct State {
     writes: u64,
     /// Inodes in the order of their syncs, the failed ones too.
     synced: Vec<u64>,
+    /// Inodes for which blocks were reserved behind the end.
+    reserved: Vec<u64>,
+    /// Inodes that were cut.
+    cut: Vec<u64>,
 }
 
 /// The disk.
@@ -88,6 +92,16 @@ impl Disk {
     pub fn synced(&self) -> Vec<u64> {
         self.lock().synced.clone()
     }
+
+    /// The inodes of all reserves behind a file's end so far, in order.
+    pub fn reserved(&self) -> Vec<u64> {
+        self.lock().reserved.clone()
+    }
+
+    /// The inodes of all cuts so far, in order.
+    pub fn cut(&self) -> Vec<u64> {
+        self.lock().cut.clone()
+    }
 }
 
 /// What one write is to do.
@@ -133,6 +147,27 @@ impl Io for Disk {
             Fate::Take(0) => Ok(0),
             Fate::Take(count) => OsIo.pwrite(fd, &bytes[..count], offset),
         }
+    }
+
+    fn fallocate(
+        &self,
+        fd: BorrowedFd<'_>,
+        reserve: Reserve,
+        offset: u64,
+        len: u64,
+    ) -> io::Result<()> {
+        if reserve == Reserve::KeepSize {
+            let ino = OsIo.fstat(fd)?.ino;
+            self.lock().reserved.push(ino);
+        }
+        OsIo.fallocate(fd, reserve, offset, len)
+    }
+
+    fn ftruncate(&self, fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+        let status = OsIo.fstat(fd)?;
+        assert_eq!(status.len, len, "cut at the length it has");
+        self.lock().cut.push(status.ino);
+        OsIo.ftruncate(fd, len)
     }
 
     fn fdatasync(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
