@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use common::disk::{Disk, Faults, inode};
 use common::{all_lines, config, drain, lines, wait_until};
-use fastlog::{BarrierError, Config, Engine, Io, OsIo, SyncPolicy, UrgentSync, fastlog};
+use fastlog::{BarrierError, Config, Engine, InUse, Io, OsIo, SyncPolicy, UrgentSync, fastlog};
 use tempfile::TempDir;
 
 const NEVER: Duration = Duration::from_secs(3600);
@@ -391,6 +391,38 @@ fn a_file_that_was_renamed_gives_its_reserve_back() {
     }
     drain(&engine);
     assert_eq!(disk.cut().len() as u64, FILES + 1, "the last one at the end");
+}
+
+#[test]
+fn a_keeper_that_hangs_keeps_the_name_and_cuts_nothing_later() {
+    let (engine, disk, dir) = rig(|config| config);
+    let logger = engine.logger();
+    fastlog!(logger: logger, INFO, "old", n = 0);
+    engine.flush().expect("it is published");
+    let before = disk.synced().len();
+    disk.set(Faults { sync_blocked: true, ..Faults::default() });
+    let ended = thread::scope(|scope| {
+        let drain = scope.spawn(|| engine.drain_timeout(Duration::from_secs(2)));
+        wait_until("the keeper to hang", || disk.synced().len() > before);
+        drain.join().expect("no panic")
+    });
+    let error = ended.expect_err("the sync hangs");
+    assert!(error.report().is_some_and(|report| report.is_balanced()), "{error}");
+    drop((engine, logger));
+    let successor = || Engine::detached(config(dir.path()).in_use(InUse::Fail));
+    let refused = successor().err().map(|error| error.to_string());
+    assert!(refused.is_some(), "the name is free while the keeper may cut its file");
+    disk.heal();
+    let mut started = None;
+    wait_until("the name to be free", || {
+        started = successor().ok();
+        started.is_some()
+    });
+    assert_eq!(disk.cut(), [], "abandoned, it leaves the file alone");
+    let engine = started.expect("it runs");
+    fastlog!(logger: engine.logger(), INFO, "new", n = 1);
+    let report = drain(&engine);
+    assert_eq!(numbers(report.log_path().expect("a file")), HashSet::from([0, 1]));
 }
 
 /// A disk on whose threads somebody asks the engine to wait for itself.

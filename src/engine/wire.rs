@@ -103,11 +103,14 @@ pub(super) fn run(
     let signals = [&shared.collector, &shared.publisher, &shared.keeper].map(Arc::clone);
     let mut threads = Threads::new(Arc::clone(&facts), signals);
     let has_keeper = keeper.is_some();
+    // The lock lives as long as somebody may still append to the file, or cut it.
+    let [kept, held] = [(); 2].map(|()| lock.clone());
     if let Some(keeper) = keeper {
-        threads.spawn(Role::Keeper, move || keeper.run())?;
+        threads.spawn(Role::Keeper, move || {
+            keeper.run();
+            drop(kept);
+        })?;
     }
-    // The lock lives as long as somebody may still append to the file.
-    let held = lock.clone();
     threads.spawn(Role::Publisher, move || {
         publisher.run();
         drop(held);

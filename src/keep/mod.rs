@@ -88,7 +88,9 @@ impl Keeper {
                 self.sync(published);
             }
             if is_last {
-                if let Some(file) = self.parts.files.current() {
+                // Abandoned while it synced: whoever gave up may have let another in.
+                let is_abandoned = self.parts.signal.is_raised(bit::ABANDON);
+                if let Some(file) = self.parts.files.current().filter(|_| !is_abandoned) {
                     self.give_reserve_back(&file);
                 }
                 break;
@@ -235,7 +237,8 @@ impl Keeper {
     }
 
     /// Frees the reserve: cutting a file at the length it has drops the blocks behind its end, and
-    /// no reader notices.
+    /// no reader notices. Between the two calls nobody else may append, or his bytes would go: this
+    /// thread holds the name's lock.
     fn give_reserve_back(&self, file: &LogFile) {
         if !file.has_reserve.swap(false, Ordering::Relaxed) {
             return;

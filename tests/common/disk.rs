@@ -27,6 +27,8 @@ pub struct Faults {
     pub hiccup_every: Option<u64>,
     /// Writes take so long.
     pub write_delay: Duration,
+    /// Syncs wait.
+    pub sync_blocked: bool,
     /// Syncs of this inode fail with EIO; 0: of any.
     pub sync_error: Option<u64>,
 }
@@ -174,6 +176,9 @@ impl Io for Disk {
         let ino = OsIo.fstat(fd)?.ino;
         let mut state = self.lock();
         state.synced.push(ino);
+        while state.faults.sync_blocked {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
         if state.faults.sync_error.is_some_and(|bad| bad == 0 || bad == ino) {
             return Err(io::Error::from_raw_os_error(EIO));
         }
