@@ -425,6 +425,29 @@ fn a_keeper_that_hangs_keeps_the_name_and_cuts_nothing_later() {
     assert_eq!(numbers(report.log_path().expect("a file")), HashSet::from([0, 1]));
 }
 
+#[test]
+fn a_file_replaced_inside_a_line_begins_with_the_whole_line() {
+    let (engine, disk, dir) = rig(|config| config);
+    let (path, logger) = (log_path(&engine), engine.logger());
+    fastlog!(logger: logger, INFO, "whole", n = 0);
+    engine.flush().expect("it is published");
+    let published = engine.stats().published_bytes();
+    disk.set(Faults { hiccup_every: Some(1), ..Faults::default() });
+    fastlog!(logger: logger, ERROR, "torn", n = 1);
+    fastlog!(logger: logger, ERROR, "behind", n = 2);
+    wait_until("a part of a line", || engine.stats().published_bytes() > published);
+    let old = dir.path().join("old");
+    fs::rename(&path, &old).expect("a rename");
+    disk.heal();
+    engine.flush().expect("it is published");
+    // Two of the lines could go to the old file only if the disk took them whole.
+    assert_eq!(numbers(&path), HashSet::from([1, 2]));
+    assert_eq!(numbers(&old), HashSet::from([0]));
+    let report = drain(&engine);
+    assert_eq!(report.written(), 3, "{report}");
+    assert_eq!(report.published_bytes(), engine.stats().written_bytes(), "{report}");
+}
+
 /// A disk on whose threads somebody asks the engine to wait for itself.
 #[derive(Debug, Default)]
 struct Inward {

@@ -66,23 +66,25 @@ impl ConsoleOutput {
         self.console.as_str()
     }
 
-    /// Writes lines of a segment, announced by an intent; stops early when `signal` says so.
+    /// Writes the lines of a segment from the byte `from` on, announced by an intent; stops early
+    /// when `signal` says so.
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
         (progress, signal): (&Progress, &Signal),
         segment: u64,
-        from: u64,
+        from: usize,
         lines: &[u8],
     ) -> Appended {
-        let to = from + lines.len() as u64;
-        intents.begin(Intent { offset: self.offset, segment, from, to, ..Intent::default() });
-        let mut bytes = 0;
+        let range = (from as u64, lines.len() as u64);
+        let (offset, none) = (self.offset, Intent::default());
+        intents.begin(Intent { offset, segment, from: range.0, to: range.1, ..none });
+        let mut to = from;
         let mut result = Ok(());
-        while bytes < lines.len() && result.is_ok() {
-            match self.write_some(&lines[bytes..]) {
+        while to < lines.len() && result.is_ok() {
+            match self.write_some(&lines[to..]) {
                 Ok(count) => {
-                    bytes += count;
+                    to += count;
                     progress.moved();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -92,11 +94,11 @@ impl ConsoleOutput {
                 result = Err(io::ErrorKind::Interrupted.into());
             }
         }
-        self.offset += bytes as u64;
+        self.offset += (to - from) as u64;
         if result.is_ok() {
             intents.done();
         }
-        Appended { bytes, result }
+        Appended { to, result }
     }
 
     /// Writes what can be written without waiting, for a reader that reads.

@@ -32,7 +32,8 @@ pub(crate) struct FileOutput {
 
 /// How far an append came.
 pub(super) struct Appended {
-    pub(super) bytes: usize,
+    /// The first byte of the segment that the output does not have.
+    pub(super) to: usize,
     pub(super) result: io::Result<()>,
 }
 
@@ -58,41 +59,45 @@ impl FileOutput {
         Arc::clone(&self.files)
     }
 
-    /// Appends lines of a segment, announced by an intent.
+    /// Appends the lines of a segment from the byte `from` on, announced by an intent. Where that is
+    /// inside a line whose beginning went to a file that was replaced since, from its beginning.
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
         progress: &Progress,
         segment: u64,
-        from: u64,
+        from: usize,
         lines: &[u8],
     ) -> Appended {
+        let before = Arc::clone(&self.current);
         let status = match self.look(progress) {
             Ok(status) => status,
-            Err(error) => return Appended { bytes: 0, result: Err(error) },
+            Err(error) => return Appended { to: from, result: Err(error) },
         };
+        let is_same = Arc::ptr_eq(&before, &self.current);
+        let from = if is_same { from } else { line_start(lines, from) };
         // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
         let offset = status.len;
-        let to = from + lines.len() as u64;
         let LogFile { dev, ino, birth_ns, .. } = *self.current;
-        intents.begin(Intent { dev, ino, birth_ns, offset, segment, from, to });
-        let mut bytes = 0;
-        while bytes < lines.len() {
-            let at = offset + bytes as u64;
-            match self.io.pwrite(self.current.file.as_fd(), &lines[bytes..], at) {
+        let range = (from as u64, lines.len() as u64);
+        intents.begin(Intent { dev, ino, birth_ns, offset, segment, from: range.0, to: range.1 });
+        let mut to = from;
+        while to < lines.len() {
+            let at = offset + (to - from) as u64;
+            match self.io.pwrite(self.current.file.as_fd(), &lines[to..], at) {
                 Ok(0) => {
                     let error = io::ErrorKind::WriteZero.into();
-                    return Appended { bytes, result: Err(error) };
+                    return Appended { to, result: Err(error) };
                 }
                 Ok(count) => {
-                    bytes += count;
+                    to += count;
                     progress.moved();
                 }
-                Err(error) => return Appended { bytes, result: Err(error) },
+                Err(error) => return Appended { to, result: Err(error) },
             }
         }
         intents.done();
-        Appended { bytes, result: Ok(()) }
+        Appended { to, result: Ok(()) }
     }
 
     /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
@@ -129,6 +134,11 @@ impl FileOutput {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Where the line that holds the byte `at` begins. A segment begins with a line.
+fn line_start(lines: &[u8], at: usize) -> usize {
+    lines[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 /// Opens or makes a log file, and ends its last line if somebody left it open.

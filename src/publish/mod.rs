@@ -182,11 +182,12 @@ impl Publisher {
                     #[allow(unsafe_code)] // Mapped memory, see `Segment::lines`.
                     // SAFETY: the slot, or the seal, says that these bytes are written; the
                     // segment is given back by this thread alone, later.
-                    let lines = unsafe { segment.lines(from, end) };
-                    append(&mut self.parts, self.segment, self.from, lines)
+                    let lines = unsafe { segment.lines(0, end) };
+                    append(&mut self.parts, self.segment, from, lines)
                 };
-                self.from += appended.bytes as u64;
-                self.published += appended.bytes as u64;
+                // Backwards, perhaps: a new file begins with a whole line.
+                self.published = self.published - self.from + appended.to as u64;
+                self.from = appended.to as u64;
                 self.parts.counters.set(Counter::PublishedBytes, self.published);
                 appended.result?;
                 // The newest completed append ends here: all earlier segments are done with.
@@ -259,13 +260,14 @@ impl Publisher {
     }
 }
 
-fn append(parts: &mut Parts, segment: u64, from: u64, lines: &[u8]) -> Appended {
+/// Appends the lines of a segment from the byte `from` on.
+fn append(parts: &mut Parts, segment: u64, from: usize, lines: &[u8]) -> Appended {
     let Parts { target, intents, progress, signal, .. } = parts;
     match target {
         Target::File(file) => file.append(intents, progress, segment, from, lines),
         Target::Console(console) => {
             console.append(intents, (progress, signal), segment, from, lines)
         }
-        Target::Null => Appended { bytes: lines.len(), result: Ok(()) },
+        Target::Null => Appended { to: lines.len(), result: Ok(()) },
     }
 }
