@@ -175,6 +175,13 @@ impl Batch {
         Ok(())
     }
 
+    /// The counter was set back, if it was beyond `latest`: what follows is not late for that.
+    pub(super) fn forget_ticks_after(&mut self, latest: u64) {
+        if self.last_ticks > latest {
+            self.last_ticks = 0;
+        }
+    }
+
     /// Writes a record of the engine's own, as a batch of its own.
     pub(super) fn write_own(
         &mut self,

@@ -3,6 +3,7 @@
 //! a free segment.
 
 mod batch;
+mod due;
 mod idle;
 mod merge;
 mod own;
@@ -33,6 +34,10 @@ pub(crate) use own::StartNote;
 
 /// How often the counters of losses are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Counters of two processors never differ by so much: a record that is later than now by more was
+/// made before the counter was set back.
+const AHEAD: Duration = Duration::from_millis(5);
 
 /// Tries for a clock sample that no interrupt has widened.
 const SAMPLE_TRIES: u32 = 4;
@@ -85,6 +90,7 @@ pub(crate) struct Collector {
     idle: Idle,
     barriers: Arc<Barriers>,
     order_window: u64,
+    ahead: u64,
     looked_at: u64,
     start_ticks: u64,
     start_note: StartNote,
@@ -115,6 +121,7 @@ impl Collector {
         );
         Collector {
             order_window: clock.ticks_of(parts.order_window),
+            ahead: clock.ticks_of(AHEAD),
             // Before any caller: this thread may run only when the first records are there.
             start_ticks: registry.source.now(),
             registry,
@@ -144,6 +151,9 @@ impl Collector {
             }
             let is_asked = barrier > self.registry.progress.barriers();
             let now = self.registry.source.now();
+            // No record of this counter is later: passes look one window ahead at most.
+            let latest = now.saturating_add(self.ahead).saturating_add(self.order_window);
+            self.batch.forget_ticks_after(latest);
             let cut_off = if is_asked {
                 now.saturating_add(self.order_window)
             } else {
@@ -170,8 +180,7 @@ impl Collector {
         for (ring, source) in self.sources.iter().enumerate() {
             if let Some(peeked) = source.consumer.peek() {
                 is_empty = false;
-                let ticks = source.ticks(peeked);
-                if ticks <= cut_off {
+                if let Some(ticks) = self.place(source.ticks(peeked), cut_off) {
                     self.merge.push(Head { ticks, ring });
                 }
             }
@@ -194,10 +203,8 @@ impl Collector {
     /// Takes the records of the first ring that come before all others; false: abandoned.
     fn drain_run(&mut self, ring: usize, limit: Head, cut_off: u64) -> bool {
         while let Some(peeked) = self.sources[ring].consumer.peek() {
-            let ticks = self.sources[ring].ticks(peeked);
-            if ticks > cut_off {
-                break;
-            }
+            let stored = self.sources[ring].ticks(peeked);
+            let Some(ticks) = self.place(stored, cut_off) else { break };
             if (Head { ticks, ring }) > limit {
                 self.merge.replace_first(ticks);
                 return true;
@@ -206,9 +213,17 @@ impl Collector {
             if matches!(taken, Taken::Abandoned) {
                 return false;
             }
+            if stored > cut_off {
+                self.batch.forget_ticks_after(cut_off);
+            }
         }
         self.merge.pop();
         true
+    }
+
+    #[inline]
+    fn place(&self, ticks: u64, cut_off: u64) -> Option<u64> {
+        due::place(ticks, cut_off, || self.registry.source.now(), self.ahead)
     }
 
     /// The first records of the log: that the engine runs, and what its owner should know.
@@ -235,7 +250,8 @@ impl Collector {
             }
             self.store_clock();
         }
-        if now.saturating_sub(self.looked_at) >= self.clock.ticks_of(LOOK_EVERY) {
+        // Wrapping: a counter that was set back is a reason to look.
+        if now.wrapping_sub(self.looked_at) >= self.clock.ticks_of(LOOK_EVERY) {
             self.looked_at = now;
             self.tell_gaps(now, self.clock.ticks_of(GAP_QUIET));
         }

@@ -169,12 +169,40 @@ impl GapWatch {
             (open.until_utc_ns, open.seen_ticks) = (utc_ns, ticks);
         }
         let open = self.open.as_ref()?;
-        if ticks.saturating_sub(open.seen_ticks) < quiet {
+        // Wrapping: when the counter was set back, nobody knows how long losses have stopped.
+        if ticks.wrapping_sub(open.seen_ticks) < quiet {
             return None;
         }
         let lost = self.seen.since(&self.told);
         let OpenGap { since_utc_ns, until_utc_ns, .. } = self.open.take()?;
         self.told = self.seen;
         Some(ClosedGap { since_utc_ns, until_utc_ns, lost })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sys::mmap::Region;
+    use std::sync::Arc;
+
+    fn counters() -> Counters {
+        Counters::new(Arc::new(Region::anonymous(4096).expect("anonymous memory")), 0)
+    }
+
+    #[test]
+    fn a_gap_ends_after_its_quiet_or_when_the_counter_was_set_back() {
+        let counters = counters();
+        let mut watch = GapWatch::default();
+        let mut told = 0;
+        for (lost_at, later) in [(1_000_000, 1_000_100), (2_000_000, 5)] {
+            counters.drop_record(DropReason::Full, Level::Info);
+            assert!(watch.look(&counters, lost_at, 0, 100).is_none());
+            assert!(watch.look(&counters, lost_at + 99, 0, 100).is_none());
+            let gap = watch.look(&counters, later, 0, 100).expect("the gap is over");
+            assert_eq!(gap.lost.total(), 1);
+            told += 1;
+        }
+        assert_eq!(told, 2);
     }
 }
