@@ -127,22 +127,31 @@ pub(crate) fn record_lock(file: &File) -> Result<(), LockHeld> {
     }
 }
 
-/// Whether another process holds a record lock on `file`. Never ask of a file that this process
-/// has locked itself: its own lock does not count, and closing `file` drops it.
+/// Whether another process, or another open file, holds a lock on `file`; true also when that
+/// cannot be found out. Never ask of a file that this process has locked itself: its own lock does
+/// not count, and closing `file` drops it.
 pub(crate) fn is_locked(file: &File) -> bool {
-    lock_holder(file).is_some()
+    // Not by the holder's number: there is none in another pid namespace.
+    conflicting_lock(file).is_none_or(|lock| lock.l_type != libc::F_UNLCK as libc::c_short)
 }
 
-/// Not by rustix: its `Pid` asserts against the -1 that stands for a lock of an open file.
 fn lock_holder(file: &File) -> Option<u32> {
+    let lock = conflicting_lock(file)?;
+    let is_held = lock.l_type != libc::F_UNLCK as libc::c_short;
+    u32::try_from(lock.l_pid).ok().filter(|&pid| is_held && pid > 0)
+}
+
+/// The lock in the way of a write lock on the whole of `file`, of type `F_UNLCK` where there is
+/// none. Its `l_pid` is 0 for a process of another pid namespace and -1 for an open file. Not by
+/// rustix: its `Pid` asserts against the -1.
+fn conflicting_lock(file: &File) -> Option<libc::flock> {
     // SAFETY: a structure of numbers, for which zeros are valid: the whole file, from its start.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = libc::F_WRLCK as _;
     lock.l_whence = libc::SEEK_SET as _;
     // SAFETY: the descriptor is open while `file` lives; the kernel reads and writes `lock` only.
     let answer = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) };
-    let is_held = answer == 0 && lock.l_type != libc::F_UNLCK as libc::c_short;
-    u32::try_from(lock.l_pid).ok().filter(|&pid| is_held && pid > 0)
+    (answer == 0).then_some(lock)
 }
 
 #[cfg(test)]

@@ -130,6 +130,19 @@ fn a_lock_of_an_open_file_has_no_process_and_is_no_panic() {
     assert_eq!(answer, 0);
     let answer = record_lock(file.as_file());
     assert!(matches!(answer, Err(LockHeld::By { holder: None })), "{answer:?}");
+    assert!(is_locked(file.as_file()));
+    drop(other);
+    assert!(!is_locked(file.as_file()));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_cannot_be_asked_counts_as_locked() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    assert!(!is_locked(file.as_file()));
+    let path = rustix::fs::OFlags::PATH;
+    let unreadable = rustix::fs::open(file.path(), path, rustix::fs::Mode::empty()).unwrap();
+    assert!(is_locked(&File::from(unreadable)));
 }
 
 #[test]
