@@ -35,7 +35,10 @@ impl Arena {
         let stem = format!("{}.{}-{:016x}", identity.name, process::pid(), id);
         let arena_path = dir.join(format!("{stem}.{}", orphans::ARENA_EXTENSION));
         let segments_path = dir.join(format!("{stem}.segments"));
-        let arena = io.create_private(&arena_path)?;
+        orphans::remember_own(&arena_path);
+        let arena = io
+            .create_private(&arena_path)
+            .inspect_err(|_| orphans::forget_own(&arena_path))?;
         let made = (|| {
             extend(&*io, &arena, 0, RINGS_AT as u64)?;
             let fixed = Region::of_file(&arena, 0, RINGS_AT)?;
@@ -55,10 +58,10 @@ impl Arena {
                 // The error that matters is the first one.
                 let _ = io.unlink(&arena_path);
                 let _ = io.unlink(&segments_path);
+                orphans::forget_own(&arena_path);
                 return Err(error);
             }
         };
-        orphans::remember_own(&arena_path);
         let files = Files { io, arena, arena_path, segments, segments_path };
         Ok(Arena::over(Arc::new(fixed), Some(files), id, identity, shape))
     }

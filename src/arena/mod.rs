@@ -14,6 +14,8 @@ pub(crate) mod dictionary;
 pub(crate) mod intent;
 pub(crate) mod layout;
 mod orphans;
+#[cfg(all(test, not(loom)))]
+mod tests;
 pub(crate) mod two_slots;
 
 use std::fs::File;

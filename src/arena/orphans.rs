@@ -18,12 +18,19 @@ pub(super) const ARENA_EXTENSION: &str = "arena";
 /// The arenas of this process.
 static OWN: ForkSafe<Vec<PathBuf>> = ForkSafe::new();
 
+/// To be called before the file exists, so that nobody here ever finds it unknown.
 pub(super) fn remember_own(path: &Path) {
     OWN.lock().push(path.to_owned());
 }
 
 pub(super) fn forget_own(path: &Path) {
     OWN.lock().retain(|own| own != path);
+}
+
+/// Whether this process has an arena in `dir`.
+#[cfg(test)]
+pub(super) fn is_own_in(dir: &Path) -> bool {
+    OWN.lock().iter().any(|own| own.starts_with(dir))
 }
 
 /// In a forked child, which has no arena yet. Only stores.
@@ -36,7 +43,6 @@ pub(crate) fn forget_after_fork() {
 /// # Errors
 /// The system's, when the directory cannot be read.
 pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u64> {
-    let own = OWN.lock().clone();
     let prefix = format!("{name}.");
     let suffix = format!(".{ARENA_EXTENSION}");
     let mut orphans = 0;
@@ -45,8 +51,7 @@ pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u
         // The base name may itself hold dots: what follows it is exactly `pid-id`.
         let middle = text.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&suffix));
         let is_ours = middle.is_some_and(|middle| !middle.contains('.'));
-        let path = dir.join(&file_name);
-        if is_ours && !own.contains(&path) && is_abandoned(&path) {
+        if is_ours && is_orphan(&dir.join(&file_name)) {
             orphans += 1;
         }
     }
@@ -54,6 +59,9 @@ pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u
 }
 
 /// Whether no process holds the arena. One that cannot be opened is not known to be abandoned.
-fn is_abandoned(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| !process::is_locked(&file))
+fn is_orphan(path: &Path) -> bool {
+    // Held while the file is open: no arena of this process begins meanwhile, see `remember_own`.
+    let own = OWN.lock();
+    let is_own = own.iter().any(|own| own == path);
+    !is_own && File::open(path).is_ok_and(|file| !process::is_locked(&file))
 }
