@@ -25,16 +25,17 @@ impl BoundBlock {
         &self.words
     }
 
-    /// Binds a value to a key, in place of the key's former value; leaves it out if the block would
-    /// grow beyond `max` granules. A key above 64 KiB is cut, at a character.
+    /// Binds a value to a key, in place of the key's former value; changes nothing if the block
+    /// would grow beyond `max` granules. A key above 64 KiB is cut, at a character.
     pub(crate) fn bind<E: Encode>(&mut self, key: &str, value: &E, max: usize) {
         let key = floor_char_boundary(key.as_bytes(), usize::from(u16::MAX));
-        self.remove(key);
-        let start = self.words.len().max(1);
+        let former = self.find(key);
+        let start = self.words.len().max(1) - former.len();
         let len = start + 1 + granules_of(key.len()) + value.granules();
         if len > max {
             return;
         }
+        self.remove(former);
         self.words.resize(len, 0);
         self.words[start] = value.tag() as u64 | (key.len() as u64) << 8;
         let value_at = len - value.granules();
@@ -49,13 +50,21 @@ impl BoundBlock {
         self.words[0] = (len * GRANULE) as u64 | fields << 32;
     }
 
-    /// Removes a key's field.
-    fn remove(&mut self, key: &[u8]) {
+    /// The granules of a key's field; empty when nothing is bound to it.
+    fn find(&self, key: &[u8]) -> Range<usize> {
         let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let Some((block, _)) = BoundRef::parse(&bytes) else { return };
-        let Some(range) = block.find(key) else { return };
+        let block = BoundRef::parse(&bytes).map_or(BoundRef::EMPTY, |(block, _)| block);
         // The block's own granule comes before the fields.
-        self.words.drain(range.start / GRANULE + 1..range.end / GRANULE + 1);
+        let granule = |at: usize| at / GRANULE + 1;
+        block.find(key).map_or(0..0, |range| granule(range.start)..granule(range.end))
+    }
+
+    /// Removes the field with these granules, if there are any.
+    fn remove(&mut self, field: Range<usize>) {
+        if field.is_empty() {
+            return;
+        }
+        self.words.drain(field);
         let fields = (self.words[0] >> 32) - 1;
         self.words[0] = (self.words.len() * GRANULE) as u64 | fields << 32;
     }
@@ -144,5 +153,23 @@ mod tests {
             (b"request", ValueRef::Text(b"r-17")),
         ];
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_leaves_the_former_one() {
+        let mut block = BoundBlock::default();
+        let scratch = Scratch::new();
+        block.bind("request", &"r-16".encode(&scratch), 8);
+        block.bind("attempt", &3_u8.encode(&scratch), 8);
+        let before = block.words().to_vec();
+        block.bind("request", &"x".repeat(800).as_str().encode(&scratch), 8);
+        assert_eq!(block.words(), before);
+        // What the former value leaves is room for the new one.
+        block.bind("request", &"r-17".encode(&scratch), before.len());
+        let bytes: Vec<u8> = block.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        let (read, used) = BoundRef::parse(&bytes).expect("a block");
+        assert_eq!(used, bytes.len());
+        let values: Vec<_> = read.iter().map(|(_, value)| value).collect();
+        assert_eq!(values, [ValueRef::U64(3), ValueRef::Text(b"r-17")]);
     }
 }
