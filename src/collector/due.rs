@@ -1,5 +1,17 @@
 //! Which heads a pass takes, and where they stand in its order. Pure; called on the collector.
 
+use std::time::Duration;
+
+/// The least that a barrier looks ahead. Reading the processor's counter is not ordered with other
+/// memory accesses, and counters of two processors differ a little: what was committed before the
+/// barrier may have ticks after it.
+const BARRIER_WINDOW_MIN: Duration = Duration::from_micros(50);
+
+/// How far a barrier's pass looks ahead, whatever the order window.
+pub(super) fn barrier_window(order_window: Duration) -> Duration {
+    order_window.max(BARRIER_WINDOW_MIN)
+}
+
 /// Where a record stands in the order of its pass; none when it is too young for it, because a ring
 /// that was read before may still get an earlier one.
 ///
@@ -49,6 +61,12 @@ mod tests {
         assert_eq!(place(u64::MAX, u64::MAX, || unreachable!(), AHEAD), Some(u64::MAX));
         // At the end of the counter nothing can be ahead of it.
         assert_eq!(place(u64::MAX, 7, || u64::MAX - 1, AHEAD), None);
+    }
+
+    #[test]
+    fn a_barrier_looks_ahead_even_without_an_order_window() {
+        assert_eq!(barrier_window(Duration::ZERO), BARRIER_WINDOW_MIN);
+        assert_eq!(barrier_window(Duration::from_millis(5)), Duration::from_millis(5));
     }
 
     proptest! {

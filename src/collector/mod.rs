@@ -90,6 +90,7 @@ pub(crate) struct Collector {
     idle: Idle,
     barriers: Arc<Barriers>,
     order_window: u64,
+    barrier_window: u64,
     ahead: u64,
     looked_at: u64,
     start_ticks: u64,
@@ -121,6 +122,7 @@ impl Collector {
         );
         Collector {
             order_window: clock.ticks_of(parts.order_window),
+            barrier_window: clock.ticks_of(due::barrier_window(parts.order_window)),
             ahead: clock.ticks_of(AHEAD),
             // Before any caller: this thread may run only when the first records are there.
             start_ticks: registry.source.now(),
@@ -152,10 +154,10 @@ impl Collector {
             let is_asked = barrier > self.registry.progress.barriers();
             let now = self.registry.source.now();
             // No record of this counter is later: passes look one window ahead at most.
-            let latest = now.saturating_add(self.ahead).saturating_add(self.order_window);
+            let latest = now.saturating_add(self.ahead).saturating_add(self.barrier_window);
             self.batch.forget_ticks_after(latest);
             let cut_off = if is_asked {
-                now.saturating_add(self.order_window)
+                now.saturating_add(self.barrier_window)
             } else {
                 now.saturating_sub(self.order_window)
             };
