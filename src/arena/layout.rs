@@ -6,14 +6,18 @@
 //! page 2   commit slots x 2
 //! page 3   intents x 2
 //! page 4.. dictionary of callsites
-//! then     rings, one behind the other, each | page: released | granules | overhang |
+//! then     rings, each at a multiple of 64 KiB, | page: released | granules | overhang |
 //! ```
 //! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it.
 
 use crate::ring::RING_HEADER_BYTES;
 
-/// Pages of the file; a multiple of the page size of every supported system.
+/// A page of the layout: the smallest of a supported system.
 pub(crate) const PAGE: usize = 4096;
+
+/// What is mapped by itself begins at a multiple of the largest page of a supported system: a
+/// kernel for aarch64 has pages of 4, 16 or 64 KiB.
+const MAP_ALIGN: usize = 64 * 1024;
 
 /// `FASTLOGA` in reading order.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"FASTLOGA");
@@ -65,7 +69,7 @@ pub(crate) const DICTIONARY_AT: usize = INTENTS_AT + PAGE;
 /// Room for some 3,500 callsites of the usual 150 bytes.
 pub(crate) const DICTIONARY_BYTES: usize = 512 * 1024;
 
-pub(crate) const RINGS_AT: usize = DICTIONARY_AT + DICTIONARY_BYTES;
+pub(crate) const RINGS_AT: usize = (DICTIONARY_AT + DICTIONARY_BYTES).next_multiple_of(MAP_ALIGN);
 
 /// Rings whose blocks are allocated together.
 pub(crate) const RINGS_PER_CHUNK: usize = 16;
@@ -73,7 +77,15 @@ pub(crate) const RINGS_PER_CHUNK: usize = 16;
 /// A segment: its header and the lines.
 pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
 
-/// Bytes from one ring to the next.
-pub(crate) const fn ring_stride(ring_bytes: usize, record_bytes: usize) -> usize {
+const _: () = assert!(SEGMENT_BYTES % MAP_ALIGN == 0);
+
+/// Bytes that a ring takes.
+pub(crate) const fn ring_len(ring_bytes: usize, record_bytes: usize) -> usize {
     (RING_HEADER_BYTES + ring_bytes + record_bytes).next_multiple_of(PAGE)
 }
+
+/// Bytes from one ring to the next. What a ring leaves of them is never touched.
+pub(crate) const fn ring_stride(ring_bytes: usize, record_bytes: usize) -> usize {
+    ring_len(ring_bytes, record_bytes).next_multiple_of(MAP_ALIGN)
+}
+const _: () = assert!(RINGS_AT % MAP_ALIGN == 0 && ring_stride(1 << 18, 1 << 14) % MAP_ALIGN == 0);

@@ -70,7 +70,7 @@ impl Shape {
 
     /// Bytes that a ring's mapping has.
     fn ring_region_bytes(&self) -> usize {
-        self.ring_stride()
+        layout::ring_len(self.ring_bytes, self.record_bytes)
     }
 }
 

@@ -82,3 +82,26 @@ fn what_failed_or_was_left_is_no_longer_own() {
     orphans::forget_own(arena.path().unwrap());
     assert_eq!(orphans(&OsIo, dir.path()), 1);
 }
+
+#[test]
+fn rings_can_be_mapped_whatever_the_page_size() {
+    const LARGEST_PAGE: usize = 64 << 10;
+    let mut checked = 0;
+    for ring in [4 << 10, 16 << 10, 256 << 10, 1 << 20] {
+        for record in [1 << 10, 4 << 10, 16 << 10, 64 << 10] {
+            let stride = layout::ring_stride(ring, record);
+            assert!(stride >= layout::ring_len(ring, record));
+            assert_eq!((RINGS_AT % LARGEST_PAGE, stride % LARGEST_PAGE), (0, 0), "{ring} {record}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 16);
+    let dir = TempDir::new().unwrap();
+    let arena = create(OsIo, dir.path());
+    let rings: Vec<_> = (0..SHAPE.rings_max).map(|_| arena.map_ring().unwrap()).collect();
+    assert!(arena.is_crash_safe());
+    // Each has its own bytes.
+    rings.iter().zip(1..).for_each(|(ring, n)| ring.region.word(0).store(n, Ordering::Relaxed));
+    let numbers = rings.iter().map(|ring| ring.region.word(0).load(Ordering::Relaxed));
+    assert!(numbers.eq(1..=SHAPE.rings_max as u64));
+}
