@@ -418,7 +418,7 @@ fn a_keeper_that_hangs_keeps_the_name_and_cuts_nothing_later() {
         started = successor().ok();
         started.is_some()
     });
-    assert_eq!(disk.cut(), [], "abandoned, it leaves the file alone");
+    assert!(disk.cut().is_empty(), "abandoned, it leaves the file alone");
     let engine = started.expect("it runs");
     fastlog!(logger: engine.logger(), INFO, "new", n = 1);
     let report = drain(&engine);
