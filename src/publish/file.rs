@@ -59,8 +59,8 @@ impl FileOutput {
         Arc::clone(&self.files)
     }
 
-    /// Appends the lines of a segment from the byte `from` on, announced by an intent. Where that is
-    /// inside a line whose beginning went to a file that was replaced since, from its beginning.
+    /// Appends the lines of a segment from the byte `from` on, announced by an intent. Where that
+    /// is inside a line whose beginning went to a file that was replaced since, from its beginning.
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
