@@ -18,6 +18,17 @@ pub(crate) struct Identity<'a> {
     pub(crate) name: &'a str,
     /// The visible file's name, without its directory; empty for consoles.
     pub(crate) file_name: &'a str,
+    /// Its directory, absolute; empty for consoles.
+    pub(crate) directory: &'a Path,
+    pub(crate) lines: Lines,
+}
+
+/// How the lines look and where they go, in the numbers of the header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lines {
+    pub(crate) format: u64,
+    pub(crate) details: u64,
+    pub(crate) output: u64,
 }
 
 impl Arena {
@@ -109,13 +120,20 @@ fn write_header(region: &Region, id: u64, identity: Identity<'_>, shape: Shape) 
         (header::DICTIONARY_AT, layout::DICTIONARY_AT as u64),
         (header::DICTIONARY_BYTES, layout::DICTIONARY_BYTES as u64),
         (header::SEGMENT_BYTES, SEGMENT_BYTES as u64),
+        (header::FORMAT, identity.lines.format),
+        (header::DETAILS, identity.lines.details),
+        (header::OUTPUT, identity.lines.output),
     ];
     for (offset, value) in words {
         region.word(offset).store(value, Ordering::Relaxed);
     }
     region.write_bytes(header::BOOT_ID, &process::boot_id());
-    for (offset, name) in [(header::NAME, identity.name), (header::FILE_NAME, identity.file_name)] {
-        let bytes = &name.as_bytes()[..name.len().min(NAME_BYTES_MAX)];
+    let (name, file_name) = (identity.name.as_bytes(), identity.file_name.as_bytes());
+    for (offset, bytes) in [
+        (header::NAME, &name[..name.len().min(NAME_BYTES_MAX)]),
+        (header::FILE_NAME, &file_name[..file_name.len().min(NAME_BYTES_MAX)]),
+        (header::DIRECTORY, layout::directory_bytes(identity.directory)),
+    ] {
         region.word(offset).store(bytes.len() as u64, Ordering::Relaxed);
         region.write_bytes(offset + 8, bytes);
     }

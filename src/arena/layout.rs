@@ -1,14 +1,18 @@
 //! Where what stands in an arena. Version 0: written, not yet recovered from.
 //!
 //! ```text
-//! page 0   header: magic, version, identity of the process, sizes, names, clock calibration x 2
-//! page 1   counters, a u64 each
-//! page 2   commit slots x 2
-//! page 3   intents x 2
-//! page 4.. dictionary of callsites
+//! page 0   header: magic, version, identity of the process, sizes, clock calibration x 2, names,
+//! page 1     how the lines look and where they go
+//! page 2   counters, a u64 each
+//! page 3   commit slots x 2
+//! page 4   intents x 2
+//! page 5.. dictionary of callsites
 //! then     rings, each at a multiple of 64 KiB, | page: released | granules | overhang |
 //! ```
 //! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::ring::RING_HEADER_BYTES;
 
@@ -51,8 +55,27 @@ pub(crate) mod header {
     pub(crate) const NAME: usize = CLOCK + 2 * super::CLOCK_SLOT_WORDS * 8;
     /// Length u64 and bytes: the visible file's name within its directory.
     pub(crate) const FILE_NAME: usize = NAME + 8 + super::NAME_BYTES_MAX;
-    const END: usize = FILE_NAME + 8 + super::NAME_BYTES_MAX;
-    const _: () = assert!(END <= super::PAGE);
+    /// 1 JSON, 2 text.
+    pub(crate) const FORMAT: usize = FILE_NAME + 8 + super::NAME_BYTES_MAX;
+    /// A sum: 1 thread, 2 file, 4 line.
+    pub(crate) const DETAILS: usize = FORMAT + 8;
+    /// The main output: 1 file, 2 standard output, 3 standard error, 4 none.
+    pub(crate) const OUTPUT: usize = DETAILS + 8;
+    /// Length u64 and bytes: the log's directory, absolute; empty for consoles.
+    pub(crate) const DIRECTORY: usize = OUTPUT + 8;
+    const END: usize = DIRECTORY + 8 + super::DIRECTORY_BYTES_MAX;
+    const _: () = assert!(END <= super::HEADER_BYTES);
+}
+
+const HEADER_BYTES: usize = 2 * PAGE;
+
+/// Bytes kept of a directory: the longest path that the system takes.
+pub(crate) const DIRECTORY_BYTES_MAX: usize = 4096;
+
+/// What the header keeps of a directory.
+pub(crate) fn directory_bytes(directory: &Path) -> &[u8] {
+    let bytes = directory.as_os_str().as_bytes();
+    &bytes[..bytes.len().min(DIRECTORY_BYTES_MAX)]
 }
 
 /// Bytes kept of a name.
@@ -61,7 +84,7 @@ pub(crate) const NAME_BYTES_MAX: usize = 256;
 /// Words of one slot of the clock: number, then two pieces of four.
 pub(crate) const CLOCK_SLOT_WORDS: usize = 1 + 2 * 4;
 
-pub(crate) const COUNTERS_AT: usize = PAGE;
+pub(crate) const COUNTERS_AT: usize = HEADER_BYTES;
 pub(crate) const COMMITS_AT: usize = COUNTERS_AT + PAGE;
 pub(crate) const INTENTS_AT: usize = COMMITS_AT + PAGE;
 pub(crate) const DICTIONARY_AT: usize = INTENTS_AT + PAGE;

@@ -30,8 +30,8 @@ use crate::sys::mmap::Region;
 use layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
 use two_slots::{TwoSlots, Words};
 
-pub(crate) use create::Identity;
-pub(crate) use orphans::{count_orphans, forget_after_fork};
+pub(crate) use create::{Identity, Lines};
+pub(crate) use orphans::{SameLog, count_orphans, forget_after_fork};
 
 /// A mapping that several modules look into.
 pub(crate) type SharedRegion = Arc<Region>;

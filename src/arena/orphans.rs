@@ -6,8 +6,10 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::layout::{self, MAGIC, header};
 use crate::sys::fork_safe::ForkSafe;
 use crate::sys::io::Io;
 use crate::sys::process;
@@ -38,11 +40,25 @@ pub(crate) fn forget_after_fork() {
     OWN.forget();
 }
 
-/// Counts the arenas of `name` in `dir` whose process is gone.
+/// Which arenas of a name are of the same log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SameLog<'a> {
+    /// All: they lie beside it.
+    ByPlace,
+    /// Those whose log has this directory: services of one name may share the place of arenas.
+    In(&'a Path),
+}
+
+/// Counts the arenas of `name` in `dir` whose log is the same and whose process is gone.
 ///
 /// # Errors
 /// The system's, when the directory cannot be read.
-pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u64> {
+pub(crate) fn count_orphans(
+    io: &dyn Io,
+    dir: &Path,
+    name: &str,
+    log: SameLog<'_>,
+) -> io::Result<u64> {
     let prefix = format!("{name}.");
     let suffix = format!(".{ARENA_EXTENSION}");
     let mut orphans = 0;
@@ -51,7 +67,7 @@ pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u
         // The base name may itself hold dots: what follows it is exactly `pid-id`.
         let middle = text.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&suffix));
         let is_ours = middle.is_some_and(|middle| !middle.contains('.'));
-        if is_ours && is_orphan(&dir.join(&file_name)) {
+        if is_ours && is_orphan(&dir.join(&file_name), log) {
             orphans += 1;
         }
     }
@@ -59,9 +75,32 @@ pub(crate) fn count_orphans(io: &dyn Io, dir: &Path, name: &str) -> io::Result<u
 }
 
 /// Whether no process holds the arena. One that cannot be opened is not known to be abandoned.
-fn is_orphan(path: &Path) -> bool {
+fn is_orphan(path: &Path, log: SameLog<'_>) -> bool {
     // Held while the file is open: no arena of this process begins meanwhile, see `remember_own`.
     let own = OWN.lock();
-    let is_own = own.iter().any(|own| own == path);
-    !is_own && File::open(path).is_ok_and(|file| !process::is_locked(&file))
+    if own.iter().any(|own| own == path) {
+        return false;
+    }
+    let Ok(file) = File::open(path) else { return false };
+    let is_same = match log {
+        SameLog::ByPlace => true,
+        SameLog::In(directory) => has_directory(&file, directory),
+    };
+    is_same && !process::is_locked(&file)
+}
+
+/// Whether the header names this directory; no when it cannot be read or was never completed.
+fn has_directory(file: &File, directory: &Path) -> bool {
+    let word = |offset: usize| {
+        let mut bytes = [0; 8];
+        let read = file.read_exact_at(&mut bytes, offset as u64);
+        read.map(|()| u64::from_le_bytes(bytes))
+    };
+    let expected = layout::directory_bytes(directory);
+    let has_len = word(header::MAGIC).is_ok_and(|magic| magic == MAGIC)
+        && word(header::DIRECTORY).is_ok_and(|len| len == expected.len() as u64);
+    let mut bytes = vec![0; expected.len()];
+    has_len
+        && file.read_exact_at(&mut bytes, header::DIRECTORY as u64 + 8).is_ok()
+        && bytes == expected
 }

@@ -7,13 +7,22 @@ use tempfile::TempDir;
 
 const SHAPE: Shape = Shape { ring_bytes: 16 << 10, record_bytes: 4 << 10, rings_max: 16 };
 
+fn identity(directory: &Path) -> Identity<'_> {
+    let lines = Lines { format: 1, details: 5, output: 3 };
+    Identity { name: "app", file_name: "app.jsonl", directory, lines }
+}
+
 fn create(io: impl Io + 'static, dir: &Path) -> Arena {
-    let identity = Identity { name: "app", file_name: "app.jsonl" };
+    create_for(Path::new("/var/log/app"), io, dir)
+}
+
+fn create_for(directory: &Path, io: impl Io + 'static, dir: &Path) -> Arena {
+    let identity = identity(directory);
     Arena::create(Arc::new(io), dir, identity, SHAPE).expect("an arena")
 }
 
 fn orphans(io: &dyn Io, dir: &Path) -> u64 {
-    count_orphans(io, dir, "app").expect("the directory is read")
+    count_orphans(io, dir, "app", SameLog::ByPlace).expect("the directory is read")
 }
 
 /// Looks for orphans whenever an arena under construction grows.
@@ -72,8 +81,8 @@ fn what_failed_or_was_left_is_no_longer_own() {
         }
     }
     let dir = TempDir::new().unwrap();
-    let identity = Identity { name: "app", file_name: "" };
-    assert!(Arena::create(Arc::new(Refuses), dir.path(), identity, SHAPE).is_err());
+    let refuses: Arc<dyn Io> = Arc::new(Refuses);
+    assert!(Arena::create(refuses, dir.path(), identity(Path::new("")), SHAPE).is_err());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     assert!(!orphans::is_own_in(dir.path()));
     let arena = create(OsIo, dir.path());
@@ -104,4 +113,35 @@ fn rings_can_be_mapped_whatever_the_page_size() {
     rings.iter().zip(1..).for_each(|(ring, n)| ring.region.word(0).store(n, Ordering::Relaxed));
     let numbers = rings.iter().map(|ring| ring.region.word(0).load(Ordering::Relaxed));
     assert!(numbers.eq(1..=SHAPE.rings_max as u64));
+}
+
+#[test]
+fn an_arena_of_another_directorys_log_is_no_orphan_of_this_one() {
+    let dir = TempDir::new().unwrap();
+    let long = PathBuf::from(format!("/{}", "x/".repeat(layout::DIRECTORY_BYTES_MAX)));
+    let logs = [Path::new("/var/log/a"), Path::new("/var/log/b"), Path::new(""), &long];
+    for log in logs {
+        // As a crash leaves it.
+        orphans::forget_own(create_for(log, OsIo, dir.path()).path().unwrap());
+    }
+    std::fs::write(dir.path().join("app.1-0.arena"), "cut").unwrap();
+    let count = |log| count_orphans(&OsIo, dir.path(), "app", log).unwrap();
+    for log in logs {
+        assert_eq!(count(SameLog::In(log)), 1, "{log:?}");
+    }
+    assert_eq!(count(SameLog::In(Path::new("/var/log/"))), 0);
+    assert_eq!(count(SameLog::In(Path::new("/var/log/ab"))), 0);
+    assert_eq!(count(SameLog::ByPlace), logs.len() as u64 + 1);
+}
+
+#[test]
+fn the_header_says_how_the_lines_look_and_where_they_go() {
+    let dir = TempDir::new().unwrap();
+    let arena = create(OsIo, dir.path());
+    let word = |offset| arena.fixed().word(offset).load(Ordering::Relaxed);
+    assert_eq!([header::FORMAT, header::DETAILS, header::OUTPUT].map(word), [1, 5, 3]);
+    let mut directory = [0; 12];
+    arena.fixed().read_bytes(header::DIRECTORY + 8, &mut directory);
+    assert_eq!((word(header::DIRECTORY), &directory), (12, b"/var/log/app"));
+    arena.unlink().unwrap();
 }

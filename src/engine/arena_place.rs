@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::open::{self, LogPlace};
 use super::start::HOT_SEGMENTS;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
-use crate::arena::{Arena, Identity, Shape, count_orphans};
-use crate::config::{Arena as Place, Settings};
+use crate::arena::{Arena, Identity, Lines, SameLog, Shape, count_orphans};
+use crate::config::{Arena as Place, Output, Settings};
 use crate::error::Error;
+use crate::format::Format;
 use crate::sys::io::Io;
 use crate::sys::process;
 
@@ -37,7 +38,12 @@ pub(super) fn place(
         rings_max: settings.max_rings,
     };
     let file_name = log.and_then(|log| log.path.file_name()).unwrap_or_default();
-    let identity = Identity { name: &settings.name, file_name: &file_name.to_string_lossy() };
+    let identity = Identity {
+        name: &settings.name,
+        file_name: &file_name.to_string_lossy(),
+        directory: log_directory(log),
+        lines: lines(settings),
+    };
     let dir = directory(settings, log, shape);
     let orphans = orphans(settings, log, dir.as_ref());
     let made = dir.map(|dir| {
@@ -55,6 +61,27 @@ pub(super) fn place(
     let arena = Arena::anonymous(identity, shape)
         .map_err(|source| Error::Memory { bytes: RINGS_AT, source })?;
     Ok(Placed { arena, orphans })
+}
+
+/// Empty where the log is no file.
+fn log_directory(log: Option<&LogPlace>) -> &Path {
+    log.map_or(Path::new(""), |log| &log.dir)
+}
+
+fn lines(settings: &Settings) -> Lines {
+    Lines {
+        format: match settings.format {
+            Format::Json => 1,
+            Format::Text => 2,
+        },
+        details: settings.details.bits(),
+        output: match settings.output {
+            Output::File => 1,
+            Output::Stdout => 2,
+            Output::Stderr => 3,
+            Output::Null => 4,
+        },
+    }
 }
 
 /// The directory for the arena's files; none where it is to be anonymous.
@@ -100,7 +127,7 @@ fn check_private(path: &Path) -> io::Result<()> {
     if is_private { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
 }
 
-/// Arenas of this name whose process is gone, beside the log and where this one lies.
+/// Arenas of this log whose process is gone, beside it and where this one lies.
 fn orphans(
     settings: &Settings,
     log: Option<&LogPlace>,
@@ -108,7 +135,11 @@ fn orphans(
 ) -> u64 {
     let beside = log.map(|log| &log.private_dir);
     let chosen = dir.and_then(|dir| dir.as_ref().ok()).filter(|dir| Some(*dir) != beside);
-    // A directory that cannot be listed has no arenas that anybody could recover.
-    let count = |dir: &PathBuf| count_orphans(&*settings.io, dir, &settings.name).unwrap_or(0);
-    beside.into_iter().chain(chosen).map(count).sum()
+    let chosen = chosen.map(|dir| (dir, SameLog::In(log_directory(log))));
+    let places = beside.map(|dir| (dir, SameLog::ByPlace)).into_iter().chain(chosen);
+    let counts = places.map(|(dir, log)| {
+        // A directory that cannot be listed has no arenas that anybody could recover.
+        count_orphans(&*settings.io, dir, &settings.name, log).unwrap_or(0)
+    });
+    counts.sum()
 }

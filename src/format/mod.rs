@@ -135,6 +135,11 @@ impl Details {
             Detail::Line => self.line = true,
         }
     }
+
+    /// 1 for the thread, 2 for the file, 4 for the line: as the arena keeps them.
+    pub(crate) fn bits(self) -> u64 {
+        u64::from(self.thread) | u64::from(self.file) << 1 | u64::from(self.line) << 2
+    }
 }
 
 /// How lines look.
