@@ -14,7 +14,7 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::disk::{Disk, Faults, inode};
+use common::disk::{Disk, EIO, Faults, inode};
 use common::{all_lines, config, drain, lines, wait_until};
 use fastlog::{BarrierError, Config, Engine, InUse, Io, OsIo, SyncPolicy, UrgentSync, fastlog};
 use tempfile::TempDir;
@@ -446,6 +446,37 @@ fn a_file_replaced_inside_a_line_begins_with_the_whole_line() {
     let report = drain(&engine);
     assert_eq!(report.written(), 3, "{report}");
     assert_eq!(report.published_bytes(), engine.stats().written_bytes(), "{report}");
+}
+
+#[test]
+fn a_sync_is_not_confirmed_before_the_names_last_and_is_tried_again() {
+    let (engine, disk, dir) = rig(|config| config);
+    let (path, logger) = (log_path(&engine), engine.logger());
+    let parent = dir.path().canonicalize().expect("a directory");
+    engine.sync().expect("it syncs");
+    fs::rename(&path, dir.path().join("old")).expect("a rename");
+    disk.set(Faults { sync_dir_error: Some(EIO), ..Faults::default() });
+    fastlog!(logger: logger, INFO, "nameless", n = 0);
+    let error = engine.sync().expect_err("the new name may be lost");
+    let BarrierError::Sync { path: named, .. } = &error else { panic!("{error}") };
+    assert_eq!(named, &parent, "{error}");
+    assert!(engine.stats().keeper_failures() > 0);
+    disk.heal();
+    wait_until("the directory to recover", || engine.sync().is_ok());
+    assert!(disk.synced_dirs().contains(&parent));
+    drain(&engine);
+}
+
+#[test]
+fn a_directory_that_the_engine_made_is_synced_in_its_parent() {
+    let (disk, dir) = (Disk::new(), tempfile::tempdir().expect("a directory"));
+    let config = config(&dir.path().join("new")).sync(SyncPolicy::Never).io(Arc::clone(&disk) as _);
+    let engine = Engine::detached(config).expect("the engine starts");
+    engine.sync().expect("it syncs");
+    let parent = dir.path().canonicalize().expect("a directory");
+    let synced = disk.synced_dirs();
+    assert!(synced.contains(&parent) && synced.contains(&parent.join("new")), "{synced:?}");
+    drain(&engine);
 }
 
 /// A disk on whose threads somebody asks the engine to wait for itself.

@@ -94,7 +94,7 @@ fn directory(
     let beside_the_log = || log.map(|log| Ok(log.private_dir.clone()));
     match &settings.arena {
         Place::InLogDir => beside_the_log(),
-        Place::Dir(dir) => Some(open::directory(io, dir)),
+        Place::Dir(dir) => Some(open::directory(io, dir).map(|(dir, _)| dir)),
         Place::SharedMemory => match shared_memory(io, shape) {
             Ok(dir) => Some(Ok(dir)),
             Err(error) => beside_the_log().or(Some(Err(error))),

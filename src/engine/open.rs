@@ -23,6 +23,8 @@ const SUFFIXES_MAX: u32 = 1000;
 pub(super) struct LogPlace {
     /// Absolute.
     pub(super) dir: PathBuf,
+    /// Whether it was made just now: its parent is not synced yet.
+    pub(super) is_dir_new: bool,
     pub(super) private_dir: PathBuf,
     /// The visible file.
     pub(super) path: PathBuf,
@@ -34,12 +36,12 @@ pub(super) struct LogPlace {
 /// Makes the directories and takes the name.
 pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     let io = &*settings.io;
-    let dir = directory(io, &settings.dir)?;
+    let (dir, is_dir_new) = directory(io, &settings.dir)?;
     let private_dir = dir.join(PRIVATE_DIR);
     make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
     let (lock, name, warning) = lock_name(settings, &dir, &private_dir)?;
     let path = file_path(&dir, &name);
-    Ok(LogPlace { dir, private_dir, path, lock, warning })
+    Ok(LogPlace { dir, is_dir_new, private_dir, path, lock, warning })
 }
 
 /// Opens the visible file.
@@ -58,22 +60,23 @@ pub(super) fn log_file(
     })
 }
 
-/// The directory, made if only its last component is missing, absolute.
-pub(super) fn directory(io: &dyn Io, dir: &Path) -> Result<PathBuf, Error> {
+/// The directory, made if only its last component is missing, absolute; whether it is
+/// new.
+pub(super) fn directory(io: &dyn Io, dir: &Path) -> Result<(PathBuf, bool), Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| Error::Directory { path, source }
     };
     let absolute = std::path::absolute(dir).map_err(failed(dir))?;
-    make_dir(io, &absolute, DIR_MODE)?;
-    absolute.canonicalize().map_err(failed(&absolute))
+    let is_new = make_dir(io, &absolute, DIR_MODE)?;
+    Ok((absolute.canonicalize().map_err(failed(&absolute))?, is_new))
 }
 
-/// Makes a directory that others of this user may have made already.
-pub(super) fn make_dir(io: &dyn Io, path: &Path, mode: u32) -> Result<(), Error> {
+/// Makes a directory that others of this user may have made already; whether it is new.
+pub(super) fn make_dir(io: &dyn Io, path: &Path, mode: u32) -> Result<bool, Error> {
     match io.create_dir(path, mode) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(Error::NotADirectory { path: path.to_owned() })
         }

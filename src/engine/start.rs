@@ -139,6 +139,9 @@ fn build(
         Some(log) => {
             let file = open::log_file(settings, log, counters.clone())?;
             let files = file.files();
+            if log.is_dir_new {
+                files.set_dir_new();
+            }
             (Target::File(file), Some(files))
         }
         None => (console_target(settings), None),

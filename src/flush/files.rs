@@ -35,6 +35,8 @@ pub(crate) struct Unsynced {
     pub(crate) current: Option<Arc<LogFile>>,
     /// Whether names in the directory have changed.
     pub(crate) is_dir_dirty: bool,
+    /// Whether the directory itself is new in its parent.
+    pub(crate) is_dir_new: bool,
 }
 
 /// The current file, and those that wait for their last sync.
@@ -46,8 +48,8 @@ pub(crate) struct LogFiles {
 impl LogFiles {
     /// A log that begins with this file, whose name may be new.
     pub(crate) fn new(current: Arc<LogFile>) -> LogFiles {
-        let files = Unsynced { retired: Vec::new(), current: Some(current), is_dir_dirty: true };
-        LogFiles { files: Mutex::new(files) }
+        let (current, is_dir_dirty) = (Some(current), true);
+        LogFiles { files: Mutex::new(Unsynced { current, is_dir_dirty, ..Unsynced::default() }) }
     }
 
     /// From now on appends go to another file.
@@ -56,6 +58,11 @@ impl LogFiles {
         let retired = files.current.replace(file);
         files.retired.extend(retired);
         files.is_dir_dirty = true;
+    }
+
+    /// The directory was made: its name has to last as well.
+    pub(crate) fn set_dir_new(&self) {
+        self.lock().is_dir_new = true;
     }
 
     /// The current file.
@@ -70,6 +77,7 @@ impl LogFiles {
             retired: std::mem::take(&mut files.retired),
             current: files.current.clone(),
             is_dir_dirty: std::mem::take(&mut files.is_dir_dirty),
+            is_dir_new: std::mem::take(&mut files.is_dir_new),
         }
     }
 
@@ -78,6 +86,7 @@ impl LogFiles {
         let mut files = self.lock();
         files.retired.extend(unsynced.retired);
         files.is_dir_dirty |= unsynced.is_dir_dirty;
+        files.is_dir_new |= unsynced.is_dir_new;
     }
 
     fn lock(&self) -> MutexGuard<'_, Unsynced> {

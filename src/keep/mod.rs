@@ -3,12 +3,12 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
-use crate::flush::files::{LogFile, LogFiles};
+use crate::flush::files::{LogFile, LogFiles, Unsynced};
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Progress, SyncFailure};
 use crate::primitive::Ordering;
@@ -18,7 +18,8 @@ use crate::sys::io::{Io, Reserve};
 /// How long the keeper sleeps while there is nothing to sync.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// How long it waits after a failed sync before it tries a file that was replaced meanwhile.
+/// How long it waits after a failed sync before it tries the directory again, or a file that was
+/// replaced meanwhile.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Blocks reserved behind the log's end, and the least for which it is worth asking.
@@ -72,7 +73,8 @@ impl Keeper {
     /// Runs until the publisher has ended; syncs once more then.
     pub(crate) fn run(mut self) {
         self.reserve();
-        self.sync_directory();
+        // Should it fail, whoever asks for a sync hears of it.
+        let _ = self.sync_directory();
         loop {
             let bits = self.sleep();
             if bits & bit::ABANDON != 0 {
@@ -84,7 +86,9 @@ impl Keeper {
             if self.parts.progress.synced() < published {
                 self.unsynced_since.get_or_insert_with(Instant::now);
             }
-            if is_last || self.decide(published) == Some(Duration::ZERO) {
+            // What failed is tried again by itself: a directory may recover, a file be replaced.
+            let is_due = self.has_failed || self.decide(published) == Some(Duration::ZERO);
+            if is_last || is_due {
                 self.sync(published);
             }
             if is_last {
@@ -145,8 +149,8 @@ impl Keeper {
         let outcome = self.sync_files(&mut unsynced);
         self.parts.files.give_back(unsynced);
         // Before anybody hears of the sync: a file whose name is lost is lost.
-        self.sync_directory();
-        match outcome {
+        let names = self.sync_directory();
+        match outcome.and(names) {
             Ok(()) => {
                 self.has_failed = false;
                 self.unsynced_since = None;
@@ -165,10 +169,7 @@ impl Keeper {
     }
 
     /// Syncs the replaced files, then the current one; none that has refused before.
-    fn sync_files(
-        &mut self,
-        unsynced: &mut crate::flush::files::Unsynced,
-    ) -> Result<(), SyncFailure> {
+    fn sync_files(&mut self, unsynced: &mut Unsynced) -> Result<(), SyncFailure> {
         while let Some(file) = unsynced.retired.pop() {
             if file.refused.get().is_none() {
                 self.sync_file(&file)?;
@@ -202,16 +203,35 @@ impl Keeper {
         }
     }
 
-    /// Makes new names last.
-    fn sync_directory(&self) {
+    /// Makes new names last. Unlike a file's, a directory's sync may be tried again.
+    fn sync_directory(&self) -> Result<(), SyncFailure> {
         let mut unsynced = self.parts.files.take_unsynced();
-        if unsynced.is_dir_dirty {
-            match self.parts.io.sync_dir(&self.parts.dir) {
-                Ok(()) => unsynced.is_dir_dirty = false,
-                Err(error) => self.complain("sync the directory", &error),
-            }
-        }
+        let outcome = self.sync_names(&mut unsynced);
         self.parts.files.give_back(unsynced);
+        outcome
+    }
+
+    fn sync_names(&self, unsynced: &mut Unsynced) -> Result<(), SyncFailure> {
+        let dir = &self.parts.dir;
+        if unsynced.is_dir_dirty {
+            self.sync_dir(dir)?;
+            unsynced.is_dir_dirty = false;
+        }
+        if let Some(parent) = dir.parent().filter(|_| unsynced.is_dir_new) {
+            self.sync_dir(parent)?;
+            unsynced.is_dir_new = false;
+        }
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailure> {
+        self.parts.io.sync_dir(dir).map_err(|error| {
+            let (path, kind) = (dir.to_owned(), error.kind());
+            let failure = SyncFailure { path, kind, text: error.to_string() };
+            self.parts.counters.add(Counter::KeeperFailures, 1);
+            self.parts.progress.report_failure(failure.sentence());
+            failure
+        })
     }
 
     /// Reserves blocks behind the log's end, so that appends find them.

@@ -120,6 +120,7 @@ impl FileOutput {
         let file = match open(&*self.io, &self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.io.create_dir(&self.dir, DIR_MODE)?;
+                self.files.set_dir_new();
                 open(&*self.io, &self.path)?
             }
             other => other?,

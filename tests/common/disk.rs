@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Faults {
     pub sync_blocked: bool,
     /// Syncs of this inode fail with EIO; 0: of any.
     pub sync_error: Option<u64>,
+    /// Syncs of directories fail with this error.
+    pub sync_dir_error: Option<i32>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +48,8 @@ struct State {
     reserved: Vec<u64>,
     /// Inodes that were cut.
     cut: Vec<u64>,
+    /// Directories that are synced.
+    synced_dirs: Vec<PathBuf>,
 }
 
 /// The disk.
@@ -98,6 +103,11 @@ impl Disk {
     /// The inodes of all reserves behind a file's end so far, in order.
     pub fn reserved(&self) -> Vec<u64> {
         self.lock().reserved.clone()
+    }
+
+    /// The directories of all syncs that worked so far, in order.
+    pub fn synced_dirs(&self) -> Vec<PathBuf> {
+        self.lock().synced_dirs.clone()
     }
 
     /// The inodes of all cuts so far, in order.
@@ -165,6 +175,15 @@ impl Io for Disk {
         OsIo.fallocate(fd, reserve, offset, len)
     }
 
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        if let Some(error) = self.lock().faults.sync_dir_error {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        OsIo.sync_dir(path)?;
+        self.lock().synced_dirs.push(path.to_owned());
+        Ok(())
+    }
+
     fn ftruncate(&self, fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
         let status = OsIo.fstat(fd)?;
         assert_eq!(status.len, len, "cut at the length it has");
@@ -188,6 +207,6 @@ impl Io for Disk {
 }
 
 /// The inode of a path.
-pub fn inode(path: &std::path::Path) -> u64 {
+pub fn inode(path: &Path) -> u64 {
     std::fs::metadata(path).as_ref().map(Metadata::ino).expect("a file")
 }
