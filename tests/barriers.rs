@@ -517,3 +517,56 @@ fn an_engine_thread_does_not_wait_for_itself() {
     assert!(answers.iter().all(|answer| answer == "Err(EngineThread)"), "{answers:?}");
     drain(&engine);
 }
+
+/// A disk that panics in the middle of a write or of a sync.
+#[derive(Debug, Default)]
+struct Broken {
+    write: AtomicBool,
+    sync: AtomicBool,
+}
+
+impl Io for Broken {
+    fn pwrite(
+        &self,
+        fd: std::os::fd::BorrowedFd<'_>,
+        bytes: &[u8],
+        offset: u64,
+    ) -> std::io::Result<usize> {
+        assert!(!self.write.load(Ordering::Relaxed), "a broken write");
+        OsIo.pwrite(fd, bytes, offset)
+    }
+
+    fn fdatasync(&self, fd: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
+        assert!(!self.sync.load(Ordering::Relaxed), "a broken sync");
+        OsIo.fdatasync(fd)
+    }
+}
+
+#[test]
+fn a_panic_of_an_engine_thread_is_told_by_every_barrier() {
+    for lost in ["publisher", "keeper"] {
+        let (broken, dir) =
+            (Arc::new(Broken::default()), tempfile::tempdir().expect("a directory"));
+        let config = config(dir.path()).sync(SyncPolicy::Never).urgent_sync(UrgentSync::Never);
+        let engine = Engine::detached(config.io(Arc::clone(&broken) as _).barrier_patience(NEVER));
+        let engine = engine.expect("the engine starts");
+        engine.sync().expect("it works so far");
+        let flag = if lost == "keeper" { &broken.sync } else { &broken.write };
+        flag.store(true, Ordering::Relaxed);
+        let logger = engine.logger();
+        fastlog!(logger: logger, INFO, "one", n = 1);
+        let told = Err(BarrierError::Panicked { thread: lost });
+        assert_eq!(engine.sync(), told);
+        fastlog!(logger: logger, INFO, "two", n = 2);
+        assert_eq!(engine.flush(), if lost == "keeper" { Ok(()) } else { told.clone() });
+        let stats = engine.stats();
+        assert!(stats.stalled() && stats.last_failure().is_some_and(|text| text.contains(lost)));
+        let error = engine.drain().expect_err("it is not drained");
+        assert_eq!(Err(error.reason().clone()), told);
+        let report = error.report().expect("the counts all the same");
+        assert!(report.is_balanced() && report.submitted() == 2, "{report}");
+        let is_whole = report.pending() == 0 && report.unpublished_bytes() == 0;
+        assert_eq!(is_whole, lost == "keeper", "{report}");
+        assert_eq!(arena_files(dir.path()), if is_whole { 0 } else { 2 }, "what is left stays");
+    }
+}

@@ -10,7 +10,7 @@ use crate::arena::Arena;
 use crate::collector::Barriers;
 use crate::error::BarrierError;
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{GaveUp, Patience, Progress};
+use crate::flush::{EngineThread, GaveUp, Patience, Progress};
 use crate::level::Level;
 use crate::primitive::{AtomicI32, AtomicU32, Ordering};
 use crate::registry::Registry;
@@ -114,6 +114,9 @@ impl Core {
         let Some(keeper) = &self.keeper else { return Ok(()) };
         keeper.raise(bit::BARRIER);
         self.wait(limit, start, || {
+            if let Some(thread) = self.progress.panicked() {
+                return Some(Err(BarrierError::Panicked { thread: thread.as_str() }));
+            }
             if let Some(failure) = self.progress.sync_failure() {
                 let (path, kind, text) = (failure.path, failure.kind, failure.text);
                 return Some(Err(BarrierError::Sync { path, kind, text }));
@@ -135,6 +138,11 @@ impl Core {
             done().or_else(|| {
                 // A drain meanwhile answers for itself.
                 (!self.registry.is_running()).then_some(Err(BarrierError::NotRunning))
+            })
+            .or_else(|| {
+                // Lines come to the log without the keeper.
+                let lost = self.progress.panicked().filter(|lost| *lost != EngineThread::Keeper)?;
+                Some(Err(BarrierError::Panicked { thread: lost.as_str() }))
             })
         });
         match outcome {

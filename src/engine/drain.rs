@@ -102,6 +102,9 @@ impl Core {
             }
         }
         let failed = |reason| DrainError { reason, report: Some(Box::new(report.clone())) };
+        if let (Ok(()), Some(thread)) = (&outcome, self.progress.panicked()) {
+            return Err(failed(BarrierError::Panicked { thread: thread.as_str() }));
+        }
         match (outcome, self.progress.sync_failure()) {
             (Err(reason), _) => Err(failed(reason)),
             (Ok(()), Some(failure)) => {
@@ -114,11 +117,15 @@ impl Core {
 
     /// Waits for one thread after the other, as each tells the next to stop.
     fn wait_for_threads(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
-        let last =
-            if self.keeper.is_some() { EngineThread::Keeper } else { EngineThread::Publisher };
+        let keeper = self.keeper.as_ref().map(|_| EngineThread::Keeper);
+        // All, not the last: one that panicked is over before its turn.
+        let are_done = || {
+            let threads = [Some(EngineThread::Collector), Some(EngineThread::Publisher), keeper];
+            threads.into_iter().flatten().all(|thread| self.progress.is_done(thread))
+        };
         let patience = Patience { without_progress: self.patience, deadline: limit };
         let outcome =
-            self.progress.wait(patience, || self.progress.is_done(last).then_some(()));
+            self.progress.wait(patience, || are_done().then_some(()));
         outcome.map_err(|gave_up| match gave_up {
             GaveUp::NoProgress(waited) => BarrierError::Stalled { waited },
             GaveUp::Deadline(waited) => BarrierError::Timeout { waited },

@@ -1,6 +1,8 @@
 //! Starts the engine's threads one after the other, and stops them again if the start fails. Runs
 //! on the owner.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
@@ -10,29 +12,12 @@ use super::core::ThreadFacts;
 use crate::config::Pin;
 use crate::error::Error;
 use crate::flush::signal::{Signal, bit};
+use crate::flush::{EngineThread, Progress};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys::{process, thread};
 
 /// How long a new thread may take to run.
 const READY_MAX: Duration = Duration::from_secs(5);
-
-/// Which thread: an index into signals and facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Collector = 0,
-    Publisher = 1,
-    Keeper = 2,
-}
-
-impl Role {
-    fn name(self) -> &'static str {
-        match self {
-            Role::Collector => "collector",
-            Role::Publisher => "publisher",
-            Role::Keeper => "keeper",
-        }
-    }
-}
 
 /// A thread's number, told for as long as the thread runs: the system gives the number of an ended
 /// one to the next.
@@ -54,31 +39,41 @@ impl Drop for OwnTid<'_> {
 /// The threads started so far; told to end if they are dropped before `finish`.
 pub(super) struct Threads {
     facts: Arc<ThreadFacts>,
+    progress: Arc<Progress>,
     signals: [Arc<Signal>; 3],
     running: Vec<JoinHandle<()>>,
 }
 
 impl Threads {
-    pub(super) fn new(facts: Arc<ThreadFacts>, signals: [Arc<Signal>; 3]) -> Threads {
-        Threads { facts, signals, running: Vec::new() }
+    /// Signals in the order of the record's journey.
+    pub(super) fn new(
+        facts: Arc<ThreadFacts>,
+        progress: Arc<Progress>,
+        signals: [Arc<Signal>; 3],
+    ) -> Threads {
+        Threads { facts, progress, signals, running: Vec::new() }
     }
 
     /// Starts a thread and waits until it says that it is ready.
     pub(super) fn spawn(
         &mut self,
-        role: Role,
+        role: EngineThread,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
-        let index = role as usize;
+        let index = index(role);
         let (facts, signal) = (Arc::clone(&self.facts), Arc::clone(&self.signals[index]));
+        let (progress, signals) = (Arc::clone(&self.progress), self.signals.clone());
         let (ready, is_ready) = sync_channel(1);
-        let name = role.name();
+        let name = role.as_str();
         let thread = thread::spawn(&format!("fastlog-{name}"), move || {
             let _own = OwnTid::tell(&facts.tids[index]);
             signal.adopt_current_thread();
             // The owner may have given up waiting.
             let _ = ready.send(());
-            body();
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+                progress.set_panicked(role, words(&*payload));
+                release_others(role, &signals);
+            }
         });
         self.running.push(thread.map_err(|source| Error::Thread { name, source })?);
         // Only a machine that starves its threads gets here without the word; it is late then.
@@ -105,6 +100,31 @@ impl Drop for Threads {
     }
 }
 
+/// The thread's place among signals and facts.
+fn index(thread: EngineThread) -> usize {
+    (thread as u32).trailing_zeros() as usize
+}
+
+/// What a panic said.
+fn words(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no words")
+}
+
+/// Lets the other threads finish what they can without the one that panicked.
+fn release_others(panicked: EngineThread, [collector, publisher, keeper]: &[Arc<Signal>; 3]) {
+    match panicked {
+        EngineThread::Collector => publisher.raise(bit::STOP),
+        EngineThread::Publisher => {
+            // It would wait for segments that nobody gives back.
+            collector.raise(bit::ABANDON);
+            keeper.raise(bit::STOP);
+        }
+        // Lines still reach the log.
+        EngineThread::Keeper => {}
+    }
+}
+
 /// Pins the calling thread; the CPU's number if it worked.
 pub(super) fn pin_collector(pin: Pin) -> Option<usize> {
     let cpu = match pin {
@@ -126,7 +146,7 @@ mod tests {
     use super::*;
 
     fn threads() -> Threads {
-        Threads::new(Arc::default(), [(); 3].map(|()| Arc::default()))
+        Threads::new(Arc::default(), Arc::default(), [(); 3].map(|()| Arc::default()))
     }
 
     #[test]
@@ -135,10 +155,33 @@ mod tests {
         let facts = Arc::clone(&threads.facts);
         let tids = || facts.tids.iter().map(|tid| tid.load(Ordering::Relaxed)).collect::<Vec<_>>();
         let (end, is_over) = sync_channel::<()>(0);
-        threads.spawn(Role::Publisher, move || assert!(is_over.recv().is_err())).expect("a thread");
+        let body = move || assert!(is_over.recv().is_err());
+        threads.spawn(EngineThread::Publisher, body).expect("a thread");
         assert!(tids()[1] != 0 && tids()[1] != thread::current_tid());
         drop(end);
         threads.finish().into_iter().for_each(|thread| thread.join().expect("no panic"));
         assert_eq!(tids(), [0; 3]);
+    }
+
+    #[test]
+    fn a_panic_is_told_and_the_others_go_on_without_the_thread() {
+        let cases = [
+            (EngineThread::Collector, [0, bit::STOP, 0]),
+            (EngineThread::Publisher, [bit::ABANDON, 0, bit::STOP]),
+            (EngineThread::Keeper, [0, 0, 0]),
+        ];
+        for (role, bits) in cases {
+            let mut threads = threads();
+            let (progress, signals) = (Arc::clone(&threads.progress), threads.signals.clone());
+            threads.spawn(role, move || panic!("a test's {}", "panic")).expect("a thread");
+            threads.finish().into_iter().for_each(|thread| thread.join().expect("caught"));
+            assert!(progress.is_stalled() && progress.is_done(role));
+            assert_eq!(progress.panicked(), Some(role));
+            let sentence = format!("the {} thread panicked: a test's panic", role.as_str());
+            assert_eq!(progress.last_failure(), Some(sentence));
+            assert_eq!(signals.map(|signal| signal.take()), bits, "{role:?}");
+            progress.set_published(1);
+            assert!(progress.is_stalled(), "for good");
+        }
     }
 }

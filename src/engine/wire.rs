@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::core::{Core, Drain, Place, ThreadFacts};
 use super::open::LogPlace;
 use super::start::HOT_SEGMENTS;
-use super::threads::{Role, Threads, pin_collector};
+use super::threads::{Threads, pin_collector};
 use crate::arena::commit::Commits;
 use crate::arena::intent::Intents;
 use crate::arena::{Arena, layout};
@@ -13,7 +13,7 @@ use crate::clock::{TickClock, TickSource};
 use crate::collector::{self, Barriers, Collector, Idling, StartNote};
 use crate::config::{Colour, Idle, Output, Settings, SyncPolicy, UrgentSync};
 use crate::error::Error;
-use crate::flush::Progress;
+use crate::flush::{EngineThread, Progress};
 use crate::flush::controller::{Limits, SyncGoal};
 use crate::flush::files::LogFiles;
 use crate::flush::signal::Signal;
@@ -101,22 +101,22 @@ pub(super) fn run(
     let publisher = publisher(&shared, opened.target, keeper.is_some());
     let facts = Arc::new(ThreadFacts::default());
     let signals = [&shared.collector, &shared.publisher, &shared.keeper].map(Arc::clone);
-    let mut threads = Threads::new(Arc::clone(&facts), signals);
+    let mut threads = Threads::new(Arc::clone(&facts), Arc::clone(&shared.progress), signals);
     let has_keeper = keeper.is_some();
     // The lock lives as long as somebody may still append to the file, or cut it.
     let [kept, held] = [(); 2].map(|()| lock.clone());
     if let Some(keeper) = keeper {
-        threads.spawn(Role::Keeper, move || {
+        threads.spawn(EngineThread::Keeper, move || {
             keeper.run();
             drop(kept);
         })?;
     }
-    threads.spawn(Role::Publisher, move || {
+    threads.spawn(EngineThread::Publisher, move || {
         publisher.run();
         drop(held);
     })?;
     let (pin, pinned) = (settings.pin, Arc::clone(&facts));
-    threads.spawn(Role::Collector, move || {
+    threads.spawn(EngineThread::Collector, move || {
         if let Some(cpu) = pin_collector(pin) {
             pinned.pinned_to.store(cpu as i32, Ordering::Relaxed);
         }

@@ -24,6 +24,11 @@ pub enum BarrierError {
     },
     /// The call came from a thread of the engine itself.
     EngineThread,
+    /// A thread of the engine panicked: it does nothing any more.
+    Panicked {
+        /// Which: `collector`, `publisher` or `keeper`.
+        thread: &'static str,
+    },
     /// The device refused a sync, now or since the file was last replaced.
     Sync {
         /// The file or directory.
@@ -55,6 +60,11 @@ impl fmt::Display for BarrierError {
             BarrierError::EngineThread => f.write_str(
                 "a thread of the engine would wait for itself: call this from a thread of the \
                  program",
+            ),
+            BarrierError::Panicked { thread } => write!(
+                f,
+                "the engine's {thread} thread panicked: see `stats()` for its words; drain the \
+                 engine and start another, what is not in the log stays in its arena"
             ),
             BarrierError::Sync { path, text, .. } => write!(
                 f,

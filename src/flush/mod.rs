@@ -9,7 +9,7 @@ pub(crate) mod signal;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
@@ -36,6 +36,8 @@ pub(crate) struct Progress {
     lock: Mutex<()>,
     changed: Condvar,
     failure: Mutex<Failures>,
+    /// The first thread that panicked.
+    panicked: OnceLock<EngineThread>,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,17 @@ pub(crate) enum EngineThread {
     Collector = 1,
     Publisher = 2,
     Keeper = 4,
+}
+
+impl EngineThread {
+    /// Its name.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            EngineThread::Collector => "collector",
+            EngineThread::Publisher => "publisher",
+            EngineThread::Keeper => "keeper",
+        }
+    }
 }
 
 /// A failed `fdatasync`: after it nobody knows what is on the device, until the file is replaced.
@@ -158,7 +171,20 @@ impl Progress {
 
     /// Whether the output makes no progress.
     pub(crate) fn is_stalled(&self) -> bool {
-        self.stalled.load(Ordering::Relaxed)
+        self.stalled.load(Ordering::Relaxed) || self.panicked().is_some()
+    }
+
+    /// An engine thread panicked: it ends, and the engine is stalled for good.
+    pub(crate) fn set_panicked(&self, thread: EngineThread, words: &str) {
+        // The first is the one that matters.
+        let _ = self.panicked.set(thread);
+        self.report_failure(format!("the {} thread panicked: {words}", thread.as_str()));
+        self.set_done(thread);
+    }
+
+    /// The engine thread that panicked first.
+    pub(crate) fn panicked(&self) -> Option<EngineThread> {
+        self.panicked.get().copied()
     }
 
     /// The output makes no progress; `set_published` says when it does again.
