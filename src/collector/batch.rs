@@ -135,7 +135,7 @@ impl Batch {
             source.is_touched = true;
             self.touched.push(ring);
         }
-        let part = source.consumer.ring().capacity() / RING_PART;
+        let part = source.consumer.capacity() / RING_PART;
         if self.has_urgent || source.consumer.held() >= part || self.touched.len() == MOVED_MAX {
             self.end(sources);
             return Taken::Committed;

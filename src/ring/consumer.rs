@@ -1,8 +1,9 @@
-//! The consuming end: peek, advance, release. Runs on the collector.
+//! The consuming end: peek, advance, release. Runs on the collector, and never looks at the
+//! producer's cache line.
 
 use std::sync::Arc;
 
-use super::{Memory, POSITION_SHIFT, Position, RECORD_GRANULES_MIN, Ring, distance};
+use super::{Memory, POSITION_SHIFT, Position, RECORD_GRANULES_MIN, Ring, distance, index_of};
 use crate::primitive::Ordering;
 
 /// A committed record that is not released yet.
@@ -62,7 +63,13 @@ impl<M: Memory> Consumer<M> {
     pub(crate) fn release(&mut self) {
         self.released = self.head;
         // Pairs with the Acquire load in `Ring::released`: our reads are done.
-        self.ring.memory().released().store(self.head, Ordering::Release);
+        self.ring.consumer.memory.released().store(self.head, Ordering::Release);
+    }
+
+    /// Granules of the ring, without the overhang.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.ring.consumer.mask as usize + 1
     }
 
     /// Walks what is committed but unread without moving: hands each record to `visit`, and gives
@@ -81,14 +88,15 @@ impl<M: Memory> Ring<M> {
     /// The record at `head`, if it is committed.
     #[inline]
     fn peek_at(&self, head: Position) -> Option<Peeked> {
-        let index = self.index(head);
+        let side = &*self.consumer;
+        let index = index_of(head, side.mask);
         // Pairs with the Release store in `Ring::commit`: the payload is there.
-        let word = self.memory().word(index).load(Ordering::Acquire);
+        let word = side.memory.word(index).load(Ordering::Acquire);
         let length = word.wrapping_sub(head.wrapping_add(distance(1)));
         // A word of another position differs in the high bits. A length that no producer writes
         // comes from a stray store of the program: it is no record.
         let granules = length as usize;
-        let lengths = RECORD_GRANULES_MIN..=self.record_max();
+        let lengths = RECORD_GRANULES_MIN..=side.record_max as usize;
         let is_record = length >> POSITION_SHIFT == 0 && lengths.contains(&granules);
         is_record.then_some(Peeked { index, granules })
     }

@@ -21,9 +21,10 @@ trait Payload: Memory + Send + Sync + 'static {
 }
 
 /// Every granule is one atomic, as in real memory.
+#[derive(Clone)]
 struct Words {
-    granules: Vec<AtomicU64>,
-    released: AtomicU64,
+    granules: Arc<Vec<AtomicU64>>,
+    released: Arc<AtomicU64>,
 }
 
 impl Memory for Words {
@@ -39,7 +40,7 @@ impl Memory for Words {
 impl Payload for Words {
     fn new() -> Words {
         let granules = (0..CAPACITY + OVERHANG).map(|_| AtomicU64::new(0)).collect();
-        Words { granules, released: AtomicU64::new(0) }
+        Words { granules: Arc::new(granules), released: Arc::new(AtomicU64::new(0)) }
     }
 
     fn put(&self, granule: usize, value: u64) {
@@ -52,13 +53,16 @@ impl Payload for Words {
 }
 
 /// Commit words are atomics, payload lies in cells beside them.
+#[derive(Clone)]
 struct Cells {
-    words: Vec<AtomicU64>,
-    payload: Vec<UnsafeCell<u64>>,
-    released: AtomicU64,
+    words: Arc<Vec<AtomicU64>>,
+    payload: Arc<Vec<UnsafeCell<u64>>>,
+    released: Arc<AtomicU64>,
 }
 
 // SAFETY: loom itself checks that accesses to a cell do not race.
+unsafe impl Send for Cells {}
+// SAFETY: as above.
 unsafe impl Sync for Cells {}
 
 impl Memory for Cells {
@@ -75,9 +79,9 @@ impl Payload for Cells {
     fn new() -> Cells {
         let count = CAPACITY + OVERHANG;
         Cells {
-            words: (0..count).map(|_| AtomicU64::new(0)).collect(),
-            payload: (0..count).map(|_| UnsafeCell::new(0)).collect(),
-            released: AtomicU64::new(0),
+            words: Arc::new((0..count).map(|_| AtomicU64::new(0)).collect()),
+            payload: Arc::new((0..count).map(|_| UnsafeCell::new(0)).collect()),
+            released: Arc::new(AtomicU64::new(0)),
         }
     }
 

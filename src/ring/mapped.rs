@@ -15,6 +15,7 @@ use crate::sys::mmap::Region;
 pub(crate) const RING_HEADER_BYTES: usize = 4096;
 
 /// A mapping that holds one ring. The granules' address comes first: the hot path needs it.
+#[derive(Clone)]
 pub(crate) struct Mapped {
     granules: *mut u64,
     region: Option<Arc<Region>>,
@@ -64,19 +65,22 @@ impl Ring<Mapped> {
     /// The ring that stands in where a thread has none: no engine's, never written or read.
     pub(crate) const fn nobodys() -> Ring<Mapped> {
         use super::{AtomicI32, AtomicU32, CachePadded, ConsumerSide, FREE, ProducerSide};
+        const NOWHERE: Mapped = Mapped { granules: std::ptr::null_mut(), region: None };
+        let head = AtomicU64::new(0);
+        let consumer = ConsumerSide { head, mask: 0, memory: NOWHERE, record_max: 0 };
         Ring {
             producer: CachePadded::new(ProducerSide {
                 tail: AtomicU64::new(0),
                 soft_limit: AtomicU64::new(0),
                 mask: 0,
-                memory: Mapped { granules: std::ptr::null_mut(), region: None },
+                memory: NOWHERE,
                 engine: AtomicI32::new(0),
                 record_max: 0,
                 state: AtomicU32::new(FREE),
                 folds: AtomicU32::new(0),
                 committed: AtomicU64::new(0),
             }),
-            consumer: CachePadded::new(ConsumerSide { head: AtomicU64::new(0) }),
+            consumer: CachePadded::new(consumer),
         }
     }
 
@@ -89,7 +93,7 @@ impl Ring<Mapped> {
     pub(crate) fn granule_of(&self, peeked: Peeked, granule: usize) -> u64 {
         assert!(granule < peeked.granules);
         // SAFETY: a peeked record is committed; it may run into the overhang, which is mapped.
-        unsafe { self.memory().granule(peeked.index + granule).read() }
+        unsafe { self.consumer.memory.granule(peeked.index + granule).read() }
     }
 
     /// Copies a peeked record's bytes, commit word included, and gives them back.
@@ -103,7 +107,7 @@ impl Ring<Mapped> {
         // SAFETY: committed and not released, so that the producer leaves it alone; within the
         // capacity and the overhang, which holds the longest record.
         unsafe {
-            let from = self.memory().granule(peeked.index).cast::<u8>();
+            let from = self.consumer.memory.granule(peeked.index).cast::<u8>();
             std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len());
         }
         to

@@ -77,9 +77,9 @@ pub(crate) const fn granules_between(from: Position, to: Position) -> i64 {
     (to.wrapping_sub(from) as i64) >> POSITION_SHIFT
 }
 
-/// Where a ring's granules are. Generic so that loom models it in two variants: every granule an
-/// atomic (finds stale words), and words beside cells (finds races).
-pub(crate) trait Memory {
+/// Where a ring's granules are; clones are the same memory. Generic so that loom models it in two
+/// variants: every granule an atomic (finds stale words), and words beside cells (finds races).
+pub(crate) trait Memory: Clone {
     /// The granule as a commit word.
     fn word(&self, granule: usize) -> &AtomicU64;
 
@@ -91,7 +91,7 @@ pub(crate) trait Memory {
 #[repr(C)]
 pub(crate) struct Ring<M> {
     producer: CachePadded<ProducerSide<M>>,
-    consumer: CachePadded<ConsumerSide>,
+    consumer: CachePadded<ConsumerSide<M>>,
 }
 
 /// What the producer reads and writes with each record: one cache line.
@@ -119,9 +119,19 @@ struct ProducerSide<M> {
     committed: AtomicU64,
 }
 
-struct ConsumerSide {
+/// What the consumer reads and writes with each record: a line of its own, with its own copy of
+/// what never changes. A look at the producer's line would take it from the producer's core, to
+/// which it has to travel back for the next record: 80 instead of 22 ns a call, measured where a
+/// line takes 180 ns from core to core.
+#[repr(C)]
+struct ConsumerSide<M> {
     /// Position of the next record to read.
     head: AtomicU64,
+    /// Capacity less one, in granules.
+    mask: u64,
+    memory: M,
+    /// The longest record, in granules.
+    record_max: u32,
 }
 
 const FREE: u32 = 0;
@@ -132,33 +142,36 @@ impl<M: Memory> Ring<M> {
     /// `record_max` granules, owned by nobody.
     pub(crate) fn new(memory: M, capacity: usize, record_max: usize) -> Ring<M> {
         assert!(capacity.is_power_of_two() && record_max < capacity);
+        let (mask, record_max) = (capacity as u64 - 1, record_max as u32);
+        let head = AtomicU64::new(0);
+        let consumer = ConsumerSide { head, mask, memory: memory.clone(), record_max };
         Ring {
             producer: CachePadded::new(ProducerSide {
                 tail: AtomicU64::new(0),
                 soft_limit: AtomicU64::new(0),
-                mask: capacity as u64 - 1,
+                mask,
                 memory,
                 engine: AtomicI32::new(0),
-                record_max: record_max as u32,
+                record_max,
                 state: AtomicU32::new(FREE),
                 folds: AtomicU32::new(0),
                 committed: AtomicU64::new(0),
             }),
-            consumer: CachePadded::new(ConsumerSide { head: AtomicU64::new(0) }),
+            consumer: CachePadded::new(consumer),
         }
     }
 
-    /// Granules, without the overhang.
+    /// Granules, without the overhang. For the producer; the consumer has its own.
     pub(crate) fn capacity(&self) -> usize {
         self.producer.mask as usize + 1
     }
 
-    /// The memory.
+    /// The memory, for the producer.
     pub(crate) fn memory(&self) -> &M {
         &self.producer.memory
     }
 
-    /// The longest record, in granules.
+    /// The longest record, in granules, for the producer.
     #[inline(always)]
     pub(crate) fn record_max(&self) -> usize {
         self.producer.record_max as usize
@@ -208,9 +221,10 @@ impl<M: Memory> Ring<M> {
         let tail = self.producer.tail.load(Ordering::Relaxed);
         granules_between(self.released(), tail & !COUNT_MASK).max(0) as usize
     }
+}
 
-    #[inline(always)]
-    fn index(&self, position: Position) -> usize {
-        ((position >> POSITION_SHIFT) & self.producer.mask) as usize
-    }
+/// Where a position lies in a ring of `mask + 1` granules.
+#[inline(always)]
+fn index_of(position: Position, mask: u64) -> usize {
+    ((position >> POSITION_SHIFT) & mask) as usize
 }

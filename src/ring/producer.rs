@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{COUNT_MASK, FREE, Memory, OWNED, Ring, STRETCH_GRANULES_MAX, distance};
+use super::{COUNT_MASK, FREE, Memory, OWNED, Ring, STRETCH_GRANULES_MAX, distance, index_of};
 use crate::primitive::{AtomicU64, Ordering, fence};
 
 /// A stretch of ring memory that belongs to the claimer until it commits, or for good if it never
@@ -41,7 +41,7 @@ impl<M: Memory> Ring<M> {
 
     #[inline(always)]
     fn claim_at(&self, tail: u64, granules: usize) -> Claim {
-        let index = self.index(tail);
+        let index = index_of(tail, self.producer.mask);
         let index_behind = (index + granules) & self.producer.mask as usize;
         let memory = &self.producer.memory;
         let (word, word_behind) = (memory.word(index), memory.word(index_behind));
