@@ -12,7 +12,7 @@ use crate::envelope::{HEADER_GRANULES, Meta, control, encode, flag};
 use crate::flush::signal::bit;
 use crate::level::Level;
 use crate::primitive::{Ordering, fence};
-use crate::registry::{self, Registry, process};
+use crate::registry::{Registry, process};
 use crate::ring::{Mapped, Producer, Ring};
 use crate::stats::DropReason;
 use crate::sys::thread::{current_name, current_tid};
@@ -128,7 +128,8 @@ pub(crate) struct Busy(());
 impl Busy {
     /// None if the thread is busy already.
     pub(crate) fn begin() -> Option<Busy> {
-        (!IS_BUSY.replace(true)).then_some(Busy(()))
+        // Not `then_some`: a guard made in vain would free the thread when it is dropped.
+        (!IS_BUSY.replace(true)).then(|| Busy(()))
     }
 }
 
@@ -213,7 +214,7 @@ fn retire(entry: Entry) {
     // the engine drained.
     fence(Ordering::SeqCst);
     if registry.is_drained() {
-        registry::count_unheard(&ring);
+        registry.count_unheard(&ring);
     }
 }
 
@@ -276,4 +277,19 @@ pub(crate) fn forget_after_fork() {
     RING.set(&raw const NOBODYS);
     TABLE.set(ptr::null_mut());
     IS_BUSY.set(false);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_busy_until_the_first_guard_goes() {
+        let first = Busy::begin().expect("nobody is inside");
+        for _ in 0..2 {
+            assert!(Busy::begin().is_none(), "a vain attempt frees nothing");
+        }
+        drop(first);
+        assert!(Busy::begin().is_some());
+    }
 }
