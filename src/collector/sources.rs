@@ -67,10 +67,13 @@ impl Label {
 
 /// Adds the rings that were made since the last look.
 pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
-    if registry.rings_made() == sources.len() {
+    let made = registry.rings_made();
+    if made == sources.len() {
         return;
     }
-    registry.rings_from(sources.len(), |entry: &NumberedRing| {
+    // Allocated before the list's lock is taken: a global allocator that logs may take it as well.
+    sources.reserve(made - sources.len());
+    registry.rings_between(sources.len(), made, |entry: &NumberedRing| {
         sources.push(Source {
             consumer: Consumer::new(entry.ring.clone()),
             number: entry.number,

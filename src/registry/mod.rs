@@ -84,6 +84,9 @@ pub(crate) struct Registry {
     verdicts: Box<[AtomicU8]>,
     rings: Mutex<Vec<NumberedRing>>,
     rings_made: AtomicU64,
+    /// Records in rings that were handed back between the last pass and the account: committed,
+    /// but unheard.
+    unheard_at_hand_back: AtomicU64,
 }
 
 /// What a registry is made of.
@@ -116,6 +119,7 @@ impl Registry {
             verdicts: (0..VERDICTS).map(|_| AtomicU8::new(UNKNOWN)).collect(),
             rings: Mutex::new(Vec::new()),
             rings_made: AtomicU64::new(0),
+            unheard_at_hand_back: AtomicU64::new(0),
         }
     }
 
@@ -246,21 +250,27 @@ impl Registry {
         self.rings_made.load(Ordering::Acquire) as usize // pairs with `add_ring`
     }
 
-    /// Hands the rings from the `from`th on to `visit`.
-    pub(crate) fn rings_from(&self, from: usize, visit: impl FnMut(&NumberedRing)) {
+    /// Hands the rings from the `from`th to before the `to`th to `visit`, which must not allocate:
+    /// the list is locked, and the host's allocator may log.
+    pub(crate) fn rings_between(&self, from: usize, to: usize, visit: impl FnMut(&NumberedRing)) {
         let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        rings[from.min(rings.len())..].iter().for_each(visit);
+        let to = to.min(rings.len());
+        rings[from.min(to)..to].iter().for_each(visit);
     }
+
 
     /// Forgets all rings, so that those without an owner are unmapped.
     pub(crate) fn forget_rings(&self) {
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = std::mem::take(&mut *rings);
+        drop(rings);
+        drop(forgotten);
     }
 
     /// Records committed by all producers.
     pub(crate) fn committed(&self) -> u64 {
         let mut committed = 0;
-        self.rings_from(0, |entry| committed += entry.ring.committed().0);
+        self.rings_between(0, usize::MAX, |entry| committed += entry.ring.committed().0);
         committed
     }
 }
@@ -286,12 +296,13 @@ pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
 /// Counts what a drained engine's ring still holds as unheard, unless a thread owns the ring: then
 /// that thread does, when it hands the ring back. Whoever takes the ring counts, and releases what
 /// it counted.
-pub(crate) fn count_unheard(ring: &Arc<Ring<Mapped>>) {
-    let Some(_owned) = Producer::take(ring) else { return };
+fn count_unheard(ring: &Arc<Ring<Mapped>>) -> u64 {
+    let Some(_owned) = Producer::take(ring) else { return 0 };
     let Unread { records, end } = unread(ring);
     // The collector has ended: nobody else moves the position. Pairs with `Ring::released`.
     ring.memory().released().store(end, Ordering::Release);
     process::count_unheard(records);
+    records
 }
 
 /// The final account of all rings, taken when the collector has ended.
@@ -313,7 +324,8 @@ impl Registry {
         let mut account = Account::default();
         // Pairs with the fence in `emit::thread::retire`.
         fence(Ordering::SeqCst);
-        self.rings_from(0, |entry| {
+        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in rings.iter() {
             let (mut committed, unread) = settled(&entry.ring);
             if self.is_drained() {
                 committed -= unread;
@@ -322,8 +334,17 @@ impl Registry {
                 account.pending += unread;
             }
             account.committed += committed;
-        });
+        }
+        // Added to under the list's lock only.
+        account.committed -= self.unheard_at_hand_back.load(Ordering::Relaxed);
         account
+    }
+
+    /// Counts what a ring still holds that was handed back after the engine's last pass.
+    pub(crate) fn count_unheard(&self, ring: &Arc<Ring<Mapped>>) {
+        // Not while the rings are settled, or these records would be in neither count.
+        let _rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        self.unheard_at_hand_back.fetch_add(count_unheard(ring), Ordering::Relaxed);
     }
 }
 
@@ -343,3 +364,6 @@ fn settled(ring: &Arc<Ring<Mapped>>) -> (u64, u64) {
         std::thread::yield_now();
     }
 }
+
+#[cfg(test)]
+mod tests;
