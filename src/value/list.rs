@@ -197,38 +197,24 @@ text_elements! {
     {} Rc<str>;
 }
 
-impl<T: Element> Value for [T] {
-    type Encoded<'a>
-        = T::List<'a>
-    where
-        Self: 'a;
+macro_rules! list_values {
+    ($({$($parameter:tt)*} $type:ty;)*) => {$(
+        impl<T: Element $($parameter)*> Value for $type {
+            type Encoded<'a>
+                = T::List<'a>
+            where
+                Self: 'a;
 
-    #[inline]
-    fn encode<'a>(&'a self, _: &'a Scratch) -> T::List<'a> {
-        T::list(self)
-    }
+            #[inline]
+            fn encode<'a>(&'a self, _: &'a Scratch) -> T::List<'a> {
+                T::list(self)
+            }
+        }
+    )*};
 }
 
-impl<T: Element, const N: usize> Value for [T; N] {
-    type Encoded<'a>
-        = T::List<'a>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn encode<'a>(&'a self, _: &'a Scratch) -> T::List<'a> {
-        T::list(self)
-    }
-}
-
-impl<T: Element> Value for Vec<T> {
-    type Encoded<'a>
-        = T::List<'a>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn encode<'a>(&'a self, _: &'a Scratch) -> T::List<'a> {
-        T::list(self)
-    }
+list_values! {
+    {} [T];
+    {, const N: usize} [T; N];
+    {} Vec<T>;
 }
