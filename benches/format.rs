@@ -38,7 +38,9 @@ fn numbers(c: &mut Criterion) {
         at = (at + 1) % values.len();
         values[at]
     };
-    group.bench_function("ryu", |b| b.iter(|| float(next(), black_box(&mut out))));
+    group.bench_function("short decimal, else ryu", |b| {
+        b.iter(|| float(next(), black_box(&mut out)))
+    });
     group.bench_function("std", |b| {
         b.iter(|| write!(&mut black_box(&mut out)[..], "{:?}", next()).expect("room"));
     });

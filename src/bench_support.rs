@@ -87,7 +87,7 @@ pub fn integer(value: u64, out: &mut [u8]) -> usize {
 #[inline]
 pub fn float(value: f64, out: &mut [u8]) -> usize {
     let mut out = LineBuffer::new(out);
-    number::put_float(&mut out, value);
+    number::put_f64(&mut out, value);
     out.len()
 }
 

@@ -73,7 +73,7 @@ fn put_value(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestam
         ValueRef::Text(text) => escape::put_quoted(out, text, Set::Json),
         ValueRef::U64(value) => number::put_integer(out, value),
         ValueRef::I64(value) => number::put_integer(out, value),
-        ValueRef::F64(value) if value.is_finite() => number::put_float(out, value),
+        ValueRef::F64(value) if value.is_finite() => number::put_f64(out, value),
         ValueRef::F32(value) if value.is_finite() => number::put_float(out, value),
         ValueRef::Null | ValueRef::F64(_) | ValueRef::F32(_) => out.put(b"null"),
         ValueRef::Bool(true) => out.put(b"true"),

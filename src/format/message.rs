@@ -56,7 +56,7 @@ pub(super) fn put_plain(
         ValueRef::U64(value) => number::put_integer(out, value),
         ValueRef::I64(value) => number::put_integer(out, value),
         ValueRef::F64(value)
-            if value.is_finite() && number::put_float_display(out, value, f64::DIGITS) => {}
+            if value.is_finite() && number::put_f64_display(out, value) => {}
         ValueRef::F32(value)
             if value.is_finite() && number::put_float_display(out, value, f32::DIGITS) => {}
         _ => put_formatted(out, value, &Spec::PLAIN, set, times),

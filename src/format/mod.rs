@@ -8,6 +8,7 @@
 //! UTC, thread ─────────┘
 //! ```
 
+mod decimal;
 mod escape;
 mod fields;
 mod json;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::decimal::Decimal;
 use super::line::LineBuffer;
 use super::timestamp::Timestamp;
 
@@ -13,8 +14,29 @@ pub(crate) fn put_integer(out: &mut LineBuffer<'_>, value: impl itoa::Integer) {
 
 /// Appends a finite float in as few digits as name it, always with a point or an exponent.
 #[inline(always)]
+pub(crate) fn put_f64(out: &mut LineBuffer<'_>, value: f64) {
+    match Decimal::of(value) {
+        Some(decimal) => decimal.put(out),
+        None => put_float(out, value),
+    }
+}
+
+/// As [`put_f64`], with the digits of an `f32` for one.
+#[inline(always)]
 pub(crate) fn put_float(out: &mut LineBuffer<'_>, value: impl ryu::Float) {
     out.put(ryu::Buffer::new().format_finite(value).as_bytes());
+}
+
+/// Appends a finite float as `{}` shows it. Says whether it did, as [`put_float_display`] does.
+#[inline(always)]
+pub(crate) fn put_f64_display(out: &mut LineBuffer<'_>, value: f64) -> bool {
+    match Decimal::of(value) {
+        Some(decimal) => {
+            decimal.put_plain(out);
+            true
+        }
+        None => put_float_display(out, value, f64::DIGITS),
+    }
 }
 
 /// Appends a finite float as `{}` shows it: the same digits, without `.0`. Says whether it did:

@@ -1,0 +1,141 @@
+//! Floats that people write: at most six decimals and fifteen digits. Runs on the collector.
+//!
+//! The shortest digits that name a float take ryu some 60 ns when they are few, as it finds many
+//! and then drops zeros. Of prices, rates and times in milliseconds they can be had by one
+//! multiplication: `n = round(x * 10^6)`. If `n / 10^6` is `x` again, then the decimal with these
+//! digits reads back as `x`, because IEEE 754 rounds a quotient as a reader rounds a decimal. Of
+//! decimals with at most fifteen digits no two read back as one float, so without its last zeros it
+//! is the shortest one: what ryu gives.
+
+use super::line::LineBuffer;
+
+const DECIMALS: usize = 6;
+const SCALE: u64 = 1_000_000;
+/// Fifteen digits in all, six of them behind the point.
+const MAGNITUDE_MAX: f64 = 1e9;
+/// Below it ryu writes an exponent.
+const SCALED_MIN: u64 = 10;
+
+/// A float as its sign and a whole number of millionths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decimal {
+    negative: bool,
+    millionths: u64,
+}
+
+impl Decimal {
+    /// The float's decimal, if it is short and needs no exponent.
+    #[inline(always)]
+    pub(super) fn of(value: f64) -> Option<Decimal> {
+        let magnitude = value.abs();
+        if magnitude >= MAGNITUDE_MAX {
+            return None;
+        }
+        let millionths = (magnitude * SCALE as f64 + 0.5) as u64;
+        let is_exact = millionths as f64 / SCALE as f64 == magnitude;
+        let has_exponent = millionths < SCALED_MIN && millionths > 0;
+        let negative = value.is_sign_negative();
+        (is_exact && !has_exponent).then_some(Decimal { negative, millionths })
+    }
+
+    /// Appends it with a point and at least one decimal.
+    #[inline(always)]
+    pub(super) fn put(self, out: &mut LineBuffer<'_>) {
+        let (whole, millionths) = (self.millionths / SCALE, self.millionths % SCALE);
+        if self.negative {
+            out.put_byte(b'-');
+        }
+        out.put(itoa::Buffer::new().format(whole).as_bytes());
+        let mut text = *b".0000000";
+        let mut rest = millionths;
+        let mut len = 2;
+        for at in (1..=DECIMALS).rev() {
+            let digit = (rest % 10) as u8;
+            text[at] = b'0' + digit;
+            if len == 2 && digit > 0 {
+                len = at + 1;
+            }
+            rest /= 10;
+        }
+        out.put(&text[..len]);
+    }
+
+    /// As [`put`](Decimal::put), without `.0` where it is whole.
+    #[inline(always)]
+    pub(super) fn put_plain(self, out: &mut LineBuffer<'_>) {
+        if self.millionths % SCALE > 0 {
+            return self.put(out);
+        }
+        if self.negative {
+            out.put_byte(b'-');
+        }
+        out.put(itoa::Buffer::new().format(self.millionths / SCALE).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(write: impl FnOnce(&mut LineBuffer<'_>)) -> String {
+        let mut memory = [0; 32];
+        let mut out = LineBuffer::new(&mut memory);
+        write(&mut out);
+        let len = out.len();
+        String::from_utf8(memory[..len].to_vec()).unwrap()
+    }
+
+    /// Compares with ryu and with std, where there is a decimal; whether there is.
+    #[track_caller]
+    fn check(value: f64) -> bool {
+        let Some(decimal) = Decimal::of(value) else { return false };
+        assert_eq!(text(|out| decimal.put(out)), ryu::Buffer::new().format_finite(value));
+        assert_eq!(text(|out| decimal.put_plain(out)), format!("{value}"));
+        true
+    }
+
+    #[test]
+    fn what_people_write_has_a_decimal() {
+        let values = [0.0, -0.0, 1.0, 0.5, 1.25, 0.1, 99.99, -12.34, 1e-5, 0.000_123, 3.141_592];
+        for value in values.into_iter().chain([123_456_789.987_654, 999_999_999.999_999]) {
+            assert!(check(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_long_or_large_or_tiny_has_none() {
+        let values = [1e9, 1e300, f64::MAX, 1e-6, 5e-324, 0.1 + 0.2, 1.0 / 3.0, std::f64::consts::PI];
+        for value in values.into_iter().chain([f64::NAN, f64::INFINITY, f64::NEG_INFINITY]) {
+            assert!(!check(value) && !check(-value), "{value}");
+        }
+    }
+
+    #[test]
+    fn neighbours_of_decimals_are_told_apart() {
+        let (mut checked, mut short) = (0, 0);
+        for n in 0..200_000_u64 {
+            let value = (n * 7919 % 1_000_000_007) as f64 / [1.0, 10.0, 1e2, 1e3, 1e4, 1e6][n as usize % 6];
+            for bits in value.to_bits().saturating_sub(2)..=value.to_bits() + 2 {
+                short += u32::from(check(f64::from_bits(bits)));
+                checked += 1;
+            }
+        }
+        // Each decimal itself, and none of its neighbours.
+        assert!(checked > 999_000 && short == 200_000, "{short} of {checked}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn any_float_is_as_ryu_has_it(bits: u64) {
+            check(f64::from_bits(bits));
+        }
+
+        #[test]
+        fn decimals_are_as_ryu_has_them(n in 0_u64..=u64::MAX >> 11, places in 0_u32..12) {
+            check(n as f64 / 10_f64.powi(places as i32));
+        }
+    }
+}
