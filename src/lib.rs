@@ -149,7 +149,7 @@ not_loom! {
     pub use clock::Clock;
     pub use config::{
         Arena, Colour, Config, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin,
-        SegmentMode, SyncPolicy, UrgentSync,
+        Rotate, SegmentMode, SyncPolicy, UrgentSync,
     };
     pub use engine::{Engine, Logger};
     pub use error::{BarrierError, ConfigError, Error, FilterError};

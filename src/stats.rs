@@ -62,6 +62,9 @@ pub(crate) enum Counter {
     AnonymousRings,
     Waits,
     KeeperFailures,
+    Rotations,
+    RotationFailures,
+    RemovedFiles,
     /// No counter: how many there are.
     End,
 }
@@ -205,6 +208,9 @@ pub struct Stats {
     pub(crate) sync_failures: u64,
     pub(crate) keeper_failures: u64,
     pub(crate) reopens: u64,
+    pub(crate) rotations: u64,
+    pub(crate) rotation_failures: u64,
+    pub(crate) removed_files: u64,
     pub(crate) clock_steps: u64,
     pub(crate) rings: u64,
     pub(crate) orphans: u64,
@@ -254,6 +260,12 @@ figures! {
     keeper_failures: u64;
     /// How often the log file was opened anew, because it was renamed or deleted.
     reopens: u64;
+    /// How often the log went on in a new file.
+    rotations: u64;
+    /// Rotations that failed; the log goes on in the old file and tries again.
+    rotation_failures: u64;
+    /// Rotated files that were removed, as the `retain_*` options ask for.
+    removed_files: u64;
     /// How often the wall clock was found more than a second off and adopted at once.
     clock_steps: u64;
     /// Rings made so far; threads that ended leave theirs to later ones.

@@ -12,6 +12,17 @@ use fastlog::{Config, Engine, Overflow, Preset, SyncPolicy, UrgentSync};
 const NO_OPTION: [&str; 1] = ["preset"];
 /// Fields whose setter has another name.
 const SET_BY: [(&str, &str); 1] = [("details", "include")];
+/// Fields that hold the values of several setters.
+const GROUPS: [&str; 2] = ["rotation", "retention"];
+/// Where a field of a group has another setter.
+const GROUPED: [(&str, &str); 6] = [
+    ("rotation.bytes", "rotate_bytes"),
+    ("rotation.period", "rotate"),
+    ("retention.files", "retain_files"),
+    ("retention.bytes", "retain_bytes"),
+    ("retention.age", "retain_age"),
+    ("retention.free_bytes", "keep_free_bytes"),
+];
 const PRESETS: [(&str, Preset); 4] = [
     ("Durable", Preset::Durable),
     ("LowLatency", Preset::LowLatency),
@@ -54,9 +65,26 @@ fn setters(dir: &Path, found: &mut BTreeMap<String, bool>) {
     }
 }
 
-/// The fields of a struct's `Debug` text, with their values' texts.
+/// The fields of a struct's `Debug` text, with their values' texts; those of groups by their
+/// setters.
 fn fields(debug: &str) -> BTreeMap<String, String> {
-    let inner = debug.strip_prefix("Config { ").and_then(|text| text.strip_suffix(" }"));
+    let mut fields = BTreeMap::new();
+    for (name, value) in plain_fields(debug) {
+        if !GROUPS.contains(&&*name) {
+            fields.insert(name, value);
+            continue;
+        }
+        for (part, value) in plain_fields(&value) {
+            let path = format!("{name}.{part}");
+            let setter = GROUPED.iter().find(|(field, _)| *field == path);
+            fields.insert(setter.expect(&path).1.to_owned(), value);
+        }
+    }
+    fields
+}
+
+fn plain_fields(debug: &str) -> BTreeMap<String, String> {
+    let inner = debug.split_once(" { ").and_then(|(_, text)| text.strip_suffix(" }"));
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
     let inner = inner.expect("a struct");
     for (at, c) in inner.char_indices() {
@@ -126,13 +154,17 @@ fn defaults_are_those_of_the_code() {
 fn ranges_are_those_that_a_start_accepts() {
     let (none, ages) = (Duration::ZERO, Duration::MAX);
     type Case = (&'static str, fn(Config) -> Config);
-    let sizes: [Case; 4] = [
+    let sizes: [Case; 8] = [
         ("ring_bytes", |c| c.ring_bytes(1)),
         ("record_bytes", |c| c.record_bytes(1)),
         ("staging_bytes", |c| c.staging_bytes(1)),
         ("max_rings", |c| c.max_rings(1)),
+        ("rotate_bytes", |c| c.rotate_bytes(1)),
+        ("retain_files", |c| c.retain_files(usize::MAX)),
+        ("retain_bytes", |c| c.retain_bytes(u64::MAX)),
+        ("keep_free_bytes", |c| c.keep_free_bytes(u64::MAX)),
     ];
-    let times: [(&str, fn(Config, Duration) -> Config, Duration); 8] = [
+    let times: [(&str, fn(Config, Duration) -> Config, Duration); 9] = [
         ("overflow", |c, d| c.overflow(Overflow::BlockFor(d)), none),
         ("order_window", |c, d| c.order_window(d), ages),
         ("publish_every", |c, d| c.publish_every(d), none),
@@ -141,6 +173,7 @@ fn ranges_are_those_that_a_start_accepts() {
         ("stall_after", |c, d| c.stall_after(d), none),
         ("barrier_patience", |c, d| c.barrier_patience(d), none),
         ("publish_every", |c, d| c.publish_every(d), ages),
+        ("retain_age", |c, d| c.retain_age(d), none),
     ];
     let rows = rows();
     let config = || Config::default().ignore_env();

@@ -12,6 +12,10 @@ pub(super) const RING_BYTES: RangeInclusive<usize> = 16 * KIB..=64 * MIB;
 pub(super) const RECORD_BYTES: RangeInclusive<usize> = KIB..=32 * KIB;
 pub(super) const STAGING_BYTES: RangeInclusive<usize> = 4 * MIB..=KIB * MIB;
 pub(super) const RINGS: RangeInclusive<usize> = 16..=4096;
+pub(super) const ROTATE_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 40;
+pub(super) const RETAIN_FILES: RangeInclusive<usize> = 0..=100_000;
+pub(super) const RETAIN_BYTES: RangeInclusive<u64> = 0..=1 << 50;
+pub(super) const RETAIN_AGE: RangeInclusive<Duration> = secs(1)..=secs(100 * 365 * 86_400);
 
 pub(super) const PUBLISH_EVERY: RangeInclusive<Duration> = micros(100)..=secs(10);
 pub(super) const SYNC_EVERY: RangeInclusive<Duration> = millis(1)..=HOUR;
@@ -49,6 +53,14 @@ pub(super) fn duration(
     range: RangeInclusive<Duration>,
 ) -> Result<(), ConfigError> {
     within(option, value, "", range, |value| format!("{value:?}"))
+}
+
+pub(super) fn bytes(
+    option: &'static str,
+    value: u64,
+    range: RangeInclusive<u64>,
+) -> Result<(), ConfigError> {
+    within(option, value, "", range, shown_u64)
 }
 
 pub(super) fn count(
@@ -104,8 +116,14 @@ pub(super) fn reserve(ring_bytes: usize, record_bytes: usize) -> usize {
 
 /// A size as people write it: `64 MiB`, `16 KiB`, `100 bytes`.
 pub(crate) fn shown(bytes: &usize) -> String {
-    let units = [(KIB * MIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
-    match units.iter().find(|(unit, _)| *bytes >= *unit && bytes % unit == 0) {
+    shown_u64(&(*bytes as u64))
+}
+
+fn shown_u64(bytes: &u64) -> String {
+    let names = ["PiB", "TiB", "GiB", "MiB", "KiB"];
+    let units = (1..=names.len() as u32).rev().map(|power| 1_u64 << (10 * power)).zip(names);
+    let mut fitting = units.filter(|(unit, _)| bytes >= unit && bytes % unit == 0);
+    match fitting.next() {
         Some((unit, name)) => format!("{} {name}", bytes / unit),
         None => format!("{bytes} bytes"),
     }

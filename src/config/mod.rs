@@ -1,10 +1,12 @@
 //! What an engine shall be like. Built by the program on its own thread; [`Config::resolve`]
 //! turns it into [`Settings`], and nothing of it is used later.
 
+pub(crate) mod file_names;
 mod filter;
 mod limits;
 mod name;
 mod options;
+mod rotation;
 mod settings;
 
 use std::path::PathBuf;
@@ -18,6 +20,8 @@ pub use self::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
     SyncPolicy, UrgentSync,
 };
+pub use self::rotation::Rotate;
+pub(crate) use self::rotation::{Retention, Rotation};
 pub(crate) use self::settings::Settings;
 use crate::clock::Clock;
 use crate::format::{Detail, Details, Format};
@@ -57,6 +61,8 @@ pub struct Config {
     colour: Colour,
     details: Details,
     segment_mode: SegmentMode,
+    rotation: Rotation,
+    retention: Retention,
     overflow: Overflow,
     ring_bytes: usize,
     record_bytes: usize,
@@ -127,6 +133,8 @@ impl Config {
             colour: Colour::Auto,
             details: Details::default(),
             segment_mode: SegmentMode::Publish,
+            rotation: Rotation::DEFAULT,
+            retention: Retention::DEFAULT,
             overflow,
             ring_bytes,
             record_bytes: RECORD_BYTES,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::file_names;
 use crate::error::ConfigError;
 
 const CHARS_MAX: usize = 64;
@@ -12,14 +13,17 @@ const REPLACED: &str = " (deleted)";
 /// Names become parts of file names, of lock files and of what shippers match against.
 pub(super) fn check(name: &str) -> Result<(), ConfigError> {
     let long_enough = (1..=CHARS_MAX).contains(&name.len());
-    if long_enough && name.chars().all(is_allowed) && !name.starts_with('.') {
+    // Retention of another log would take it for one of its files.
+    let is_own = file_names::parse(&file_names::live(name)).is_none();
+    if long_enough && name.chars().all(is_allowed) && !name.starts_with('.') && is_own {
         return Ok(());
     }
     Err(ConfigError::Value {
         option: "name",
         value: name.to_owned(),
         allowed: format!(
-            "1 to {CHARS_MAX} letters of A-Z and a-z, digits, `.`, `_` or `-`, the first no dot"
+            "1 to {CHARS_MAX} letters of A-Z and a-z, digits, `.`, `_` or `-`, the first no \
+             dot, and not what a rotated file is called"
         ),
     })
 }

@@ -38,7 +38,8 @@ pub enum Overflow {
 #[non_exhaustive]
 pub enum SegmentMode {
     /// The publisher appends their lines to `<dir>/<name>.jsonl`, and they are used again. The
-    /// visible file holds whole lines at every instant, so whatever follows it just works.
+    /// visible file never has a hole of zeros and ends with a whole line except during an append,
+    /// so whatever follows it just works.
     Publish,
 }
 

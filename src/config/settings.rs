@@ -11,6 +11,7 @@ use super::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
     SyncPolicy, UrgentSync,
 };
+use super::rotation::{Retention, Rotation};
 use super::{Config, limits, name};
 use crate::clock::Clock;
 use crate::error::{ConfigError, FilterError, Quoted};
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) colour: Colour,
     pub(crate) details: Details,
     pub(crate) segment_mode: SegmentMode,
+    pub(crate) rotation: Rotation,
+    pub(crate) retention: Retention,
     pub(crate) overflow: Overflow,
     pub(crate) ring_bytes: usize,
     pub(crate) record_bytes: usize,
@@ -120,6 +123,8 @@ impl Config {
             colour,
             details: self.details,
             segment_mode: self.segment_mode,
+            rotation: self.rotation,
+            retention: self.retention,
             overflow: self.overflow,
             ring_bytes: self.ring_bytes,
             record_bytes: self.record_bytes,
@@ -149,6 +154,11 @@ impl Config {
         limits::ring(self.ring_bytes, self.record_bytes)?;
         limits::staging(self.staging_bytes)?;
         limits::count("max_rings", self.max_rings, limits::RINGS)?;
+        limits::bytes("rotate_bytes", self.rotation.bytes, limits::ROTATE_BYTES)?;
+        limits::count("retain_files", self.retention.files, limits::RETAIN_FILES)?;
+        limits::bytes("retain_bytes", self.retention.bytes, limits::RETAIN_BYTES)?;
+        limits::duration("retain_age", self.retention.age, limits::RETAIN_AGE)?;
+        limits::bytes("keep_free_bytes", self.retention.free_bytes, limits::RETAIN_BYTES)?;
         limits::duration("publish_every", self.publish_every, limits::PUBLISH_EVERY)?;
         limits::duration("order_window", self.order_window, limits::ORDER_WINDOW)?;
         limits::duration("stall_after", self.stall_after, limits::STALL_AFTER)?;

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lock::{NameLock, NotLocked};
-use crate::config::{InUse, Settings};
+use crate::config::{InUse, Settings, file_names};
 use crate::error::Error;
-use crate::publish::{DIR_MODE, FileOutput};
+use crate::publish::{DIR_MODE, FileOutput, PRIVATE_DIR_MODE, Places};
 use crate::stats::Counters;
 use crate::sys::io::Io;
 use crate::sys::process;
 
 /// Beside the log: locks and arenas.
 pub(super) const PRIVATE_DIR: &str = ".fastlog";
-const PRIVATE_DIR_MODE: u32 = 0o700;
 
 /// How many engines of one process may ask for one name.
 const SUFFIXES_MAX: u32 = 1000;
@@ -26,11 +25,20 @@ pub(super) struct LogPlace {
     /// Whether it was made just now: its parent is not synced yet.
     pub(super) is_dir_new: bool,
     pub(super) private_dir: PathBuf,
+    /// The name, or the one with a suffix that is used instead.
+    pub(super) base: String,
     /// The visible file.
     pub(super) path: PathBuf,
     pub(super) lock: NameLock,
     /// Set when the name was taken and another is used.
     pub(super) warning: Option<String>,
+}
+
+impl LogPlace {
+    pub(super) fn places(&self) -> Places {
+        let (dir, private_dir) = (self.dir.clone(), self.private_dir.clone());
+        Places { dir, private_dir, base: self.base.clone() }
+    }
 }
 
 /// Makes the directories and takes the name.
@@ -39,9 +47,9 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     let (dir, is_dir_new) = directory(io, &settings.dir)?;
     let private_dir = dir.join(PRIVATE_DIR);
     make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
-    let (lock, name, warning) = lock_name(settings, &dir, &private_dir)?;
-    let path = file_path(&dir, &name);
-    Ok(LogPlace { dir, is_dir_new, private_dir, path, lock, warning })
+    let (lock, base, warning) = lock_name(settings, &dir, &private_dir)?;
+    let path = file_path(&dir, &base);
+    Ok(LogPlace { dir, is_dir_new, private_dir, base, path, lock, warning })
 }
 
 /// Opens the visible file.
@@ -51,7 +59,7 @@ pub(super) fn log_file(
     counters: Counters,
 ) -> Result<FileOutput, Error> {
     let io = Arc::clone(&settings.io);
-    FileOutput::open(io, &place.dir, &place.path, counters).map_err(|source| {
+    FileOutput::open(io, place.places(), settings.rotation, counters).map_err(|source| {
         let path = place.path.clone();
         match source.kind() {
             io::ErrorKind::InvalidInput => Error::NotAFile { path },
@@ -134,5 +142,5 @@ fn take(
 }
 
 fn file_path(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("{name}.jsonl"))
+    dir.join(file_names::live(name))
 }

@@ -189,6 +189,10 @@ fn keeper(settings: &Settings, shared: &Shared, opened: &Opened) -> Option<Keepe
     Some(Keeper::new(keep::Parts {
         io: Arc::clone(&settings.io),
         dir: log.dir.clone(),
+        name: settings.name.clone(),
+        next: log.places().next(),
+        file_bytes_max: settings.rotation.bytes,
+        retention: settings.retention,
         files: Arc::clone(files),
         counters: shared.counters.clone(),
         progress: Arc::clone(&shared.progress),

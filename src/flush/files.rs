@@ -2,11 +2,11 @@
 //! share them.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::SyncFailure;
-use crate::primitive::AtomicBool;
+use crate::primitive::{AtomicBool, Ordering};
 
 /// An open file of the visible log.
 #[derive(Debug)]
@@ -19,11 +19,22 @@ pub(crate) struct LogFile {
     /// When it was made, in nanoseconds since 1970; 0 where the file system does not tell. Inodes
     /// are used again, this pair of numbers is not.
     pub(crate) birth_ns: u64,
+    /// When it began, in nanoseconds since 1970: part of its rotated name.
+    pub(crate) start_ns: i64,
+    /// Its path since it was rotated.
+    pub(crate) rotated: OnceLock<PathBuf>,
     /// Set when a sync failed. Linux then marks the lost pages clean, and a second `fdatasync`
     /// would lie: there is none.
     pub(crate) refused: OnceLock<SyncFailure>,
     /// Whether blocks are reserved behind its end. Set and read by the keeper.
     pub(crate) has_reserve: AtomicBool,
+}
+
+impl LogFile {
+    /// Where it is now, as far as the engine moved it.
+    pub(crate) fn path(&self) -> &Path {
+        self.rotated.get().unwrap_or(&self.path)
+    }
 }
 
 /// What the keeper has to do.
@@ -43,13 +54,16 @@ pub(crate) struct Unsynced {
 #[derive(Debug, Default)]
 pub(crate) struct LogFiles {
     files: Mutex<Unsynced>,
+    /// Whether the keeper has made the file that comes after the current one.
+    has_next: AtomicBool,
 }
 
 impl LogFiles {
     /// A log that begins with this file, whose name may be new.
     pub(crate) fn new(current: Arc<LogFile>) -> LogFiles {
         let (current, is_dir_dirty) = (Some(current), true);
-        LogFiles { files: Mutex::new(Unsynced { current, is_dir_dirty, ..Unsynced::default() }) }
+        let files = Unsynced { current, is_dir_dirty, ..Unsynced::default() };
+        LogFiles { files: Mutex::new(files), has_next: AtomicBool::new(false) }
     }
 
     /// From now on appends go to another file.
@@ -58,6 +72,21 @@ impl LogFiles {
         let retired = files.current.replace(file);
         files.retired.extend(retired);
         files.is_dir_dirty = true;
+    }
+
+    /// Whether a file for the next rotation waits.
+    pub(crate) fn has_next(&self) -> bool {
+        self.has_next.load(Ordering::Acquire) // pairs with `take_next`
+    }
+
+    /// The file for the next rotation is made.
+    pub(crate) fn set_next(&self) {
+        self.has_next.store(true, Ordering::Release); // pairs with `take_next`
+    }
+
+    /// Takes the file for the next rotation, if one waits.
+    pub(crate) fn take_next(&self) -> bool {
+        self.has_next.swap(false, Ordering::AcqRel) // pairs with `set_next` and `has_next`
     }
 
     /// The directory was made: its name has to last as well.

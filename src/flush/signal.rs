@@ -22,6 +22,8 @@ pub(crate) mod bit {
     pub(crate) const SEGMENT: u32 = 16;
     /// Stop at once, and leave what is not done.
     pub(crate) const ABANDON: u32 = 32;
+    /// The log goes on in a new file.
+    pub(crate) const ROTATED: u32 = 64;
     /// All of them.
     pub(crate) const ANY: u32 = u32::MAX;
 }

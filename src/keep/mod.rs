@@ -1,39 +1,45 @@
 //! The keeper: the thread that syncs the visible log in batches and reserves room for it ahead. A
 //! slow sync slows neither the publisher nor the collector.
 
+mod reserve;
+mod retain;
+
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::config::Retention;
 use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
 use crate::flush::files::{LogFile, LogFiles, Unsynced};
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Progress, SyncFailure};
-use crate::primitive::Ordering;
 use crate::stats::{Counter, Counters};
-use crate::sys::io::{Io, Reserve};
+use crate::sys::io::Io;
+use reserve::Reserve;
 
 /// How long the keeper sleeps while there is nothing to sync.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = RETAIN_EVERY;
 
 /// How long it waits after a failed sync before it tries the directory again, or a file that was
 /// replaced meanwhile.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Blocks reserved behind the log's end, and the least for which it is worth asking.
-const RESERVE_BYTES: u64 = 64 << 20;
-const RESERVE_BYTES_MIN: u64 = 1 << 20;
-
-/// What the reserve leaves free on the disk: the smaller of this and a twentieth.
-const FREE_BYTES_MAX: u64 = 1 << 30;
-const FREE_PART: u64 = 20;
+/// How often old files are looked for besides rotations.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// What a keeper is made of.
 pub(crate) struct Parts {
     pub(crate) io: Arc<dyn Io>,
     pub(crate) dir: PathBuf,
+    /// The log's name, without the suffix that it may have got.
+    pub(crate) name: String,
+    /// Where the file for the next rotation waits.
+    pub(crate) next: PathBuf,
+    /// The length at which files are rotated.
+    pub(crate) file_bytes_max: u64,
+    pub(crate) retention: Retention,
     pub(crate) files: Arc<LogFiles>,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
@@ -50,29 +56,27 @@ pub(crate) struct Keeper {
     urgency: Urgency,
     has_failed: bool,
     syncs: u64,
-    /// The inode for which room is reserved, and up to which offset.
-    reserved: (u64, u64),
-    /// How much is asked for at a time; halved when the disk has less.
-    reserve_bytes: u64,
+    reserve: Reserve,
+    retained_at: Option<Instant>,
 }
 
 impl Keeper {
     pub(crate) fn new(parts: Parts) -> Keeper {
         Keeper {
+            reserve: Reserve::new(parts.file_bytes_max, parts.retention.free_bytes),
+            retained_at: None,
             parts,
             unsynced_since: None,
             urgent_sync: None,
             urgency: Urgency::None,
             has_failed: false,
             syncs: 0,
-            reserved: (0, 0),
-            reserve_bytes: RESERVE_BYTES,
         }
     }
 
     /// Runs until the publisher has ended; syncs once more then.
     pub(crate) fn run(mut self) {
-        self.reserve();
+        self.prepare();
         // Should it fail, whoever asks for a sync hears of it.
         let _ = self.sync_directory();
         loop {
@@ -86,20 +90,26 @@ impl Keeper {
             if self.parts.progress.synced() < published {
                 self.unsynced_since.get_or_insert_with(Instant::now);
             }
+            let is_rotated = bits & bit::ROTATED != 0;
+            let syncs = self.parts.limits.sync != SyncGoal::Never;
             // What failed is tried again by itself: a directory may recover, a file be replaced.
             let is_due = self.has_failed || self.decide(published) == Some(Duration::ZERO);
-            if is_last || is_due {
+            if is_last || is_due || is_rotated && syncs {
                 self.sync(published);
+            } else if is_rotated {
+                self.release_retired();
             }
+            self.retain(is_rotated);
             if is_last {
                 // Abandoned while it synced: whoever gave up may have let another in.
                 let is_abandoned = self.parts.signal.is_raised(bit::ABANDON);
                 if let Some(file) = self.parts.files.current().filter(|_| !is_abandoned) {
                     self.give_reserve_back(&file);
+                    self.remove_next();
                 }
                 break;
             }
-            self.reserve();
+            self.prepare();
         }
         self.parts.progress.set_done(EngineThread::Keeper);
     }
@@ -114,7 +124,7 @@ impl Keeper {
     }
 
     fn sleep(&self) -> u32 {
-        let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT;
+        let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT | bit::ROTATED;
         let signal = &self.parts.signal;
         if self.has_failed {
             return signal.wait(urgent, RETRY);
@@ -192,7 +202,7 @@ impl Keeper {
                 Ok(())
             }
             Err(error) => {
-                let (path, kind) = (file.path.clone(), error.kind());
+                let (path, kind) = (file.path().to_owned(), error.kind());
                 let failure = SyncFailure { path, kind, text: error.to_string() };
                 // Only this thread sets it, once.
                 let _ = file.refused.set(failure.clone());
@@ -234,40 +244,56 @@ impl Keeper {
         })
     }
 
-    /// Reserves blocks behind the log's end, so that appends find them.
-    fn reserve(&mut self) {
+    /// Gets ready for what the publisher will need: room behind the log's end, the next file.
+    fn prepare(&mut self) {
         let Some(file) = self.parts.files.current() else { return };
-        let Ok(status) = self.parts.io.fstat(file.file.as_fd()) else { return };
-        let (ino, until) = self.reserved;
-        let is_ample = ino == file.ino && until >= status.len + self.reserve_bytes / 4;
-        while !is_ample && self.reserve_bytes >= RESERVE_BYTES_MIN {
-            let len = self.reserve_bytes;
-            let has_room = self.parts.io.statvfs(&self.parts.dir).is_ok_and(|space| {
-                let keep = FREE_BYTES_MAX.min(space.total_bytes / FREE_PART);
-                space.free_bytes > len + keep
-            });
-            let fd = file.file.as_fd();
-            if has_room && self.parts.io.fallocate(fd, Reserve::KeepSize, status.len, len).is_ok() {
-                self.reserved = (file.ino, status.len + len);
-                file.has_reserve.store(true, Ordering::Relaxed);
-                return;
-            }
-            self.reserve_bytes /= 2;
+        self.reserve.extend(&*self.parts.io, &self.parts.dir, &file);
+        if !self.parts.files.has_next()
+            && self.parts.io.open_fresh(&self.parts.next).is_ok()
+        {
+            self.parts.files.set_next();
         }
     }
 
-    /// Frees the reserve: cutting a file at the length it has drops the blocks behind its end, and
-    /// no reader notices. Between the two calls nobody else may append, or his bytes would go: this
-    /// thread holds the name's lock.
+    /// The file for the next rotation is not needed any more.
+    fn remove_next(&self) {
+        if self.parts.files.take_next() {
+            // An empty file that stays behind is taken for the next engine's.
+            let _ = self.parts.io.unlink(&self.parts.next);
+        }
+    }
+
     fn give_reserve_back(&self, file: &LogFile) {
-        if !file.has_reserve.swap(false, Ordering::Relaxed) {
+        if let Err(error) = reserve::give_back(&*self.parts.io, file) {
+            self.complain("give back the reserve", &error);
+        }
+    }
+
+    /// Lets go of files that were replaced, where nothing is synced by itself.
+    fn release_retired(&self) {
+        let mut unsynced = self.parts.files.take_unsynced();
+        for file in unsynced.retired.drain(..) {
+            self.give_reserve_back(&file);
+        }
+        self.parts.files.give_back(unsynced);
+    }
+
+    /// Removes old files, if it is time to look.
+    fn retain(&mut self, is_rotated: bool) {
+        let is_due = self.retained_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
+        if !is_due && !is_rotated {
             return;
         }
-        let fd = file.file.as_fd();
-        let cut =
-            self.parts.io.fstat(fd).and_then(|status| self.parts.io.ftruncate(fd, status.len));
-        if let Err(error) = cut {
-            self.complain("give back the reserve", &error);
+        self.retained_at = Some(Instant::now());
+        let Parts { io, dir, name, retention, counters, .. } = &self.parts;
+        match retain::retain(&**io, dir, name, retention) {
+            Ok(outcome) => {
+                counters.add(Counter::RemovedFiles, outcome.removed);
+                if let Some((path, error)) = outcome.failed {
+                    self.complain(&format!("remove {}", path.display()), &error);
+                }
+            }
+            Err(error) => self.complain("list the files", &error),
         }
     }
 

@@ -7,9 +7,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::rotate::{Places, Rotator, line_end};
 use crate::arena::intent::{Intent, Intents};
+use crate::config::Rotation;
 use crate::flush::Progress;
 use crate::flush::files::{LogFile, LogFiles};
 use crate::primitive::AtomicBool;
@@ -28,6 +30,9 @@ pub(crate) struct FileOutput {
     current: Arc<LogFile>,
     files: Arc<LogFiles>,
     counters: Counters,
+    rotator: Rotator,
+    /// Whether the keeper is to hear of a rotation.
+    is_rotated: bool,
 }
 
 /// How far an append came.
@@ -44,14 +49,18 @@ impl FileOutput {
     /// The system's.
     pub(crate) fn open(
         io: Arc<dyn Io>,
-        dir: &Path,
-        path: &Path,
+        places: Places,
+        rotation: Rotation,
         counters: Counters,
     ) -> io::Result<FileOutput> {
-        let current = Arc::new(open(&*io, path)?);
+        let (dir, path) = (places.dir.clone(), places.live());
+        let mut rotator = Rotator::new(Arc::clone(&io), places, rotation)?;
+        let current = Arc::new(open(&*io, &path)?);
+        // The newest line decides to which day the file belongs.
+        let changed = current.file.metadata().and_then(|metadata| metadata.modified());
+        rotator.appended(changed.unwrap_or_else(|_| SystemTime::now()));
         let files = Arc::new(LogFiles::new(Arc::clone(&current)));
-        let (dir, path) = (dir.to_owned(), path.to_owned());
-        Ok(FileOutput { io, dir, path, current, files, counters })
+        Ok(FileOutput { io, dir, path, current, files, counters, rotator, is_rotated: false })
     }
 
     /// The files, for the keeper.
@@ -59,8 +68,7 @@ impl FileOutput {
         Arc::clone(&self.files)
     }
 
-    /// Appends the lines of a segment from the byte `from` on, announced by an intent. Where that
-    /// is inside a line whose beginning went to a file that was replaced since, from its beginning.
+    /// Appends the lines of a segment from the byte `from` on, in as many files as they need.
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
@@ -69,8 +77,33 @@ impl FileOutput {
         from: usize,
         lines: &[u8],
     ) -> Appended {
+        let mut appended = self.append_part(intents, progress, segment, from, lines);
+        while appended.result.is_ok() && appended.to < lines.len() {
+            appended = self.append_part(intents, progress, segment, appended.to, lines);
+        }
+        appended
+    }
+
+    /// Appends what the present file has room for, announced by an intent. Where `from` is inside a
+    /// line whose beginning went to a file that was replaced since, from its beginning.
+    fn append_part(
+        &mut self,
+        intents: &mut Intents,
+        progress: &Progress,
+        segment: u64,
+        from: usize,
+        lines: &[u8],
+    ) -> Appended {
         let before = Arc::clone(&self.current);
-        let status = match self.look(progress) {
+        let now = SystemTime::now();
+        let status = match self.look(progress).and_then(|status| {
+            let is_whole = Arc::ptr_eq(&before, &self.current) && is_line_start(lines, from);
+            let first_line = line_end(lines, from) - from;
+            if is_whole && self.rotator.is_due(status.len, first_line, now) {
+                return self.rotate(status);
+            }
+            Ok(status)
+        }) {
             Ok(status) => status,
             Err(error) => return Appended { to: from, result: Err(error) },
         };
@@ -78,13 +111,14 @@ impl FileOutput {
         let from = if is_same { from } else { line_start(lines, from) };
         // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
         let offset = status.len;
+        let end = self.rotator.part_end(lines, from, offset);
         let LogFile { dev, ino, birth_ns, .. } = *self.current;
-        let range = (from as u64, lines.len() as u64);
+        let range = (from as u64, end as u64);
         intents.begin(Intent { dev, ino, birth_ns, offset, segment, from: range.0, to: range.1 });
         let mut to = from;
-        while to < lines.len() {
+        while to < end {
             let at = offset + (to - from) as u64;
-            match self.io.pwrite(self.current.file.as_fd(), &lines[to..], at) {
+            match self.io.pwrite(self.current.file.as_fd(), &lines[to..end], at) {
                 Ok(0) => {
                     let error = io::ErrorKind::WriteZero.into();
                     return Appended { to, result: Err(error) };
@@ -97,7 +131,30 @@ impl FileOutput {
             }
         }
         intents.done();
+        self.rotator.appended(now);
         Appended { to, result: Ok(()) }
+    }
+
+    /// Whether it was rotated since the last time that this was asked.
+    pub(super) fn take_rotated(&mut self) -> bool {
+        std::mem::take(&mut self.is_rotated)
+    }
+
+    /// Goes on in a new file; in the old one where that cannot be had.
+    fn rotate(&mut self, status: FileStatus) -> io::Result<FileStatus> {
+        match self.rotator.rotate(&self.current, &self.files) {
+            Ok(file) => {
+                self.current = Arc::new(file);
+                self.files.replace(Arc::clone(&self.current));
+                self.counters.add(Counter::Rotations, 1);
+                self.is_rotated = true;
+                self.io.fstat(self.current.file.as_fd())
+            }
+            Err(_) => {
+                self.counters.add(Counter::RotationFailures, 1);
+                Ok(status)
+            }
+        }
     }
 
     /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
@@ -137,27 +194,45 @@ impl FileOutput {
     }
 }
 
+fn is_line_start(lines: &[u8], at: usize) -> bool {
+    at == 0 || lines[at - 1] == b'\n'
+}
+
 /// Where the line that holds the byte `at` begins. A segment begins with a line.
 fn line_start(lines: &[u8], at: usize) -> usize {
     lines[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 /// Opens or makes a log file, and ends its last line if somebody left it open.
-fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
+pub(super) fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
     let file = io.open_log(path)?;
     let status = io.fstat(file.as_fd())?;
     if status.len > 0 && last_byte(io, path, status.len)? != b'\n' {
         io.pwrite(file.as_fd(), b"\n", status.len)?;
     }
     let (dev, ino, birth_ns) = (status.dev, status.ino, birth_ns(&file));
-    let (path, refused, has_reserve) = (path.to_owned(), OnceLock::new(), AtomicBool::new(false));
-    Ok(LogFile { file, path, dev, ino, birth_ns, refused, has_reserve })
+    let now_ns = ns_since_1970(SystemTime::now());
+    Ok(LogFile {
+        file,
+        path: path.to_owned(),
+        dev,
+        ino,
+        birth_ns,
+        // Made by another process, it began with its birth.
+        start_ns: if status.len > 0 && birth_ns > 0 { birth_ns } else { now_ns } as i64,
+        rotated: OnceLock::new(),
+        refused: OnceLock::new(),
+        has_reserve: AtomicBool::new(false),
+    })
 }
 
 fn birth_ns(file: &File) -> u64 {
     let birth = file.metadata().and_then(|metadata| metadata.created());
-    let since_1970 = birth.ok().and_then(|birth| birth.duration_since(UNIX_EPOCH).ok());
-    since_1970.map_or(0, |age| age.as_nanos() as u64)
+    birth.map_or(0, ns_since_1970)
+}
+
+fn ns_since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64)
 }
 
 fn last_byte(io: &dyn Io, path: &Path, len: u64) -> io::Result<u8> {

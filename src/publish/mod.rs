@@ -4,6 +4,7 @@
 
 mod console;
 mod file;
+mod rotate;
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,6 +22,7 @@ use crate::stats::{Counter, Counters};
 pub(crate) use console::{Console, ConsoleOutput};
 use file::Appended;
 pub(crate) use file::{DIR_MODE, FileOutput};
+pub(crate) use rotate::{PRIVATE_DIR_MODE, Places};
 
 /// How long the publisher sleeps while there is nothing to publish.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -240,7 +242,12 @@ impl Publisher {
             return;
         };
         let urgent = if self.has_urgent { bit::URGENT } else { 0 };
-        keeper.raise(bit::WORK | urgent);
+        let is_rotated = match &mut self.parts.target {
+            Target::File(file) => file.take_rotated(),
+            Target::Console(_) | Target::Null => false,
+        };
+        let rotated = if is_rotated { bit::ROTATED } else { 0 };
+        keeper.raise(bit::WORK | urgent | rotated);
         self.has_urgent = false;
     }
 

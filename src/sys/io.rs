@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -25,6 +25,14 @@ pub trait Io: Send + Sync + fmt::Debug {
     /// `InvalidInput`, with a sentence that says what it is, for anything but a regular file.
     fn open_log(&self, path: &Path) -> io::Result<File> {
         super::open::regular_file(path, OFlags::WRONLY, Mode::from_raw_mode(0o640))
+    }
+
+    /// Makes an empty file as [`Io::open_log`] does, in the place of whatever has the name.
+    fn open_fresh(&self, path: &Path) -> io::Result<File> {
+        match self.unlink(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => self.open_log(path),
+        }
     }
 
     /// Creates a file for reading and writing, 0600.
@@ -192,6 +200,8 @@ pub struct FileStatus {
     pub len: u64,
     /// How many names it has; 0 when it was removed while open.
     pub links: u64,
+    /// When its bytes were last changed.
+    pub modified: SystemTime,
     /// What it is.
     pub kind: FileKind,
 }
@@ -231,9 +241,22 @@ impl FileStatus {
             ino: status.st_ino as u64,
             len: u64::try_from(status.st_size).unwrap_or(0),
             links: status.st_nlink as u64,
+            modified: modified(status),
             kind,
         }
     }
+}
+
+#[allow(clippy::unnecessary_cast, reason = "narrower on some systems")]
+fn modified(status: &rustix::fs::Stat) -> SystemTime {
+    let seconds = Duration::from_secs((status.st_mtime as i64).unsigned_abs());
+    let nanos = Duration::from_nanos(status.st_mtime_nsec as u64);
+    let whole = if status.st_mtime as i64 >= 0 {
+        UNIX_EPOCH.checked_add(seconds)
+    } else {
+        UNIX_EPOCH.checked_sub(seconds)
+    };
+    whole.and_then(|time| time.checked_add(nanos)).unwrap_or(UNIX_EPOCH)
 }
 
 #[cfg(all(target_os = "linux", not(fastlog_portable)))]

@@ -1,0 +1,179 @@
+//! What the files of a log are called. Pure; used on the owner's, the publisher's and the keeper's
+//! threads, and by the command line.
+//!
+//! ```text
+//! app.jsonl                                  written now
+//! app-20261120T213300Z-000007.jsonl          rotated: when it began (UTC), and its number
+//! app-20261120T213300Z-000007.jsonl.zst      the same, compressed
+//! app.4711.jsonl                             written now by a second engine of the name
+//! app.4711-20261120T213300Z-000001.jsonl     and rotated
+//! ```
+
+use crate::format::timestamp::Timestamp;
+
+const EXTENSION: &str = ".jsonl";
+/// `20261120T213300Z`.
+const START_LEN: usize = 16;
+const NUMBER_LEN_MIN: usize = 6;
+
+/// How a rotated file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packed {
+    /// Not at all.
+    Plain,
+    /// `.zst`.
+    Zstd,
+    /// `.gz`.
+    Gzip,
+}
+
+impl Packed {
+    const SUFFIXES: [(Packed, &str); 2] = [(Packed::Zstd, ".zst"), (Packed::Gzip, ".gz")];
+}
+
+/// The name of the file that is written, for a base such as `app` or `app.4711`.
+pub(crate) fn live(base: &str) -> String {
+    format!("{base}{EXTENSION}")
+}
+
+/// The name that a file gets when it is rotated; it began `start_ns` after 1970.
+pub(crate) fn rotated(base: &str, start_ns: i64, number: u64) -> String {
+    let mut times = Timestamp::new();
+    let text = times.format(start_ns);
+    // `2026-11-20T21:33:00.123456789Z` without its punctuation and fraction.
+    let digits = text[..19].iter().filter(|byte| !matches!(byte, b'-' | b':'));
+    let start: String = digits.map(|byte| char::from(*byte)).collect();
+    format!("{base}-{start}Z-{number:0NUMBER_LEN_MIN$}{EXTENSION}")
+}
+
+/// A rotated file's name, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rotated<'a> {
+    pub(crate) base: &'a str,
+    /// `20261120T213300Z`: sorts as the times do.
+    pub(crate) start: &'a str,
+    pub(crate) number: u64,
+    pub(crate) packed: Packed,
+}
+
+/// Takes a name apart if it is exactly one that [`rotated`] gives, compressed or not.
+pub(crate) fn parse(name: &str) -> Option<Rotated<'_>> {
+    let packed = Packed::SUFFIXES.iter().find_map(|(packed, suffix)| {
+        name.strip_suffix(suffix).map(|plain| (*packed, plain))
+    });
+    let (packed, plain) = packed.unwrap_or((Packed::Plain, name));
+    let (rest, number) = plain.strip_suffix(EXTENSION)?.rsplit_once('-')?;
+    let (base, start) = rest.rsplit_once('-')?;
+    let is_number = number.len() >= NUMBER_LEN_MIN
+        && (number.len() == NUMBER_LEN_MIN || !number.starts_with('0'))
+        && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse().ok().filter(|_| is_number)?;
+    (!base.is_empty() && is_start(start)).then_some(Rotated { base, start, number, packed })
+}
+
+fn is_start(text: &str) -> bool {
+    text.len() == START_LEN
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+/// The base of a file that is written now.
+pub(crate) fn base_of_live(name: &str) -> Option<&str> {
+    name.strip_suffix(EXTENSION).filter(|base| !base.is_empty() && parse(name).is_none())
+}
+
+/// Whether files of this base are files of the log `name`: its own, or those of engines that found
+/// the name in use.
+pub(crate) fn is_of(base: &str, name: &str) -> bool {
+    let Some(rest) = base.strip_prefix(name) else { return false };
+    let Some(suffix) = rest.strip_prefix('.') else { return rest.is_empty() };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match suffix.split_once('-') {
+        Some((pid, engine)) => is_number(pid) && is_number(engine),
+        None => is_number(suffix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START_NS: i64 = 1_795_210_380_123_456_789;
+
+    #[test]
+    fn names_are_as_drawn() {
+        assert_eq!(live("app"), "app.jsonl");
+        assert_eq!(rotated("app", START_NS, 7), "app-20261120T213300Z-000007.jsonl");
+        assert_eq!(rotated("app.1-2", START_NS, 1 << 20), "app.1-2-20261120T213300Z-1048576.jsonl");
+        assert_eq!(rotated("app", 0, 1), "app-19700101T000000Z-000001.jsonl");
+    }
+
+    #[test]
+    fn only_such_names_are_taken_apart() {
+        let name = "a-b.c-20261120T213300Z-000007.jsonl";
+        let whole = Rotated {
+            base: "a-b.c",
+            start: "20261120T213300Z",
+            number: 7,
+            packed: Packed::Plain,
+        };
+        assert_eq!(parse(name), Some(whole));
+        assert_eq!(parse(&format!("{name}.zst")), Some(Rotated { packed: Packed::Zstd, ..whole }));
+        assert_eq!(parse(&format!("{name}.gz")), Some(Rotated { packed: Packed::Gzip, ..whole }));
+        let others = [
+            "app.jsonl",
+            "app-20261120T213300Z-000007",
+            "app-20261120T213300Z-000007.jsonl.bz2",
+            "app-20261120T213300Z-000007.jsonl.zst.tmp",
+            "app-20261120T213300Z-7.jsonl",
+            "app-20261120T213300Z-+00007.jsonl",
+            "app-20261120T213300Z-0000007.jsonl",
+            "app-20261120T213300-000007.jsonl",
+            "app-20261120X213300Z-000007.jsonl",
+            "-20261120T213300Z-000007.jsonl",
+            "app-2026112ZT213300Z-000007.jsonl",
+            "20261120T213300Z-000007.jsonl",
+            "app-20261120T213300Z-99999999999999999999.jsonl",
+            "",
+        ];
+        for name in others {
+            assert_eq!(parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_log_has_its_own_files_and_those_of_second_engines() {
+        for base in ["app", "app.1", "app.4711-2"] {
+            assert!(is_of(base, "app"), "{base}");
+        }
+        for base in ["app-2", "app.", "app.x", "app.1-", "app.-1", "app.1-2-3", "apps", "ap", ""] {
+            assert!(!is_of(base, "app"), "{base}");
+        }
+        assert_eq!(base_of_live("app.jsonl"), Some("app"));
+        for name in [".jsonl", "app.json", "app-20261120T213300Z-000007.jsonl"] {
+            assert_eq!(base_of_live(name), None, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_named_is_taken_apart(
+            base in "[A-Za-z0-9_][A-Za-z0-9._-]{0,20}",
+            start_ns in 0_i64..4_000_000_000_000_000_000,
+            number: u32,
+        ) {
+            let name = rotated(&base, start_ns, u64::from(number));
+            let parsed = parse(&name).expect("a rotated file's name");
+            prop_assert_eq!((parsed.base, parsed.number), (&*base, u64::from(number)));
+        }
+
+        #[test]
+        fn any_name_is_taken_apart_or_not(name in "\\PC{0,60}") {
+            let _ = (parse(&name), base_of_live(&name), is_of(&name, "app"));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! When the log goes on in a new file, and how long old files stay. The setters; `settings` checks
+//! what they are given.
+
+use std::time::Duration;
+
+use super::Config;
+
+/// When the log goes on in a new file, besides [`Config::rotate_bytes`].
+///
+/// Decided when lines are appended: a log that nobody writes to is not rotated, and an empty file
+/// never is. Times are UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rotate {
+    /// Not by time.
+    Never,
+    /// With the first lines of an hour.
+    Hourly,
+    /// With the first lines after midnight.
+    Daily,
+}
+
+impl Rotate {
+    /// The number of the hour or day since 1970; 0 throughout where time does not matter.
+    pub(crate) fn period(self, unix_seconds: i64) -> i64 {
+        match self {
+            Rotate::Never => 0,
+            Rotate::Hourly => unix_seconds.div_euclid(3_600),
+            Rotate::Daily => unix_seconds.div_euclid(86_400),
+        }
+    }
+}
+
+/// What was configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rotation {
+    pub(crate) bytes: u64,
+    pub(crate) period: Rotate,
+}
+
+/// What was configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) files: usize,
+    pub(crate) bytes: u64,
+    pub(crate) age: Duration,
+    pub(crate) free_bytes: u64,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Rotation {
+    pub(super) const DEFAULT: Rotation = Rotation { bytes: 256 << 20, period: Rotate::Daily };
+}
+
+impl Retention {
+    pub(super) const DEFAULT: Retention = Retention {
+        files: 100_000,
+        bytes: 2 << 30,
+        age: Duration::from_secs(30 * DAY.as_secs()),
+        free_bytes: 1 << 30,
+    };
+}
+
+impl Config {
+    /// The most that one log file may hold, in bytes: lines that would not fit go to a new one. The
+    /// full file keeps its lines under a name of its own, `<name>-<start>-<number>.jsonl`.
+    ///
+    /// 64 KiB to 1 TiB. Default: 256 MiB. Only a line that is longer by itself makes a file longer.
+    /// [`rotate`](Config::rotate) adds to it.
+    pub fn rotate_bytes(mut self, bytes: u64) -> Config {
+        self.rotation.bytes = bytes;
+        self
+    }
+
+    /// When the log goes on in a new file whatever its size.
+    ///
+    /// Default: [`Rotate::Daily`].
+    pub fn rotate(mut self, period: Rotate) -> Config {
+        self.rotation.period = period;
+        self
+    }
+
+    /// How many rotated files stay; the oldest go first.
+    ///
+    /// 0 to 100,000. Default: 100,000. All `retain_*` options hold at once, for all files of the
+    /// name, those of second engines ([`InUse::Suffix`](crate::InUse::Suffix)) and compressed ones
+    /// as well. The file that is being written is never removed.
+    pub fn retain_files(mut self, files: usize) -> Config {
+        self.retention.files = files;
+        self
+    }
+
+    /// How many bytes all files of the name may take, the one that is being written included.
+    ///
+    /// 0 to 1 PiB. Default: 2 GiB. Looked at after each rotation and once a minute, so that the
+    /// files may take as much as one more of [`rotate_bytes`](Config::rotate_bytes) for a while.
+    pub fn retain_bytes(mut self, bytes: u64) -> Config {
+        self.retention.bytes = bytes;
+        self
+    }
+
+    /// How long rotated files stay after their last line was written.
+    ///
+    /// 1 s to 100 years. Default: 30 days.
+    pub fn retain_age(mut self, age: Duration) -> Config {
+        self.retention.age = age;
+        self
+    }
+
+    /// How many bytes of the disk stay free: rotated files go, the oldest first, while less is, and
+    /// no blocks are reserved ahead. Lines are appended all the same until the disk is full.
+    ///
+    /// 0 to 1 PiB. Default: 1 GiB. Never more than a twentieth of the disk.
+    pub fn keep_free_bytes(mut self, bytes: u64) -> Config {
+        self.retention.free_bytes = bytes;
+        self
+    }
+}
