@@ -317,8 +317,8 @@ fn block_drops_at_once_after_a_failed_write() {
 fn block_waits_for_a_disk_that_crawls() {
     // All staging takes three times as long as the patience with an output that does nothing.
     const CALLS: u64 = 9_000;
-    let rig = Rig::new(Overflow::Block, ms(3000));
-    let crawl = Faults { write_max: Some(64 << 10), write_delay: ms(140), ..Faults::default() };
+    let rig = Rig::new(Overflow::Block, ms(6000));
+    let crawl = Faults { write_max: Some(64 << 10), write_delay: ms(280), ..Faults::default() };
     rig.disk.set(crawl);
     (0..CALLS).for_each(|n| rig.info(n));
     let stats = rig.engine.stats();

@@ -107,7 +107,8 @@ fn plain_fields(debug: &str) -> BTreeMap<String, String> {
 fn gives(cell: &str, preset: &str, value: &str) -> bool {
     cell.find(&format!("`{preset}`")).is_some_and(|at| {
         let rest = cell[at..].split('`').skip(1).step_by(2);
-        rest.skip_while(|word| PRESETS.iter().any(|(name, _)| name == word)).next() == Some(value)
+        let mut values = rest.filter(|word| PRESETS.iter().all(|(name, _)| name != word));
+        values.next() == Some(value)
     })
 }
 
@@ -153,8 +154,8 @@ fn defaults_are_those_of_the_code() {
 #[test]
 fn ranges_are_those_that_a_start_accepts() {
     let (none, ages) = (Duration::ZERO, Duration::MAX);
-    type Case = (&'static str, fn(Config) -> Config);
-    let sizes: [Case; 8] = [
+    type SizeCase = (&'static str, fn(Config) -> Config);
+    let sizes: [SizeCase; 8] = [
         ("ring_bytes", |c| c.ring_bytes(1)),
         ("record_bytes", |c| c.record_bytes(1)),
         ("staging_bytes", |c| c.staging_bytes(1)),
@@ -164,7 +165,8 @@ fn ranges_are_those_that_a_start_accepts() {
         ("retain_bytes", |c| c.retain_bytes(u64::MAX)),
         ("keep_free_bytes", |c| c.keep_free_bytes(u64::MAX)),
     ];
-    let times: [(&str, fn(Config, Duration) -> Config, Duration); 9] = [
+    type TimeCase = (&'static str, fn(Config, Duration) -> Config, Duration);
+    let times: [TimeCase; 9] = [
         ("overflow", |c, d| c.overflow(Overflow::BlockFor(d)), none),
         ("order_window", |c, d| c.order_window(d), ages),
         ("publish_every", |c, d| c.publish_every(d), none),

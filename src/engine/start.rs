@@ -142,7 +142,7 @@ fn build(
             if log.is_dir_new {
                 files.set_dir_new();
             }
-            (Target::File(file), Some(files))
+            (Target::File(Box::new(file)), Some(files))
         }
         None => (console_target(settings), None),
     };

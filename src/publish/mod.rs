@@ -33,7 +33,7 @@ const RETRY: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)]
 /// Where the lines go.
 #[derive(Debug)]
 pub(crate) enum Target {
-    File(FileOutput),
+    File(Box<FileOutput>),
     Console(ConsoleOutput),
     /// Nowhere.
     Null,

@@ -30,7 +30,7 @@ pub trait Io: Send + Sync + fmt::Debug {
     /// Makes an empty file as [`Io::open_log`] does, in the place of whatever has the name.
     fn open_fresh(&self, path: &Path) -> io::Result<File> {
         match self.unlink(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => self.open_log(path),
         }
     }
