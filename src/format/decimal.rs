@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_people_write_has_a_decimal() {
-        let values = [0.0, -0.0, 1.0, 0.5, 1.25, 0.1, 99.99, -12.34, 1e-5, 0.000_123, 2.718_281];
+        let values = [0.0, -0.0, 1.0, 0.5, 1.25, 0.1, 99.99, -12.34, 1e-5, 0.000_123, 2.345_678];
         for value in values.into_iter().chain([123_456_789.987_654, 999_999_999.999_999]) {
             assert!(check(value), "{value}");
         }
