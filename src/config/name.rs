@@ -13,19 +13,17 @@ const REPLACED: &str = " (deleted)";
 /// Names become parts of file names, of lock files and of what shippers match against.
 pub(super) fn check(name: &str) -> Result<(), ConfigError> {
     let long_enough = (1..=CHARS_MAX).contains(&name.len());
-    // Retention of another log would take it for one of its files.
-    let is_own = file_names::parse(&file_names::live(name)).is_none();
-    if long_enough && name.chars().all(is_allowed) && !name.starts_with('.') && is_own {
+    let allowed = if !long_enough || !name.chars().all(is_allowed) || name.starts_with('.') {
+        format!(
+            "1 to {CHARS_MAX} letters of A-Z and a-z, digits, `.`, `_` or `-`, the first no dot"
+        )
+    } else if file_names::parse(&file_names::live(name)).is_some() {
+        // Retention of another log would take this one's file for one of its own.
+        "a name that does not end as those of rotated files do".to_owned()
+    } else {
         return Ok(());
-    }
-    Err(ConfigError::Value {
-        option: "name",
-        value: name.to_owned(),
-        allowed: format!(
-            "1 to {CHARS_MAX} letters of A-Z and a-z, digits, `.`, `_` or `-`, the first no \
-             dot, and not what a rotated file is called"
-        ),
-    })
+    };
+    Err(ConfigError::Value { option: "name", value: name.to_owned(), allowed })
 }
 
 /// The stem of the executable's file name, with `_` for what a name may not have.

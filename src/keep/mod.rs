@@ -244,13 +244,15 @@ impl Keeper {
         })
     }
 
-    /// Gets ready for what the publisher will need: room behind the log's end, the next file.
+    /// Gets ready for what the publisher will need: room behind the log's end, and the next file
+    /// once this one is half full.
     fn prepare(&mut self) {
         let Some(file) = self.parts.files.current() else { return };
-        self.reserve.extend(&*self.parts.io, &self.parts.dir, &file);
-        if !self.parts.files.has_next()
-            && self.parts.io.open_fresh(&self.parts.next).is_ok()
-        {
+        let io = &*self.parts.io;
+        let Ok(status) = io.fstat(file.file.as_fd()) else { return };
+        self.reserve.extend(io, &self.parts.dir, &file, status.len);
+        let is_half_full = status.len >= self.parts.file_bytes_max / 2;
+        if is_half_full && !self.parts.files.has_next() && io.open_fresh(&self.parts.next).is_ok() {
             self.parts.files.set_next();
         }
     }

@@ -37,21 +37,20 @@ impl Reserve {
         Reserve { reserved: (0, 0), bytes: RESERVE_BYTES, file_bytes_max, free_bytes }
     }
 
-    /// Reserves blocks where few are left.
-    pub(super) fn extend(&mut self, io: &dyn Io, dir: &Path, file: &LogFile) {
-        let Ok(status) = io.fstat(file.file.as_fd()) else { return };
+    /// Reserves blocks where few are left behind the file's `end`.
+    pub(super) fn extend(&mut self, io: &dyn Io, dir: &Path, file: &LogFile, end: u64) {
         let (ino, until) = self.reserved;
-        let left = self.file_bytes_max.saturating_sub(status.len);
+        let left = self.file_bytes_max.saturating_sub(end);
         let wanted = self.bytes.min(left) / 4;
-        let is_ample = ino == file.ino && until >= status.len + wanted;
+        let is_ample = ino == file.ino && until >= end + wanted;
         while !is_ample && self.bytes >= RESERVE_BYTES_MIN && left > 0 {
             let len = self.bytes.min(left);
             let has_room = io
                 .statvfs(dir)
                 .is_ok_and(|space| space.free_bytes > len + free_bytes(self.free_bytes, space));
             let fd = file.file.as_fd();
-            if has_room && io.fallocate(fd, io::Reserve::KeepSize, status.len, len).is_ok() {
-                self.reserved = (file.ino, status.len + len);
+            if has_room && io.fallocate(fd, io::Reserve::KeepSize, end, len).is_ok() {
+                self.reserved = (file.ino, end + len);
                 file.has_reserve.store(true, Ordering::Relaxed);
                 return;
             }

@@ -1,0 +1,159 @@
+//! Promise: what others do to the log's files costs no line that they do not take with them, and
+//! leaves no hole: renames, deletions, cuts, a directory that vanishes, all under load.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use common::{all_lines, drain, wait_until};
+use fastlog::{Config, DrainReport, Engine, fastlog};
+
+const DISTURBANCES: usize = 30;
+
+/// Logs from two threads while `disturb` does something to the log some thirty times; gives how many
+/// lines each thread logged.
+fn under_load(config: Config, mut disturb: impl FnMut(&Engine, usize)) -> (DrainReport, [u64; 2]) {
+    let engine = Engine::detached(config).expect("the engine starts");
+    let is_over = AtomicBool::new(false);
+    let counts = [AtomicU64::new(0), AtomicU64::new(0)];
+    std::thread::scope(|scope| {
+        for (who, count) in counts.iter().enumerate() {
+            let (logger, is_over) = (engine.logger(), &is_over);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let n = count.load(Ordering::Relaxed);
+                    fastlog!(logger: logger, INFO, "somebody is at the files", who, n);
+                    count.store(n + 1, Ordering::Relaxed);
+                }
+            });
+        }
+        for round in 0..DISTURBANCES {
+            let published = engine.stats().published_bytes();
+            wait_until("lines to be published", || {
+                engine.stats().published_bytes() > published + 20_000
+            });
+            disturb(&engine, round);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    (drain(&engine), counts.map(AtomicU64::into_inner))
+}
+
+/// Each thread's numbers, in the order of the texts.
+fn numbers(texts: &[String]) -> [Vec<u64>; 2] {
+    let mut numbers = [Vec::new(), Vec::new()];
+    for line in texts.iter().flat_map(|text| text.lines()) {
+        let line: serde_json::Value = serde_json::from_str(line).expect(line);
+        if let (Some(thread), Some(n)) = (line["who"].as_u64(), line["n"].as_u64()) {
+            numbers[thread as usize].push(n);
+        }
+    }
+    numbers
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("the log is UTF-8")
+}
+
+#[test]
+fn renames_cost_no_line() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let live = dir.path().join("test.jsonl");
+    let moved = |round: usize| dir.path().join(format!("moved-{round:03}"));
+    let (report, counts) = under_load(common::config(dir.path()), |engine, round| {
+        fs::rename(&live, moved(round)).expect("renamed");
+        let reopens = engine.stats().reopens();
+        wait_until("a new file", || engine.stats().reopens() > reopens || live.exists());
+    });
+    let mut texts: Vec<_> = (0..DISTURBANCES).map(|round| read(&moved(round))).collect();
+    texts.push(read(&live));
+    for (numbers, count) in numbers(&texts).iter().zip(counts) {
+        assert!(numbers.iter().copied().eq(0..count), "{} of {count}", numbers.len());
+    }
+    assert_eq!(report.written(), counts.iter().sum::<u64>());
+}
+
+#[test]
+fn a_deleted_file_takes_only_its_own_lines() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let live = dir.path().join("test.jsonl");
+    let mut deleted = Vec::new();
+    let (_, counts) = under_load(common::config(dir.path()), |_, _| {
+        deleted.push(File::open(&live).expect("the log"));
+        fs::remove_file(&live).expect("removed");
+        wait_until("a new file", || live.exists());
+    });
+    // Whoever has them open still reads them to their ends.
+    let texts = deleted.iter_mut().map(|file| {
+        let mut text = String::new();
+        file.read_to_string(&mut text).expect("UTF-8");
+        text
+    });
+    let texts: Vec<_> = texts.chain([read(&live)]).collect();
+    for (numbers, count) in numbers(&texts).iter().zip(counts) {
+        assert!(numbers.iter().copied().eq(0..count), "{} of {count}", numbers.len());
+    }
+}
+
+#[test]
+fn a_file_that_is_copied_and_cut_has_no_hole() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let live = dir.path().join("test.jsonl");
+    let mut copies = Vec::new();
+    let (_, counts) = under_load(common::config(dir.path()), |_, _| {
+        copies.push(fs::read(&live).expect("the log"));
+        File::options().write(true).open(&live).and_then(|file| file.set_len(0)).expect("cut");
+    });
+    copies.push(fs::read(&live).expect("the log"));
+    // What came between copy and cut is gone, and a line may be torn there: that is copytruncate.
+    let mut last = [None, None];
+    let mut seen = 0_u64;
+    for copy in &copies {
+        assert!(!copy.contains(&0), "a hole");
+        let text = std::str::from_utf8(copy).expect("UTF-8");
+        for line in text.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok()) {
+            let (Some(thread), Some(n)) = (line["who"].as_u64(), line["n"].as_u64()) else {
+                continue;
+            };
+            assert!(last[thread as usize] < Some(n), "{n} after {last:?}");
+            last[thread as usize] = Some(n);
+            seen += 1;
+        }
+    }
+    assert!(seen > 1000 && seen <= counts.iter().sum::<u64>(), "{seen} of {counts:?}");
+}
+
+#[test]
+fn a_directory_that_vanished_is_made_again_and_rotates() {
+    let parent = tempfile::tempdir().expect("a directory");
+    let (dir, gone) = (parent.path().join("logs"), parent.path().join("gone"));
+    let live = dir.join("test.jsonl");
+    let config = common::config(&dir).rotate_bytes(64 << 10);
+    let (report, counts) = under_load(config, |engine, round| {
+        if round == DISTURBANCES / 2 {
+            fs::rename(&dir, &gone).expect("moved away");
+            wait_until("a new directory", || live.exists());
+            let rotations = engine.stats().rotations();
+            wait_until("a rotation", || engine.stats().rotations() > rotations);
+        }
+    });
+    let files = |dir: &Path| {
+        let entries = fs::read_dir(dir).expect("a directory").map(|e| e.expect("an entry").path());
+        let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+        // The live file comes last: `.` is after `-`.
+        files.sort();
+        files
+    };
+    let texts: Vec<_> = [&gone, &dir].into_iter().flat_map(|dir| files(dir)).collect();
+    texts.iter().for_each(|path| assert!(!all_lines(path).is_empty() || path == &live));
+    let texts: Vec<_> = texts.iter().map(|path| read(path)).collect();
+    for (mut numbers, count) in numbers(&texts).into_iter().zip(counts) {
+        // Rotated files of one second sort by number within it, so that the order holds as well.
+        numbers.sort_unstable();
+        assert!(numbers.iter().copied().eq(0..count), "{} of {count}", numbers.len());
+    }
+    assert_eq!(report.written(), counts.iter().sum::<u64>());
+}
