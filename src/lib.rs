@@ -147,6 +147,8 @@ not_loom! {
     #[doc(hidden)]
     pub use macro_support as __private;
     pub use clock::Clock;
+    #[cfg(feature = "compress")]
+    pub use config::Compression;
     pub use config::{
         Arena, Colour, Config, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin,
         Rotate, SegmentMode, SyncPolicy, UrgentSync,

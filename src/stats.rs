@@ -65,6 +65,8 @@ pub(crate) enum Counter {
     Rotations,
     RotationFailures,
     RemovedFiles,
+    #[cfg_attr(not(feature = "compress"), allow(dead_code))]
+    CompressedFiles,
     /// No counter: how many there are.
     End,
 }
@@ -211,6 +213,7 @@ pub struct Stats {
     pub(crate) rotations: u64,
     pub(crate) rotation_failures: u64,
     pub(crate) removed_files: u64,
+    pub(crate) compressed_files: u64,
     pub(crate) clock_steps: u64,
     pub(crate) rings: u64,
     pub(crate) orphans: u64,
@@ -266,6 +269,8 @@ figures! {
     rotation_failures: u64;
     /// Rotated files that were removed, as the `retain_*` options ask for.
     removed_files: u64;
+    /// Rotated files that were compressed.
+    compressed_files: u64;
     /// How often the wall clock was found more than a second off and adopted at once.
     clock_steps: u64;
     /// Rings made so far; threads that ended leave theirs to later ones.

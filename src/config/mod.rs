@@ -20,6 +20,8 @@ pub use self::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
     SyncPolicy, UrgentSync,
 };
+#[cfg(feature = "compress")]
+pub use self::rotation::Compression;
 pub use self::rotation::Rotate;
 pub(crate) use self::rotation::{Retention, Rotation};
 pub(crate) use self::settings::Settings;
@@ -63,6 +65,8 @@ pub struct Config {
     segment_mode: SegmentMode,
     rotation: Rotation,
     retention: Retention,
+    #[cfg(feature = "compress")]
+    compression: Compression,
     overflow: Overflow,
     ring_bytes: usize,
     record_bytes: usize,
@@ -135,6 +139,8 @@ impl Config {
             segment_mode: SegmentMode::Publish,
             rotation: Rotation::DEFAULT,
             retention: Retention::DEFAULT,
+            #[cfg(feature = "compress")]
+            compression: Compression::None,
             overflow,
             ring_bytes,
             record_bytes: RECORD_BYTES,

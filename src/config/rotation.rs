@@ -31,6 +31,34 @@ impl Rotate {
     }
 }
 
+/// Whether rotated files are compressed. Needs the feature `compress`.
+///
+/// The keeper does it, a megabyte at a time and after whatever is due, so that no sync waits for
+/// it. A file that cannot be compressed stays as it is; `stats().keeper_failures()` counts.
+#[cfg(feature = "compress")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// No.
+    None,
+    /// `<name>-<start>-<number>.jsonl.zst` (RFC 8878), level 3.
+    Zstd,
+    /// `<name>-<start>-<number>.jsonl.gz` (RFC 1952), level 6.
+    Gzip,
+}
+
+#[cfg(feature = "compress")]
+impl Compression {
+    /// What a compressed file's name ends with; none where nothing is compressed.
+    pub(crate) fn suffix(self) -> Option<&'static str> {
+        match self {
+            Compression::None => None,
+            Compression::Zstd => Some(".zst"),
+            Compression::Gzip => Some(".gz"),
+        }
+    }
+}
+
 /// What was configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rotation {
@@ -105,6 +133,17 @@ impl Config {
     /// 1 s to 100 years. Default: 30 days.
     pub fn retain_age(mut self, age: Duration) -> Config {
         self.retention.age = age;
+        self
+    }
+
+    /// Whether rotated files are compressed.
+    ///
+    /// Default: [`Compression::None`]. Compressed files count for the `retain_*` options with their
+    /// compressed length. Rotated files that a former process left are compressed as well, those of
+    /// engines that found the name in use are not.
+    #[cfg(feature = "compress")]
+    pub fn compress(mut self, compression: Compression) -> Config {
+        self.compression = compression;
         self
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) segment_mode: SegmentMode,
     pub(crate) rotation: Rotation,
     pub(crate) retention: Retention,
+    #[cfg(feature = "compress")]
+    pub(crate) compression: super::Compression,
     pub(crate) overflow: Overflow,
     pub(crate) ring_bytes: usize,
     pub(crate) record_bytes: usize,
@@ -125,6 +127,8 @@ impl Config {
             segment_mode: self.segment_mode,
             rotation: self.rotation,
             retention: self.retention,
+            #[cfg(feature = "compress")]
+            compression: self.compression,
             overflow: self.overflow,
             ring_bytes: self.ring_bytes,
             record_bytes: self.record_bytes,

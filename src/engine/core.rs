@@ -181,6 +181,7 @@ impl Core {
             rotations: counters.get(Counter::Rotations),
             rotation_failures: counters.get(Counter::RotationFailures),
             removed_files: counters.get(Counter::RemovedFiles),
+            compressed_files: counters.get(Counter::CompressedFiles),
             clock_steps: counters.get(Counter::ClockSteps),
             rings: counters.get(Counter::Rings),
             orphans: self.orphans,

@@ -193,6 +193,8 @@ fn keeper(settings: &Settings, shared: &Shared, opened: &Opened) -> Option<Keepe
         next: log.places().next(),
         file_bytes_max: settings.rotation.bytes,
         retention: settings.retention,
+        #[cfg(feature = "compress")]
+        compression: settings.compression,
         files: Arc::clone(files),
         counters: shared.counters.clone(),
         progress: Arc::clone(&shared.progress),

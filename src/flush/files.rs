@@ -89,6 +89,11 @@ impl LogFiles {
         self.has_next.swap(false, Ordering::AcqRel) // pairs with `set_next` and `has_next`
     }
 
+    /// Names in the directory have changed.
+    pub(crate) fn set_dir_dirty(&self) {
+        self.lock().is_dir_dirty = true;
+    }
+
     /// The directory was made: its name has to last as well.
     pub(crate) fn set_dir_new(&self) {
         self.lock().is_dir_new = true;

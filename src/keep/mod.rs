@@ -1,6 +1,9 @@
 //! The keeper: the thread that syncs the visible log in batches and reserves room for it ahead. A
 //! slow sync slows neither the publisher nor the collector.
 
+#[cfg(feature = "compress")]
+mod compress;
+mod old_files;
 mod reserve;
 mod retain;
 
@@ -10,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "compress")]
+use crate::config::Compression;
 use crate::config::Retention;
 use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
 use crate::flush::files::{LogFile, LogFiles, Unsynced};
@@ -17,6 +22,7 @@ use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Progress, SyncFailure};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
+use old_files::OldFiles;
 use reserve::Reserve;
 
 /// How long the keeper sleeps while there is nothing to sync.
@@ -35,11 +41,13 @@ pub(crate) struct Parts {
     pub(crate) dir: PathBuf,
     /// The log's name, without the suffix that it may have got.
     pub(crate) name: String,
-    /// Where the file for the next rotation waits.
+    /// Where the file for the next rotation waits, beside the log.
     pub(crate) next: PathBuf,
     /// The length at which files are rotated.
     pub(crate) file_bytes_max: u64,
     pub(crate) retention: Retention,
+    #[cfg(feature = "compress")]
+    pub(crate) compression: Compression,
     pub(crate) files: Arc<LogFiles>,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
@@ -57,14 +65,14 @@ pub(crate) struct Keeper {
     has_failed: bool,
     syncs: u64,
     reserve: Reserve,
-    retained_at: Option<Instant>,
+    old_files: OldFiles,
 }
 
 impl Keeper {
     pub(crate) fn new(parts: Parts) -> Keeper {
         Keeper {
             reserve: Reserve::new(parts.file_bytes_max, parts.retention.free_bytes),
-            retained_at: None,
+            old_files: OldFiles::new(&parts),
             parts,
             unsynced_since: None,
             urgent_sync: None,
@@ -99,8 +107,8 @@ impl Keeper {
             } else if is_rotated {
                 self.release_retired();
             }
-            self.retain(is_rotated);
             if is_last {
+                self.old_files.abandon();
                 // Abandoned while it synced: whoever gave up may have let another in.
                 let is_abandoned = self.parts.signal.is_raised(bit::ABANDON);
                 if let Some(file) = self.parts.files.current().filter(|_| !is_abandoned) {
@@ -108,6 +116,10 @@ impl Keeper {
                     self.remove_next();
                 }
                 break;
+            }
+            self.old_files.look(is_rotated);
+            if self.old_files.step() {
+                self.parts.files.set_dir_dirty();
             }
             self.prepare();
         }
@@ -126,6 +138,9 @@ impl Keeper {
     fn sleep(&self) -> u32 {
         let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT | bit::ROTATED;
         let signal = &self.parts.signal;
+        if self.old_files.is_busy() {
+            return signal.take();
+        }
         if self.has_failed {
             return signal.wait(urgent, RETRY);
         }
@@ -278,25 +293,6 @@ impl Keeper {
             self.give_reserve_back(&file);
         }
         self.parts.files.give_back(unsynced);
-    }
-
-    /// Removes old files, if it is time to look.
-    fn retain(&mut self, is_rotated: bool) {
-        let is_due = self.retained_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
-        if !is_due && !is_rotated {
-            return;
-        }
-        self.retained_at = Some(Instant::now());
-        let Parts { io, dir, name, retention, counters, .. } = &self.parts;
-        match retain::retain(&**io, dir, name, retention) {
-            Ok(outcome) => {
-                counters.add(Counter::RemovedFiles, outcome.removed);
-                if let Some((path, error)) = outcome.failed {
-                    self.complain(&format!("remove {}", path.display()), &error);
-                }
-            }
-            Err(error) => self.complain("list the files", &error),
-        }
     }
 
     fn complain(&self, what: &str, error: &io::Error) {

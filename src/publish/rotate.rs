@@ -40,9 +40,14 @@ impl Places {
         self.dir.join(file_names::live(&self.base))
     }
 
-    /// Where the next file waits.
+    /// Where the next file waits that the keeper makes.
     pub(crate) fn next(&self) -> PathBuf {
         self.private_dir.join(format!("{}.next", self.base))
+    }
+
+    /// Where the publisher makes one when none waits.
+    fn own_next(&self) -> PathBuf {
+        self.private_dir.join(format!("{}.now", self.base))
     }
 }
 
@@ -108,10 +113,15 @@ impl Rotator {
     }
 
     fn try_to_rotate(&mut self, current: &LogFile, files: &LogFiles) -> io::Result<LogFile> {
-        let (live, next) = (self.places.live(), self.places.next());
-        if !files.take_next() {
-            self.make_next(&next)?;
-        }
+        let live = self.places.live();
+        let next = if files.take_next() {
+            self.places.next()
+        } else {
+            // Of another name than the keeper's, who may be making one just now.
+            let own = self.places.own_next();
+            self.make_next(&own)?;
+            own
+        };
         let rotated = self.link(&live, current)?;
         if let Err(error) = self.io.rename(&next, &live) {
             // One file, one name; should this fail as well, the next start sees both.
@@ -161,8 +171,8 @@ fn finish_interrupted(io: &dyn Io, places: &Places) -> io::Result<()> {
     for (_, path) in rotated(io, places)? {
         let is_same = io.stat(&path).is_ok_and(|s| (s.dev, s.ino) == (status.dev, status.ino));
         if is_same {
-            io.open_fresh(&places.next())?;
-            return io.rename(&places.next(), &live);
+            io.open_fresh(&places.own_next())?;
+            return io.rename(&places.own_next(), &live);
         }
     }
     Ok(())
