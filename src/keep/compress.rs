@@ -3,8 +3,9 @@
 //!
 //! A file is compressed beside the log, synced, and takes its name with `.zst` or `.gz` behind it;
 //! then the original goes. A process that dies before that name leaves the original alone; one that
-//! dies after it leaves both, and the next look removes the original. Both happen on the engine's
-//! only thread without a deadline: no priority is lowered, as the same thread syncs.
+//! dies after it leaves both, and the next look removes the original.
+//!
+//! The thread's priority stays as it is: it also syncs, and could not get it back.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -104,7 +105,8 @@ impl Compressor {
 
     /// Whether there is a piece to do, or a look due.
     pub(super) fn is_busy(&self) -> bool {
-        self.job.is_some() || self.has_more && !self.has_failed && self.compression.suffix().is_some()
+        let is_on = self.compression.suffix().is_some();
+        self.job.is_some() || is_on && self.has_more && !self.has_failed
     }
 
     /// Looks for the next file, if none is being compressed: the oldest.
