@@ -99,8 +99,9 @@ impl Compressor {
         let scratch = next.with_extension("packing");
         // A base may have dots of its own: only the last part is the extension.
         let base = next.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let dir = dir.to_owned();
-        Compressor { io, dir, base, scratch, compression, job: None, has_more: true, has_failed: false }
+        let (dir, job) = (dir.to_owned(), None);
+        let (has_more, has_failed) = (true, false);
+        Compressor { io, dir, base, scratch, compression, job, has_more, has_failed }
     }
 
     /// Whether there is a piece to do, or a look due.
