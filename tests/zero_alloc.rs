@@ -236,8 +236,9 @@ fn without_a_file() {
 fn to_a_console_as_text() {
     let ended = run("to_a_console_as_text", |dir| {
         let change = |config: Config| {
-            let config = config.output(Output::Stderr).format(fastlog::Format::Text);
-            config.colour(fastlog::Colour::Always)
+            // Each barrier waits for all that is staged, at the speed of a pipe.
+            let config = config.output(Output::Stderr).staging_bytes(4 * MIB as usize);
+            config.format(fastlog::Format::Text).colour(fastlog::Colour::Always)
         };
         assert_steady(dir, change, 8 * MIB);
     });
