@@ -45,7 +45,8 @@
 //! (1) A callsite's first call after a start or a change of the filter takes a lock. (2) A thread's
 //! first record allocates its ring, its first rendered value a scratch of 16 KiB. (3) As the
 //! [`Overflow`] policy says. (4) A new ring, a callsite's first record, and the engine's own
-//! records allocate. (5) Opening the log anew and reporting a failure allocate.
+//! records allocate. (5) Going on in another file, a look at old files once a minute, and reporting
+//! a failure allocate.
 //!
 //! A record is **committed** (in a ring), then **written** (in a segment), **published** (in the
 //! visible log: [`Engine::flush`] waits for that), and **synced** (on the device: [`Engine::sync`]

@@ -69,6 +69,8 @@ impl Plan {
         let keys = site.names.iter().enumerate().map(|(index, name)| {
             let written = match style.format {
                 _ if site.names[index + 1..].contains(name) => Vec::new(),
+                // The whole message is this field: it is shown there, and not once more.
+                _ if *name == MESSAGE && site.template == MESSAGE_ALONE => Vec::new(),
                 Format::Json => json::key(name),
                 Format::Text => text::key(name, style.colour),
             };
@@ -123,6 +125,10 @@ fn push_run(parts: &mut Vec<Part>, text: &str) {
         parts.push(Part::Literal(text.into()));
     }
 }
+
+/// The key of a field that is the message, where the template is nothing but that.
+const MESSAGE: &str = "message";
+const MESSAGE_ALONE: &str = "{message}";
 
 /// Keys that no field may have: they are the line's own, shown or not.
 const RESERVED: [&str; 8] =

@@ -351,6 +351,24 @@ fn a_buffer_of_any_length_is_full_or_enough() {
 }
 
 #[test]
+fn a_message_that_is_one_field_is_not_shown_twice() {
+    let bytes = encode((&"all of it", (&1_u64, ())), 0, &BoundBlock::default());
+    let mut lines = |template: &str, names: &[&str]| {
+        [Format::Json, Format::Text].map(|format| {
+            let mut formatter = Formatter::new(format, Colour::Off, Details::default(), CAP);
+            line(&mut formatter, &site(template, names), &bytes)
+        })
+    };
+    let [json, text] = lines("{message}", &["message", "n"]);
+    assert!(json.ends_with("\"message\":\"all of it\",\"n\":1}\n"), "{json}");
+    assert!(text.ends_with("all of it  n=1\n"), "{text}");
+    for (template, names) in [("{message}!", ["message", "n"]), ("{text}", ["text", "n"])] {
+        let [json, _] = lines(template, &names);
+        assert_eq!(json.matches("all of it").count(), 2, "{json}");
+    }
+}
+
+#[test]
 fn a_full_buffer_takes_nothing_more() {
     let mut memory = [0; 8];
     let mut out = LineBuffer::new(&mut memory);

@@ -1,0 +1,25 @@
+//! The command line. `fastlog pipe` turns the lines of another program's output into a log.
+//!
+//! Exit codes: 0 all is well; 1 the log or the input cannot be used; 2 the arguments are wrong;
+//! 3 something was lost, or could not be confirmed; 128 + n ended by signal n, with what was read
+//! in the log.
+
+mod args;
+mod pipe;
+mod progress;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args::Command::Pipe(arguments) = args::Arguments::parse().command;
+    match pipe::run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("fastlog: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
