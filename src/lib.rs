@@ -140,6 +140,11 @@ not_loom! {
     #[doc(hidden)]
     pub mod bench_support;
 
+    // Beside the journey: what the command line sees of it.
+    #[cfg(feature = "cli")]
+    #[doc(hidden)]
+    pub mod cli_support;
+
     // Ground.
     mod error;
     mod stats;

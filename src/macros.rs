@@ -39,7 +39,7 @@ mod misuse;
 /// The message is any constant expression of type `&str`. Its holes `{name}` or `{}` are filled by
 /// this record's own fields, never by local variables, and have the format specs of [`std::fmt`]
 /// without `$`; `{{` and `}}` are braces. It is checked when the program is compiled. A text that
-/// is known only at run time is the message, and no field besides, as `"{message}", message = text`.
+/// is known only at run time is the message, and no field besides, as `"{message}", message = s`.
 ///
 /// A field is `name = value`, the short form `name` or `u.name` (key `u.name`), or `"any key" =
 /// value`. A `?` or `%` before the short form or the value renders it by

@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 8] = [
     &["registry", "config", "preset", "report"],
     &["emit", "collector", "publish", "keep"],
     &["engine"],
-    &["macro_support", "macros", "facade", "bench_support", "bin", "lib"],
+    &["macro_support", "macros", "facade", "bench_support", "cli_support", "bin", "lib"],
 ];
 
 /// Imports within a layer, each with its reason.
@@ -124,7 +124,8 @@ fn modules_import_from_lower_layers_only() {
     let mut wrong = Vec::new();
     let mut used: BTreeSet<&(&str, &str, &str)> = BTreeSet::new();
     let mut checked = 0;
-    for source in source::all() {
+    // The binary is a crate of its own, which sees of the library what programs see.
+    for source in source::all().into_iter().filter(|source| source.module() != "bin") {
         for (line, import) in imports(&source) {
             let module = source.module();
             if module == import || module == "lib" {

@@ -353,7 +353,7 @@ fn a_buffer_of_any_length_is_full_or_enough() {
 #[test]
 fn a_message_that_is_one_field_is_not_shown_twice() {
     let bytes = encode((&"all of it", (&1_u64, ())), 0, &BoundBlock::default());
-    let mut lines = |template: &str, names: &[&str]| {
+    let lines = |template: &str, names: &[&str]| {
         [Format::Json, Format::Text].map(|format| {
             let mut formatter = Formatter::new(format, Colour::Off, Details::default(), CAP);
             line(&mut formatter, &site(template, names), &bytes)

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use fastlog::{Level, Rotate};
+use fastlog::{Compression, Level, Rotate};
 
 #[derive(Debug, Parser)]
 #[command(name = "fastlog", version, about, arg_required_else_help = true)]
@@ -18,6 +18,8 @@ pub struct Arguments {
 pub enum Command {
     /// Turn the lines of the standard input into a log
     Pipe(Pipe),
+    /// Print the records of log files
+    Cat(Cat),
 }
 
 const EXAMPLES: &str = "\
@@ -60,9 +62,120 @@ pub struct Pipe {
     /// How long old files stay: 12h, 30d
     #[arg(long, value_name = "TIME", default_value = "30d")]
     pub retain_age: Age,
+    /// Compress old files
+    #[arg(long, value_enum, default_value = "none")]
+    pub compress: Packing,
     /// Say nothing, not even what was written in the end
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+const CAT_EXAMPLES: &str = "\
+Examples:
+  fastlog cat logs                                    all logs of a directory, merged by time
+  fastlog cat logs --name shop --level warn --since 10m
+  fastlog cat logs/shop-*.jsonl.zst --grep 'timeout|refused' --raw | jq .message
+  fastlog cat logs --field user_id=42 --target shop::db
+
+On a terminal records are printed to be read by people, elsewhere as they are. Control characters
+never reach a terminal. Lines that are no records are printed as well, unless a filter asks for
+something that they have not, and counted on the standard error.
+
+Exit codes: 0 all was read, or the reader of the output had enough; 1 a file cannot be read, or the
+pattern is none; 2 wrong arguments.";
+
+#[derive(Args, Debug)]
+#[command(after_help = CAT_EXAMPLES)]
+pub struct Cat {
+    /// Files, packed or not, directories of logs, or - for the standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Of a directory only the log of this name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// This level and above
+    #[arg(long)]
+    pub level: Option<Level>,
+    /// This target and what continues it with ::
+    #[arg(long)]
+    pub target: Option<String>,
+    /// From this time on: 2026-11-20T21:33:00Z, or how long ago, 10m
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Instant>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Instant>,
+    /// Lines in which this regular expression is found
+    #[arg(long, value_name = "PATTERN")]
+    pub grep: Option<String>,
+    /// Records whose field has this value; all of them, if given more than once
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub field: Vec<Field>,
+    /// Print lines as they are
+    #[arg(long, conflicts_with = "pretty")]
+    pub raw: bool,
+    /// Print to be read by people
+    #[arg(long)]
+    pub pretty: bool,
+    /// Colours; NO_COLOR turns auto off
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub color: Choice,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Choice {
+    Auto,
+    Always,
+    Never,
+}
+
+/// A moment: a date with a time in UTC, or how long ago.
+#[derive(Clone, Copy, Debug)]
+pub struct Instant(pub SystemTime);
+
+impl FromStr for Instant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Instant, String> {
+        let ago = humantime::parse_duration(text).ok();
+        let then = ago.and_then(|ago| SystemTime::now().checked_sub(ago));
+        let date = || humantime::parse_rfc3339_weak(text).ok();
+        let midnight = || humantime::parse_rfc3339_weak(&format!("{text}T00:00:00Z")).ok();
+        then.or_else(date).or_else(midnight).map(Instant).ok_or_else(|| {
+            format!("`{text}` is no time: write 2026-11-20, 2026-11-20T21:33:00Z, or 10m for ago")
+        })
+    }
+}
+
+/// `user_id=42`.
+#[derive(Clone, Debug)]
+pub struct Field(pub String, pub String);
+
+impl FromStr for Field {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Field, String> {
+        let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+        let pair = pair.map(|(key, value)| Field(key.to_owned(), value.to_owned()));
+        pair.ok_or_else(|| format!("`{text}` is no field: write user_id=42"))
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Packing {
+    None,
+    Zstd,
+    Gzip,
+}
+
+impl From<Packing> for Compression {
+    fn from(packing: Packing) -> Compression {
+        match packing {
+            Packing::None => Compression::None,
+            Packing::Zstd => Compression::Zstd,
+            Packing::Gzip => Compression::Gzip,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,10 +1,12 @@
-//! The command line. `fastlog pipe` turns the lines of another program's output into a log.
+//! The command line. `fastlog pipe` turns the lines of another program's output into a log,
+//! `fastlog cat` prints the records of logs.
 //!
 //! Exit codes: 0 all is well; 1 the log or the input cannot be used; 2 the arguments are wrong;
 //! 3 something was lost, or could not be confirmed; 128 + n ended by signal n, with what was read
 //! in the log.
 
 mod args;
+mod cat;
 mod pipe;
 mod progress;
 mod signals;
@@ -14,8 +16,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let args::Command::Pipe(arguments) = args::Arguments::parse().command;
-    match pipe::run(&arguments) {
+    let outcome = match args::Arguments::parse().command {
+        args::Command::Pipe(arguments) => pipe::run(&arguments),
+        args::Command::Cat(arguments) => cat::run(&arguments),
+    };
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             eprintln!("fastlog: {error}");

@@ -11,8 +11,8 @@ use crate::args::Pipe;
 use crate::progress::Progress;
 use crate::signals;
 
-/// The most bytes of a line that one record takes. Escaped, a byte takes at most six, and the message
-/// is cut at one record's cap.
+/// The most bytes of a line that one record takes. Escaped, a byte takes at most six, and the
+/// message is cut at one record's cap.
 const PART_BYTES: usize = 5_000;
 const RECORD_BYTES: usize = 32 << 10;
 const INPUT_BYTES: usize = 256 << 10;
@@ -54,6 +54,7 @@ fn config(arguments: &Pipe) -> Config {
         .retain_files(arguments.retain_files)
         .retain_bytes(arguments.retain_bytes.0)
         .retain_age(arguments.retain_age.0)
+        .compress(arguments.compress.into())
 }
 
 /// Logs all lines; gives how many there were.
@@ -93,13 +94,15 @@ fn text(line: &[u8], is_end: bool) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-fn emit(logger: &Logger, level: Level, line: &[u8], part: (u64, bool)) {
+fn emit(logger: &Logger, level: Level, line: &[u8], place: (u64, bool)) {
     let message = String::from_utf8_lossy(line);
-    match part {
+    match place {
         (0, false) => fastlog!(logger: logger, level: level, target: "pipe", "{message}", message),
         (part, true) => {
             let more = true;
-            fastlog!(logger: logger, level: level, target: "pipe", "{message}", message, part, more);
+            fastlog!(
+                logger: logger, level: level, target: "pipe", "{message}", message, part, more
+            );
         }
         (part, false) => {
             fastlog!(logger: logger, level: level, target: "pipe", "{message}", message, part);

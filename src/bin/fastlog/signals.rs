@@ -1,5 +1,5 @@
-//! What Ctrl-C and a request to end mean for a pipe. Ctrl-C goes to the program that writes to it as
-//! well: its last lines are still to come, and with them the end of the input.
+//! What Ctrl-C and a request to end mean for a pipe. Ctrl-C goes to the program that writes to it
+//! as well: its last lines are still to come, and with them the end of the input.
 
 use std::io;
 use std::process;
@@ -13,8 +13,8 @@ use signal_hook::iterator::Signals;
 /// How long a drain may take that a signal asked for.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
-/// The first Ctrl-C is left to the program before the pipe; a second, or SIGTERM, ends at once, with
-/// all lines in the log that were read.
+/// The first Ctrl-C is left to the program before the pipe; a second, or SIGTERM, ends at once,
+/// with all lines in the log that were read.
 pub fn handle(engine: Engine) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
