@@ -9,13 +9,14 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fastlog::{Config, DrainReport, Engine, Overflow};
+use fastlog::{Config, DrainReport, Engine, Overflow, Rotate};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A configuration that writes to `dir` and loses nothing.
+/// A configuration that writes to one file in `dir`, also over midnight, and loses nothing.
 pub fn config(dir: &Path) -> Config {
-    Config::default().dir(dir).name("test").overflow(Overflow::Block).ignore_env()
+    let config = Config::default().dir(dir).name("test").rotate(Rotate::Never);
+    config.rotate_bytes(1 << 40).overflow(Overflow::Block).ignore_env()
 }
 
 /// A detached engine in a directory of its own, which goes with the second part.
