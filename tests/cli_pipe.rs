@@ -120,7 +120,8 @@ fn long_lines_are_numbered_parts_and_lose_nothing() {
 fn what_was_read_is_in_the_log_when_it_is_told_to_end() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut child = start(dir.path(), &[]);
-    let stdin = child.stdin.as_mut().expect("a pipe");
+    // Open to the end: waiting for the child would close it, and the input would end first.
+    let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(b"one\ntwo\n").expect("written");
     let log = dir.path().join("pipe.jsonl");
     wait_until("the lines", || log.exists() && messages(dir.path()).len() == 2);
@@ -128,6 +129,7 @@ fn what_was_read_is_in_the_log_when_it_is_told_to_end() {
     assert!(kill.expect("kill is there").success());
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(128 + 15));
+    drop(stdin);
     assert_eq!(messages(dir.path()), ["one", "two"]);
     let left: Vec<_> = fs::read_dir(dir.path().join(".fastlog"))
         .expect("a directory")

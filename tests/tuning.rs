@@ -11,7 +11,7 @@ use fastlog::{Config, Engine, Overflow, Preset, SyncPolicy, UrgentSync};
 /// Fields of `Config` that no setter sets.
 const NO_OPTION: [&str; 1] = ["preset"];
 /// Fields whose setter has another name.
-const SET_BY: [(&str, &str); 1] = [("details", "include")];
+const SET_BY: [(&str, &str); 2] = [("details", "include"), ("compression", "compress")];
 /// Fields that hold the values of several setters.
 const GROUPS: [&str; 2] = ["rotation", "retention"];
 /// Where a field of a group has another setter.
