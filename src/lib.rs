@@ -156,16 +156,17 @@ not_loom! {
     #[cfg(feature = "compress")]
     pub use config::Compression;
     pub use config::{
-        Arena, Colour, Config, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin,
-        Rotate, SegmentMode, SyncPolicy, UrgentSync,
+        Arena, Colour, Config, ExitHook, FlushControl, Idle, InUse, OpenFailure, Output, Overflow,
+        Pin, Rotate, SegmentMode, Shed, SyncPolicy, UrgentSync,
     };
     pub use engine::{Engine, Logger};
     pub use error::{BarrierError, ConfigError, Error, FilterError};
+    pub use flush::pressure::Pressure;
     pub use format::{Detail, Format};
     pub use level::Level;
     pub use preset::Preset;
     pub use report::{DrainError, DrainReport};
-    pub use stats::{DropReason, Dropped, Stats};
+    pub use stats::{DropReason, Dropped, Flow, Stats};
     pub use value::{Redacted, Value, chain, debug, display};
     #[doc(hidden)]
     pub use sys::io::{FileKind, FileStatus, Io, OsIo, Reserve, Space};

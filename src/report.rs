@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{BarrierError, Error};
-use crate::stats::Dropped;
+use crate::stats::{Dropped, Flow};
 
 /// The account of an engine's life, made by `Engine::drain`.
 ///
@@ -23,8 +23,10 @@ pub struct DrainReport {
     pub(crate) own_records: u64,
     pub(crate) late: u64,
     pub(crate) truncated: u64,
+    pub(crate) waits: u64,
     pub(crate) published_bytes: u64,
     pub(crate) syncs: u64,
+    pub(crate) flow: Flow,
     pub(crate) took: Duration,
     pub(crate) log_path: Option<PathBuf>,
     pub(crate) arena_path: Option<PathBuf>,
@@ -56,6 +58,8 @@ figures! {
     late: u64;
     /// Records of which a value was cut.
     truncated: u64;
+    /// Calls that waited for room in their ring.
+    waits: u64;
     /// Bytes of lines in the visible log.
     published_bytes: u64;
     /// Calls of `fdatasync` that succeeded over the engine's life.
@@ -73,6 +77,11 @@ impl DrainReport {
     /// Losses, by reason and level.
     pub fn losses(&self) -> &Dropped {
         &self.dropped
+    }
+
+    /// How hard the output was pressed over the engine's life, and the last decision.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
     }
 
     /// Records that lie in the arena's file: all that are pending, if it is in one. This version
@@ -110,6 +119,9 @@ impl fmt::Display for DrainReport {
         )?;
         if let Some(path) = &self.log_path {
             write!(f, "; log {}", path.display())?;
+        }
+        if self.flow.pressure_changes() > 0 {
+            write!(f, "; pressure {}", self.flow.times())?;
         }
         if self.unpublished_bytes > 0 {
             write!(f, "; {} bytes not yet in the log", self.unpublished_bytes)?;

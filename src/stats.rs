@@ -1,14 +1,17 @@
-//! Counters, and what an engine says of itself. The counters lie in the arena, so that another
-//! process can read them; producers add on their cold paths only, each engine thread its own.
+//! What an engine says of itself: losses, counts, the state of its flow. Made on the thread that
+//! asks.
+
+mod counters;
+mod flow;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::level::Level;
-use crate::primitive::{AtomicU64, Ordering};
-use crate::sys::mmap::Region;
+
+pub(crate) use counters::{Counter, Counters};
+pub use flow::Flow;
 
 /// Why a record was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +25,19 @@ pub enum DropReason {
     NoRing,
     /// The record's bytes in the ring were damaged, by a stray store of the program.
     Damaged,
+    /// The pressure was critical, and its level is one that [`Shed`](crate::Shed) gives up then.
+    Shed,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [DropReason; 4] =
-        [DropReason::Full, DropReason::Stalled, DropReason::NoRing, DropReason::Damaged];
+    pub const ALL: [DropReason; 5] = [
+        DropReason::Full,
+        DropReason::Stalled,
+        DropReason::NoRing,
+        DropReason::Damaged,
+        DropReason::Shed,
+    ];
 
     /// The word that stands in reports and in the log.
     pub const fn as_str(self) -> &'static str {
@@ -36,43 +46,10 @@ impl DropReason {
             DropReason::Stalled => "stalled",
             DropReason::NoRing => "no_ring",
             DropReason::Damaged => "damaged",
+            DropReason::Shed => "shed",
         }
     }
 }
-
-/// The engine's counters, by their place on the counters' page: part of the arena's format, only
-/// ever appended to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub(crate) enum Counter {
-    Written,
-    OwnRecords,
-    Late,
-    Truncated,
-    Batches,
-    Publishes,
-    PublishedBytes,
-    WriteFailures,
-    Syncs,
-    SyncFailures,
-    Reopens,
-    ClockSteps,
-    Gaps,
-    Rings,
-    AnonymousRings,
-    Waits,
-    KeeperFailures,
-    Rotations,
-    RotationFailures,
-    RemovedFiles,
-    #[cfg_attr(not(feature = "compress"), allow(dead_code))]
-    CompressedFiles,
-    /// No counter: how many there are.
-    End,
-}
-
-const DROPPED_AT: usize = 64;
-const _: () = assert!(Counter::End as usize <= DROPPED_AT);
 
 /// Losses, by reason and level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,57 +116,6 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// The counters' page.
-#[derive(Clone, Debug)]
-pub(crate) struct Counters {
-    region: Arc<Region>,
-    offset: usize,
-}
-
-impl Counters {
-    /// Over the page at `offset`.
-    pub(crate) fn new(region: Arc<Region>, offset: usize) -> Counters {
-        Counters { region, offset }
-    }
-
-    fn word(&self, index: usize) -> &AtomicU64 {
-        self.region.word(self.offset + index * 8)
-    }
-
-    /// Adds to a counter that several threads share.
-    pub(crate) fn add(&self, counter: Counter, by: u64) {
-        self.word(counter as usize).fetch_add(by, Ordering::Relaxed);
-    }
-
-    /// Sets a counter that one thread owns.
-    pub(crate) fn set(&self, counter: Counter, value: u64) {
-        self.word(counter as usize).store(value, Ordering::Relaxed);
-    }
-
-    /// A counter's value, of some time ago.
-    pub(crate) fn get(&self, counter: Counter) -> u64 {
-        self.word(counter as usize).load(Ordering::Relaxed)
-    }
-
-    /// Counts a dropped record.
-    pub(crate) fn drop_record(&self, reason: DropReason, level: Level) {
-        let index = DROPPED_AT + reason as usize * Level::COUNT + level as usize;
-        self.word(index).fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// All losses, of some time ago.
-    pub(crate) fn dropped(&self) -> Dropped {
-        let mut dropped = Dropped::default();
-        for (reason, levels) in dropped.counts.iter_mut().enumerate() {
-            for (level, count) in levels.iter_mut().enumerate() {
-                let index = DROPPED_AT + reason * Level::COUNT + level;
-                *count = self.word(index).load(Ordering::Relaxed);
-            }
-        }
-        dropped
-    }
-}
-
 /// How an engine fares at the moment of asking; made by `Engine::stats`.
 ///
 /// The figures are read one after the other while threads go on: they fit together exactly only
@@ -202,6 +128,7 @@ pub struct Stats {
     pub(crate) own_records: u64,
     pub(crate) late: u64,
     pub(crate) truncated: u64,
+    pub(crate) waits: u64,
     pub(crate) written_bytes: u64,
     pub(crate) published_bytes: u64,
     pub(crate) synced_bytes: u64,
@@ -217,6 +144,7 @@ pub struct Stats {
     pub(crate) clock_steps: u64,
     pub(crate) rings: u64,
     pub(crate) orphans: u64,
+    pub(crate) flow: Flow,
     pub(crate) stalled: bool,
     pub(crate) crash_safe: bool,
     pub(crate) clock: Clock,
@@ -247,6 +175,8 @@ figures! {
     late: u64;
     /// Records of which a value was cut.
     truncated: u64;
+    /// Calls that waited for room in their ring.
+    waits: u64;
     /// Bytes of lines written into segments.
     written_bytes: u64;
     /// Bytes of lines that a reader of the log sees.
@@ -289,6 +219,11 @@ figures! {
 }
 
 impl Stats {
+    /// How full rings and staging are, and what the engine does about it.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
     /// Losses, by reason and level.
     pub fn losses(&self) -> &Dropped {
         &self.dropped
@@ -336,6 +271,7 @@ impl fmt::Display for Stats {
             if self.crash_safe { "crash-safe" } else { "not crash-safe" },
             if self.stalled { ", stalled" } else { "" }
         )?;
+        write!(f, "\n{}", self.flow)?;
         if let Some(failure) = &self.last_failure {
             write!(f, "\nlast failure: {failure}")?;
         }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use fastlog::{Config, Engine, Overflow, Preset, SyncPolicy, UrgentSync};
+use fastlog::{Config, Engine, Level, Overflow, Preset, Shed, SyncPolicy, UrgentSync};
 
 /// Fields of `Config` that no setter sets.
 const NO_OPTION: [&str; 1] = ["preset"];
@@ -165,6 +165,7 @@ fn ranges_are_those_that_a_start_accepts() {
         ("retain_bytes", |c| c.retain_bytes(u64::MAX)),
         ("keep_free_bytes", |c| c.keep_free_bytes(u64::MAX)),
     ];
+    let level = ("shed", Config::default().ignore_env().shed(Shed::Below(Level::CRITICAL)));
     type TimeCase = (&'static str, fn(Config, Duration) -> Config, Duration);
     let times: [TimeCase; 9] = [
         ("overflow", |c, d| c.overflow(Overflow::BlockFor(d)), none),
@@ -181,7 +182,7 @@ fn ranges_are_those_that_a_start_accepts() {
     let config = || Config::default().ignore_env();
     let sizes = sizes.into_iter().map(|(name, set)| (name, set(config())));
     let times = times.into_iter().map(|(name, set, value)| (name, set(config(), value)));
-    for (name, config) in sizes.chain(times) {
+    for (name, config) in sizes.chain(times).chain([level]) {
         let error = Engine::detached(config).expect_err(name).to_string();
         let row = &rows[name][1];
         let allowed = error.split(": use ").nth(1).expect("what is allowed");

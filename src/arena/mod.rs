@@ -192,6 +192,29 @@ impl Arena {
         Ok(region)
     }
 
+    /// Takes back the memory of a segment that holds nothing.
+    ///
+    /// # Errors
+    /// The system's; the memory stays.
+    pub(crate) fn take_segment_back(&self, region: &Region) -> io::Result<()> {
+        region.discard(self.files.is_some())
+    }
+
+    /// Gives it memory again.
+    ///
+    /// # Errors
+    /// As [`Arena::map_segment`].
+    pub(crate) fn restore_segment(&self, index: usize, region: &Region) -> io::Result<()> {
+        if let Some(files) = &self.files {
+            let at = (index * SEGMENT_BYTES) as u64;
+            // Not cut back when that fails: others lie behind it.
+            files.io.fallocate(
+                files.segments.as_fd(), Reserve::Extend, at, SEGMENT_BYTES as u64,
+            )?;
+        }
+        region.populate(0, SEGMENT_BYTES)
+    }
+
     /// Stores how ticks become UTC, for whoever reads the rings after a crash.
     pub(crate) fn store_clock(&self, pieces: impl IntoIterator<Item = u64>) {
         let words = RegionWords::new(Arc::clone(&self.fixed), header::CLOCK);

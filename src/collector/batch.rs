@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::governor::Governor;
 use super::own::OwnRecord;
 use super::sources::Source;
 use crate::arena::commit::{Commits, MOVED_MAX, Written};
@@ -16,6 +17,7 @@ use crate::clock::TickClock;
 use crate::envelope::decode::Envelope;
 use crate::envelope::{RECORD_BYTES_MAX, control, flag};
 use crate::flush::Progress;
+use crate::flush::controller::Staging;
 use crate::flush::signal::{Signal, bit};
 use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
 use crate::level::Level;
@@ -26,9 +28,6 @@ use crate::template;
 
 /// How long the collector sleeps when all segments are full, before it looks again.
 const SEGMENT_WAIT: Duration = Duration::from_millis(20);
-
-/// Part of a ring that one batch may hold back from its producer.
-const RING_PART: usize = 8;
 
 /// The longest line. Escaping makes at most six bytes of one (`\u0001`); the message is cut at one
 /// record cap after escaping; the rest is punctuation, 24 bytes a field, and the standard keys.
@@ -49,6 +48,7 @@ pub(super) struct Batch {
     pub(super) progress: Arc<Progress>,
     pub(super) collector: Arc<Signal>,
     pub(super) publisher: Arc<Signal>,
+    pub(super) governor: Governor,
     /// By callsite id.
     plans: Vec<Option<Box<Plan>>>,
     copy: Box<[u8; RECORD_BYTES_MAX]>,
@@ -82,6 +82,7 @@ impl Batch {
         counters: Counters,
         progress: Arc<Progress>,
         [collector, publisher]: [Arc<Signal>; 2],
+        governor: Governor,
     ) -> Batch {
         Batch {
             formatter,
@@ -91,6 +92,7 @@ impl Batch {
             progress,
             collector,
             publisher,
+            governor,
             plans: Vec::new(),
             copy: Box::new([0; RECORD_BYTES_MAX]),
             written: Written::default(),
@@ -118,7 +120,7 @@ impl Batch {
                 Ok(()) => break,
                 Err(LineError::Full) if self.writer.len() > 0 => {
                     self.end(sources);
-                    if !self.next_segment() {
+                    if !self.next_segment(sources) {
                         return Taken::Abandoned;
                     }
                 }
@@ -135,7 +137,7 @@ impl Batch {
             source.is_touched = true;
             self.touched.push(ring);
         }
-        let part = source.consumer.capacity() / RING_PART;
+        let part = source.consumer.capacity() / self.governor.decision().batch_part;
         if self.has_urgent || source.consumer.held() >= part || self.touched.len() == MOVED_MAX {
             self.end(sources);
             return Taken::Committed;
@@ -204,7 +206,7 @@ impl Batch {
                 }
                 Err(LineError::Full) if self.writer.len() > 0 => {
                     self.end(sources);
-                    if !self.next_segment() {
+                    if !self.next_segment(sources) {
                         return;
                     }
                 }
@@ -212,6 +214,16 @@ impl Batch {
             }
         }
         self.end(sources);
+    }
+
+    /// Lets the controller see how things are, if it is time to.
+    pub(super) fn govern(&mut self, sources: &[Source]) {
+        let Written { records, bytes, .. } = self.written;
+        if self.governor.look(sources, records, bytes)
+            && self.governor.decision().staging == Staging::Trim
+        {
+            self.writer.trim();
+        }
     }
 
     /// Commits the batch: slot first, then the rings' room, then whoever waits for either.
@@ -243,6 +255,7 @@ impl Batch {
         self.batches += 1;
         let counts = [
             (Counter::Written, self.written.records),
+            (Counter::WrittenBytes, self.written.bytes),
             (Counter::OwnRecords, self.own),
             (Counter::Late, self.late),
             (Counter::Truncated, self.truncated),
@@ -253,8 +266,9 @@ impl Batch {
 
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
     /// abandoned.
-    fn next_segment(&mut self) -> bool {
+    fn next_segment(&mut self, sources: &[Source]) -> bool {
         while !self.writer.roll() {
+            self.govern(sources);
             self.publisher.raise(bit::SEGMENT);
             if self.collector.is_raised(bit::ABANDON) {
                 return false;

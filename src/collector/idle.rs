@@ -41,17 +41,21 @@ impl Idle {
         self.passes = 0;
     }
 
-    /// Waits a little; `is_empty` says that no ring holds a record, not even one that is too young.
-    pub(super) fn wait(&mut self, signal: &Signal, is_empty: bool) {
+    /// Waits a little, parked for `park_max` at most; `is_empty` says that no ring holds a record,
+    /// not even one that is too young.
+    pub(super) fn wait(&mut self, signal: &Signal, is_empty: bool, park_max: Duration) {
         self.passes = self.passes.saturating_add(1);
         if self.passes <= SPINS {
             std::hint::spin_loop();
-        } else if self.idling == Idling::Spin || !is_empty || self.passes <= SPINS + YIELDS {
+            return;
+        }
+        let may_park = self.idling == Idling::Park && is_empty && !park_max.is_zero();
+        if !may_park || self.passes <= SPINS + YIELDS {
             std::thread::yield_now();
         } else {
             let parks = (self.passes - SPINS - YIELDS - 1) / PARKS_EACH;
             let length = PARKS[(parks as usize).min(PARKS.len() - 1)];
-            self.wait_signal(signal, length);
+            self.wait_signal(signal, length.min(park_max));
         }
     }
 

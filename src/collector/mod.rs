@@ -4,6 +4,7 @@
 
 mod batch;
 mod due;
+mod governor;
 mod idle;
 mod merge;
 mod own;
@@ -16,6 +17,8 @@ use crate::arena::Arena;
 use crate::arena::commit::Commits;
 use crate::clock::{Sample, TickClock};
 use crate::flush::EngineThread;
+use crate::flush::actuator::Actuators;
+use crate::flush::controller::Limits;
 use crate::flush::signal::{Signal, bit};
 use crate::format::Formatter;
 use crate::primitive::{AtomicU64, Ordering};
@@ -24,6 +27,7 @@ use crate::segment::SegmentWriter;
 use crate::stats::Counter;
 
 use batch::{Batch, Taken};
+use governor::Governor;
 use idle::Idle;
 use merge::{Head, Merge};
 use own::{GAP_QUIET, GapWatch, OwnRecords};
@@ -32,7 +36,7 @@ use sources::Source;
 pub(crate) use idle::Idling;
 pub(crate) use own::StartNote;
 
-/// How often the counters of losses are looked at.
+/// How often the counters of losses are looked at, and the controller.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Counters of two processors never differ by so much: a record that is later than now by more was
@@ -74,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) publisher: Arc<Signal>,
     pub(crate) order_window: Duration,
     pub(crate) idling: Idling,
+    pub(crate) limits: Limits,
+    pub(crate) actuators: Arc<Actuators>,
     pub(crate) start_note: StartNote,
 }
 
@@ -112,6 +118,8 @@ impl Collector {
     pub(crate) fn new(parts: Parts) -> Collector {
         let Parts { registry, arena, clock, formatter, writer, barriers, publisher, .. } = parts;
         let own = OwnRecords::new(&formatter);
+        let (counters, progress) = (registry.counters.clone(), Arc::clone(&registry.progress));
+        let governor = Governor::new(parts.limits, parts.actuators, counters, progress);
         let batch = Batch::new(
             formatter,
             writer,
@@ -119,6 +127,7 @@ impl Collector {
             registry.counters.clone(),
             Arc::clone(&registry.progress),
             [Arc::clone(&registry.collector), publisher],
+            governor,
         );
         Collector {
             order_window: clock.ticks_of(parts.order_window),
@@ -161,6 +170,10 @@ impl Collector {
             } else {
                 now.saturating_sub(self.order_window)
             };
+            if self.is_time_to_look(now) {
+                // Before the pass, which empties the rings.
+                self.batch.govern(&self.sources);
+            }
             let pass = self.pass(cut_off);
             self.keep_house(now);
             if is_asked && pass != Pass::Abandoned {
@@ -169,7 +182,10 @@ impl Collector {
             }
             match pass {
                 Pass::Wrote | Pass::Abandoned => self.idle.reset(),
-                Pass::Nothing { is_empty } => self.idle.wait(&self.batch.collector, is_empty),
+                Pass::Nothing { is_empty } => {
+                    let park_max = self.batch.governor.decision().park_max;
+                    self.idle.wait(&self.batch.collector, is_empty, park_max);
+                }
             }
         }
     }
@@ -252,11 +268,15 @@ impl Collector {
             }
             self.store_clock();
         }
-        // Wrapping: a counter that was set back is a reason to look.
-        if now.wrapping_sub(self.looked_at) >= self.clock.ticks_of(LOOK_EVERY) {
+        if self.is_time_to_look(now) {
             self.looked_at = now;
             self.tell_gaps(now, self.clock.ticks_of(GAP_QUIET));
         }
+    }
+
+    fn is_time_to_look(&self, now: u64) -> bool {
+        // Wrapping: a counter that was set back is a reason to look.
+        now.wrapping_sub(self.looked_at) >= self.clock.ticks_of(LOOK_EVERY)
     }
 
     fn tell_gaps(&mut self, now: u64, quiet: u64) {

@@ -18,6 +18,11 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// How full the ring is, in thousandths. Looks at the producer's cache line: not for each pass.
+    pub(super) fn fill_permille(&self) -> u32 {
+        (self.consumer.ring().used() * 1000 / self.consumer.capacity()) as u32
+    }
+
     /// When a peeked record was made.
     #[inline]
     pub(super) fn ticks(&self, peeked: Peeked) -> u64 {

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::level::Level;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -69,6 +70,11 @@ pub(super) fn count(
     range: RangeInclusive<usize>,
 ) -> Result<(), ConfigError> {
     within(option, value, "", range, ToString::to_string)
+}
+
+/// Below TRACE there is nothing, and ERROR and above are never shed.
+pub(super) fn shed(level: Level) -> Result<(), ConfigError> {
+    within("shed", level, "", Level::Debug..=Level::Error, ToString::to_string)
 }
 
 pub(super) fn staging(bytes: usize) -> Result<(), ConfigError> {

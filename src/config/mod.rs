@@ -6,6 +6,7 @@ mod filter;
 mod limits;
 mod name;
 mod options;
+mod pressure;
 mod rotation;
 mod settings;
 
@@ -20,6 +21,7 @@ pub use self::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
     SyncPolicy, UrgentSync,
 };
+pub use self::pressure::{FlushControl, Shed};
 #[cfg(feature = "compress")]
 pub use self::rotation::Compression;
 pub use self::rotation::Rotate;
@@ -68,6 +70,8 @@ pub struct Config {
     #[cfg(feature = "compress")]
     compression: Compression,
     overflow: Overflow,
+    shed: Shed,
+    flush_control: FlushControl,
     ring_bytes: usize,
     record_bytes: usize,
     staging_bytes: usize,
@@ -142,6 +146,8 @@ impl Config {
             #[cfg(feature = "compress")]
             compression: Compression::None,
             overflow,
+            shed: Shed::Never,
+            flush_control: FlushControl::Adaptive,
             ring_bytes,
             record_bytes: RECORD_BYTES,
             staging_bytes: STAGING_BYTES,

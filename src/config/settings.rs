@@ -11,6 +11,7 @@ use super::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
     SyncPolicy, UrgentSync,
 };
+use super::pressure::{FlushControl, Shed};
 use super::rotation::{Retention, Rotation};
 use super::{Config, limits, name};
 use crate::clock::Clock;
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     #[cfg(feature = "compress")]
     pub(crate) compression: super::Compression,
     pub(crate) overflow: Overflow,
+    pub(crate) shed: Shed,
+    pub(crate) flush_control: FlushControl,
     pub(crate) ring_bytes: usize,
     pub(crate) record_bytes: usize,
     /// How much of each ring only ERROR and above may fill.
@@ -130,6 +133,8 @@ impl Config {
             #[cfg(feature = "compress")]
             compression: self.compression,
             overflow: self.overflow,
+            shed: self.shed,
+            flush_control: self.flush_control,
             ring_bytes: self.ring_bytes,
             record_bytes: self.record_bytes,
             reserve_bytes: limits::reserve(self.ring_bytes, self.record_bytes),
@@ -169,6 +174,9 @@ impl Config {
         limits::duration("barrier_patience", self.barrier_patience, limits::BARRIER_PATIENCE)?;
         if let Overflow::BlockFor(budget) = self.overflow {
             limits::duration("overflow", budget, limits::BLOCK_FOR)?;
+        }
+        if let Shed::Below(level) = self.shed {
+            limits::shed(level)?;
         }
         if let SyncPolicy::Every(interval) = self.sync {
             limits::duration("sync", interval, limits::SYNC_EVERY)?;

@@ -38,6 +38,9 @@ pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Clai
 
 fn claim_room(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
     let ring = entry.producer.ring();
+    if entry.registry.actuators.sheds(level) && ring.used() > ring.capacity() / 2 {
+        return drop_record(entry, level, DropReason::Shed);
+    }
     if let Some(claim) = try_claim(entry, granules, level) {
         return Some(claim);
     }
@@ -86,7 +89,7 @@ fn try_claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
         if free <= granules {
             return None;
         }
-        ring.set_soft_limit(stretch(ring, free, granules, level));
+        ring.set_soft_limit(stretch(entry, free, granules, level));
         ring.claim(granules)
     }
 }
@@ -98,9 +101,12 @@ fn usable(entry: &Entry, ring: &Ring<Mapped>, level: Level) -> usize {
 }
 
 /// How far the soft limit moves: to half of the ring at first, so that a collector asleep is woken
-/// in time, then to all of it. For a record in the reserve only as far as that record.
-fn stretch(ring: &Ring<Mapped>, free: usize, granules: usize, level: Level) -> usize {
-    if level.is_urgent() {
+/// in time, then to all of it. For a record in the reserve, and while others are shed, only as far
+/// as that record.
+fn stretch(entry: &Entry, free: usize, granules: usize, level: Level) -> usize {
+    let ring = entry.producer.ring();
+    if level.is_urgent() || entry.registry.actuators.is_shedding() {
+        // The next call looks again.
         return granules + 1;
     }
     let half = ring.capacity() / 2;

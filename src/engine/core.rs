@@ -15,7 +15,7 @@ use crate::level::Level;
 use crate::primitive::{AtomicI32, AtomicU32, Ordering};
 use crate::registry::Registry;
 use crate::report::{DrainError, DrainReport};
-use crate::stats::{Counter, Stats};
+use crate::stats::{Counter, Flow, Stats};
 use crate::sys::thread::current_tid;
 
 /// Who owns an engine.
@@ -170,6 +170,7 @@ impl Core {
             own_records: counters.get(Counter::OwnRecords),
             late: counters.get(Counter::Late),
             truncated: counters.get(Counter::Truncated),
+            waits: counters.get(Counter::Waits),
             written_bytes: self.progress.written(),
             published_bytes: counters.get(Counter::PublishedBytes),
             synced_bytes: if self.keeper.is_some() { self.progress.synced() } else { 0 },
@@ -185,6 +186,7 @@ impl Core {
             clock_steps: counters.get(Counter::ClockSteps),
             rings: counters.get(Counter::Rings),
             orphans: self.orphans,
+            flow: Flow::read(counters),
             stalled: self.progress.is_stalled(),
             crash_safe: self.arena.is_crash_safe(),
             clock: self.registry.source.clock(),

@@ -14,7 +14,7 @@ use crate::flush::signal::bit;
 use crate::flush::{EngineThread, GaveUp, Patience};
 use crate::registry::process;
 use crate::report::{DrainError, DrainReport};
-use crate::stats::Counter;
+use crate::stats::{Counter, Flow};
 
 /// Locks, also after another thread panicked meanwhile.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -158,8 +158,10 @@ impl Core {
             own_records: counters.get(Counter::OwnRecords),
             late: counters.get(Counter::Late),
             truncated: counters.get(Counter::Truncated),
+            waits: counters.get(Counter::Waits),
             published_bytes,
             syncs: counters.get(Counter::Syncs),
+            flow: Flow::read(counters),
             took: start.elapsed(),
             log_path: self.log_path.clone(),
             arena_path: self.arena.path().map(std::path::Path::to_owned),

@@ -1,5 +1,6 @@
 //! Wires the engine's parts together and starts its threads. Runs on the owner, at start.
 
+use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::core::{Core, Drain, Place, ThreadFacts};
@@ -11,10 +12,11 @@ use crate::arena::intent::Intents;
 use crate::arena::{Arena, layout};
 use crate::clock::{TickClock, TickSource};
 use crate::collector::{self, Barriers, Collector, Idling, StartNote};
-use crate::config::{Colour, Idle, Output, Settings, SyncPolicy, UrgentSync};
+use crate::config::{Colour, FlushControl, Idle, Output, Settings, Shed, SyncPolicy, UrgentSync};
 use crate::error::Error;
+use crate::flush::actuator::Actuators;
+use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
 use crate::flush::{EngineThread, Progress};
-use crate::flush::controller::{Limits, SyncGoal};
 use crate::flush::files::LogFiles;
 use crate::flush::signal::Signal;
 use crate::format::{self, Formatter};
@@ -22,9 +24,10 @@ use crate::keep::{self, Keeper};
 use crate::primitive::Ordering;
 use crate::publish::{self, Console, Publisher, Target};
 use crate::registry::{self, Registry};
-use crate::segment::{Pool, SegmentWriter};
+use crate::segment::{Pool, SegmentWriter, Source};
 use crate::stats::Counters;
 use crate::sys::io::FileKind;
+use crate::sys::mmap::Region;
 
 /// Written bytes at which the publisher does not wait for its interval: half of the hot segments.
 const PUBLISH_BYTES: u64 = (HOT_SEGMENTS * layout::SEGMENT_BYTES / 2) as u64;
@@ -47,6 +50,7 @@ struct Shared {
     progress: Arc<Progress>,
     barriers: Arc<Barriers>,
     limits: Limits,
+    actuators: Arc<Actuators>,
     registry: Arc<Registry>,
     collector: Arc<Signal>,
     publisher: Arc<Signal>,
@@ -58,6 +62,8 @@ impl Shared {
         let (arena, counters) = (Arc::clone(&opened.arena), opened.counters.clone());
         let pool = pool(settings, &arena)?;
         let progress = Arc::new(Progress::default());
+        let limits = limits(settings);
+        let actuators = Arc::new(Actuators::new(&Decision::configured(&limits)));
         let [collector, publisher, keeper] = [(); 3].map(|()| Arc::new(Signal::default()));
         let registry = Registry::new(registry::Parts {
             source,
@@ -67,6 +73,7 @@ impl Shared {
             collector: Arc::clone(&collector),
             arena: Arc::clone(&arena),
             filter: settings.filter.clone(),
+            actuators: Arc::clone(&actuators),
         });
         Ok(Shared {
             arena,
@@ -74,7 +81,8 @@ impl Shared {
             counters,
             progress,
             barriers: Arc::default(),
-            limits: limits(settings),
+            limits,
+            actuators,
             registry: Arc::new(registry),
             collector,
             publisher,
@@ -164,6 +172,8 @@ fn collector(
         publisher: Arc::clone(&shared.publisher),
         order_window: settings.order_window,
         idling: if settings.idle == Idle::Spin { Idling::Spin } else { Idling::Park },
+        limits: shared.limits,
+        actuators: Arc::clone(&shared.actuators),
         start_note: start_note(settings, opened, warnings),
     }))
 }
@@ -177,6 +187,7 @@ fn publisher(shared: &Shared, target: Target, has_keeper: bool) -> Publisher {
         counters: shared.counters.clone(),
         progress: Arc::clone(&shared.progress),
         limits: shared.limits,
+        actuators: Arc::clone(&shared.actuators),
         signal: Arc::clone(&shared.publisher),
         collector: Arc::clone(&shared.collector),
         keeper: has_keeper.then(|| Arc::clone(&shared.keeper)),
@@ -199,15 +210,32 @@ fn keeper(settings: &Settings, shared: &Shared, opened: &Opened) -> Option<Keepe
         counters: shared.counters.clone(),
         progress: Arc::clone(&shared.progress),
         limits: shared.limits,
+        actuators: Arc::clone(&shared.actuators),
         signal: Arc::clone(&shared.keeper),
         publisher: Arc::clone(&shared.publisher),
     }))
 }
 
+/// Segments have their memory from the arena.
+struct FromArena(Arc<Arena>);
+
+impl Source for FromArena {
+    fn make(&self, index: usize) -> io::Result<Region> {
+        self.0.map_segment(index)
+    }
+
+    fn take_back(&self, region: &Region) -> io::Result<()> {
+        self.0.take_segment_back(region)
+    }
+
+    fn restore(&self, index: usize, region: &Region) -> io::Result<()> {
+        self.0.restore_segment(index, region)
+    }
+}
+
 fn pool(settings: &Settings, arena: &Arc<Arena>) -> Result<Arc<Pool>, Error> {
-    let source = Arc::clone(arena);
     let max = settings.staging_bytes / layout::SEGMENT_BYTES;
-    let pool = Pool::new(HOT_SEGMENTS, max, move |index| source.map_segment(index));
+    let pool = Pool::new(HOT_SEGMENTS, max, FromArena(Arc::clone(arena)));
     pool.map(Arc::new).map_err(|source| {
         let bytes = HOT_SEGMENTS * layout::SEGMENT_BYTES;
         Error::Memory { bytes, source }
@@ -216,6 +244,15 @@ fn pool(settings: &Settings, arena: &Arc<Arena>) -> Result<Arc<Pool>, Error> {
 
 fn limits(settings: &Settings) -> Limits {
     Limits {
+        mode: match settings.flush_control {
+            FlushControl::Adaptive => Mode::Adaptive,
+            FlushControl::Fixed => Mode::Fixed,
+        },
+        staging_bytes: settings.staging_bytes as u64,
+        shed_below: match settings.shed {
+            Shed::Never => None,
+            Shed::Below(level) => Some(level),
+        },
         publish_every: settings.publish_every,
         sync: match settings.sync {
             SyncPolicy::Never => SyncGoal::Never,

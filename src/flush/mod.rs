@@ -3,8 +3,11 @@
 //! death of the process, the last a power cut. The engine's threads move the positions, callers of
 //! `flush`, `sync` and `drain` wait for them.
 
+pub(crate) mod actuator;
 pub(crate) mod controller;
+pub(crate) mod due;
 pub(crate) mod files;
+pub(crate) mod pressure;
 pub(crate) mod signal;
 
 use std::io;
@@ -46,6 +49,21 @@ struct Failures {
     last: Option<String>,
     /// A sync failed and its file is still in use.
     sync: Option<SyncFailure>,
+}
+
+/// How long something takes, smoothed over some eight times.
+#[derive(Debug, Default)]
+pub(crate) struct Latency {
+    ns: u64,
+}
+
+impl Latency {
+    /// Once more; gives the smoothed time in nanoseconds.
+    pub(crate) fn add(&mut self, time: Duration) -> u64 {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.ns = if self.ns == 0 { ns } else { self.ns - self.ns / 8 + ns / 8 };
+        self.ns
+    }
 }
 
 /// The engine's threads, as bits.

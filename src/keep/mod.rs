@@ -16,10 +16,12 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "compress")]
 use crate::config::Compression;
 use crate::config::Retention;
-use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
+use crate::flush::actuator::Actuators;
+use crate::flush::controller::{Limits, SyncGoal};
+use crate::flush::due::{self, Urgency};
 use crate::flush::files::{LogFile, LogFiles, Unsynced};
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, Progress, SyncFailure};
+use crate::flush::{EngineThread, Latency, Progress, SyncFailure};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
 use old_files::OldFiles;
@@ -52,6 +54,7 @@ pub(crate) struct Parts {
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
     pub(crate) limits: Limits,
+    pub(crate) actuators: Arc<Actuators>,
     pub(crate) signal: Arc<Signal>,
     pub(crate) publisher: Arc<Signal>,
 }
@@ -61,6 +64,9 @@ pub(crate) struct Keeper {
     parts: Parts,
     unsynced_since: Option<Instant>,
     urgent_sync: Option<Instant>,
+    /// When the last sync ended.
+    synced_at: Option<Instant>,
+    latency: Latency,
     urgency: Urgency,
     has_failed: bool,
     syncs: u64,
@@ -76,6 +82,8 @@ impl Keeper {
             parts,
             unsynced_since: None,
             urgent_sync: None,
+            synced_at: None,
+            latency: Latency::default(),
             urgency: Urgency::None,
             has_failed: false,
             syncs: 0,
@@ -154,14 +162,14 @@ impl Keeper {
     /// When to sync; none: not by itself.
     fn decide(&self, published: u64) -> Option<Duration> {
         let age = |since: Option<Instant>, none| since.map_or(none, |at| at.elapsed());
-        let readings = Readings {
-            unsynced_bytes: published - self.parts.progress.synced(),
-            unsynced_for: age(self.unsynced_since, Duration::ZERO),
+        let waiting = due::Unsynced {
+            bytes: published - self.parts.progress.synced(),
+            age: age(self.unsynced_since, Duration::ZERO),
             urgency: self.urgency,
-            since_urgent_sync: age(self.urgent_sync, Duration::MAX),
-            ..Readings::default()
+            since_urgent: age(self.urgent_sync, Duration::MAX),
+            since_sync: age(self.synced_at, Duration::MAX),
         };
-        controller::decide(&readings, &self.parts.limits).sync_in
+        due::sync_in(&waiting, self.parts.actuators.sync_gap(), &self.parts.limits)
     }
 
     /// One `fdatasync` for all that was published before.
@@ -173,6 +181,7 @@ impl Keeper {
         let mut unsynced = self.parts.files.take_unsynced();
         let outcome = self.sync_files(&mut unsynced);
         self.parts.files.give_back(unsynced);
+        self.synced_at = Some(Instant::now());
         // Before anybody hears of the sync: a file whose name is lost is lost.
         let names = self.sync_directory();
         match outcome.and(names) {
@@ -180,6 +189,7 @@ impl Keeper {
                 self.has_failed = false;
                 self.unsynced_since = None;
                 self.parts.progress.forgive_sync();
+                self.parts.counters.set(Counter::SyncedBytes, published);
                 self.parts.progress.set_synced(published);
                 if self.parts.limits.sync == SyncGoal::EachBatch {
                     // Segments may be free now.
@@ -210,8 +220,11 @@ impl Keeper {
     }
 
     fn sync_file(&mut self, file: &LogFile) -> Result<(), SyncFailure> {
+        let start = Instant::now();
         match self.parts.io.fdatasync(file.file.as_fd()) {
             Ok(()) => {
+                let latency = self.latency.add(start.elapsed());
+                self.parts.counters.set(Counter::SyncLatencyNs, latency);
                 self.syncs += 1;
                 self.parts.counters.set(Counter::Syncs, self.syncs);
                 Ok(())
@@ -265,7 +278,11 @@ impl Keeper {
         let Some(file) = self.parts.files.current() else { return };
         let io = &*self.parts.io;
         let Ok(status) = io.fstat(file.file.as_fd()) else { return };
-        self.reserve.extend(io, &self.parts.dir, &file, status.len);
+        let wanted = self.parts.actuators.reserve_bytes();
+        let room = self.reserve.extend(io, &self.parts.dir, &file, status.len, wanted);
+        if let Some(room) = room {
+            self.parts.counters.set(Counter::DiskRoomPlusOne, room.saturating_add(1));
+        }
         let is_half_full = status.len >= self.parts.file_bytes_max / 2;
         if is_half_full && !self.parts.files.has_next() && io.open_fresh(&self.parts.next).is_ok() {
             self.parts.files.set_next();

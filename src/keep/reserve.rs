@@ -2,14 +2,18 @@
 
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use crate::flush::controller::RESERVE_BYTES_MAX;
 use crate::flush::files::LogFile;
 use crate::primitive::Ordering;
 use crate::sys::io::{self, Io};
 
-/// Blocks reserved behind the log's end, and the least for which it is worth asking.
-const RESERVE_BYTES: u64 = 64 << 20;
+/// The least for which it is worth asking.
 const RESERVE_BYTES_MIN: u64 = 1 << 20;
+
+/// How long after a refusal as much is asked for as at first.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// What stays free is at most this part of the disk.
 const FREE_PART: u64 = 20;
@@ -24,38 +28,68 @@ pub(super) fn free_bytes(configured: u64, space: io::Space) -> u64 {
 pub(super) struct Reserve {
     /// The inode for which room is reserved, and up to which offset.
     reserved: (u64, u64),
-    /// How much is asked for at a time; halved when the disk has less.
+    /// How much is asked for at a time at most; halved when the disk has less.
     bytes: u64,
     /// No file is made longer than this on purpose.
     file_bytes_max: u64,
     free_bytes: u64,
+    /// When blocks were refused last.
+    refused_at: Option<Instant>,
 }
 
 impl Reserve {
     /// For files that are rotated at `file_bytes_max`, on a disk of which `free_bytes` stay free.
     pub(super) fn new(file_bytes_max: u64, free_bytes: u64) -> Reserve {
-        Reserve { reserved: (0, 0), bytes: RESERVE_BYTES, file_bytes_max, free_bytes }
+        Reserve {
+            reserved: (0, 0),
+            bytes: RESERVE_BYTES_MAX,
+            file_bytes_max,
+            free_bytes,
+            refused_at: None,
+        }
     }
 
-    /// Reserves blocks where few are left behind the file's `end`.
-    pub(super) fn extend(&mut self, io: &dyn Io, dir: &Path, file: &LogFile, end: u64) {
+    /// Reserves `wanted` blocks, or as many as can be had, where few are left behind the file's
+    /// `end`. Gives how much may be taken of the disk, if it has looked.
+    pub(super) fn extend(
+        &mut self,
+        io: &dyn Io,
+        dir: &Path,
+        file: &LogFile,
+        end: u64,
+        wanted: u64,
+    ) -> Option<u64> {
+        if self.refused_at.is_some_and(|at| at.elapsed() >= RETRY) {
+            (self.bytes, self.refused_at) = (RESERVE_BYTES_MAX, None);
+        }
+        let space = |io: &dyn Io| io.statvfs(dir).ok();
+        if wanted == 0 {
+            return space(io).map(|space| self.room(space));
+        }
         let (ino, until) = self.reserved;
         let left = self.file_bytes_max.saturating_sub(end);
-        let wanted = self.bytes.min(left) / 4;
-        let is_ample = ino == file.ino && until >= end + wanted;
+        let enough = self.bytes.min(wanted).min(left) / 4;
+        let is_ample = ino == file.ino && until >= end + enough;
+        let mut room = None;
         while !is_ample && self.bytes >= RESERVE_BYTES_MIN && left > 0 {
-            let len = self.bytes.min(left);
-            let has_room = io
-                .statvfs(dir)
-                .is_ok_and(|space| space.free_bytes > len + free_bytes(self.free_bytes, space));
+            let len = self.bytes.min(wanted).min(left);
+            room = space(io).map(|space| self.room(space));
+            let has_room = room.is_some_and(|room| room > len);
             let fd = file.file.as_fd();
             if has_room && io.fallocate(fd, io::Reserve::KeepSize, end, len).is_ok() {
                 self.reserved = (file.ino, end + len);
                 file.has_reserve.store(true, Ordering::Relaxed);
-                return;
+                return room;
             }
             self.bytes /= 2;
+            self.refused_at = Some(Instant::now());
         }
+        room
+    }
+
+    /// Bytes that may be taken of the disk.
+    fn room(&self, space: io::Space) -> u64 {
+        space.free_bytes.saturating_sub(free_bytes(self.free_bytes, space))
     }
 }
 

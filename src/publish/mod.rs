@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use crate::arena::commit::{Commits, Written};
 use crate::arena::intent::Intents;
-use crate::flush::controller::{self, Limits, Readings, SyncGoal, Urgency};
+use crate::flush::actuator::Actuators;
+use crate::flush::controller::{Limits, SyncGoal};
+use crate::flush::due::{self, Unpublished, Urgency};
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, Progress};
+use crate::flush::{EngineThread, Latency, Progress};
 use crate::segment::Pool;
 use crate::stats::{Counter, Counters};
 
@@ -48,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
     pub(crate) limits: Limits,
+    pub(crate) actuators: Arc<Actuators>,
     /// Its own signal, the collector's, and the keeper's if there is one.
     pub(crate) signal: Arc<Signal>,
     pub(crate) collector: Arc<Signal>,
@@ -77,6 +80,7 @@ pub(crate) struct Publisher {
     /// Whether a record of ERROR or above is among the unpublished bytes.
     has_urgent: bool,
     publishes: u64,
+    latency: Latency,
     retry: Option<Duration>,
 }
 
@@ -92,6 +96,7 @@ impl Publisher {
             urgency: Urgency::None,
             has_urgent: false,
             publishes: 0,
+            latency: Latency::default(),
             retry: None,
         }
     }
@@ -143,7 +148,7 @@ impl Publisher {
         let Some(since) = self.unpublished_since else {
             return self.parts.signal.wait(urgent | bit::WORK, IDLE);
         };
-        let interval = self.parts.limits.publish_every.saturating_sub(since.elapsed());
+        let interval = self.parts.actuators.publish_every().saturating_sub(since.elapsed());
         self.parts.signal.wait(urgent, interval)
     }
 
@@ -152,13 +157,12 @@ impl Publisher {
         if self.retry.is_some() {
             return Duration::ZERO;
         }
-        let readings = Readings {
-            unpublished_bytes: written.bytes - self.published,
-            unpublished_for: self.unpublished_since.map_or(Duration::ZERO, |at| at.elapsed()),
+        let waiting = Unpublished {
+            bytes: written.bytes - self.published,
+            age: self.unpublished_since.map_or(Duration::ZERO, |at| at.elapsed()),
             urgency: self.urgency,
-            ..Readings::default()
         };
-        controller::decide(&readings, &self.parts.limits).publish_in
+        due::publish_in(&waiting, self.parts.actuators.publish_every(), &self.parts.limits)
     }
 
     /// Publishes everything written, segment by segment.
@@ -180,6 +184,7 @@ impl Publisher {
             let end = if is_newest { written.len as usize } else { segment.sealed() };
             let from = self.from as usize;
             if from < end {
+                let start = Instant::now();
                 let appended = {
                     #[allow(unsafe_code)] // Mapped memory, see `Segment::lines`.
                     // SAFETY: the slot, or the seal, says that these bytes are written; the
@@ -192,6 +197,8 @@ impl Publisher {
                 self.from = appended.to as u64;
                 self.parts.counters.set(Counter::PublishedBytes, self.published);
                 appended.result?;
+                let latency = self.latency.add(start.elapsed());
+                self.parts.counters.set(Counter::PublishLatencyNs, latency);
                 // The newest completed append ends here: all earlier segments are done with.
                 self.tell();
             }

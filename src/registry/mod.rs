@@ -14,6 +14,7 @@ use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
 use crate::envelope::{self, Meta};
 use crate::flush::Progress;
+use crate::flush::actuator::Actuators;
 use crate::flush::signal::Signal;
 use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
 use crate::ring::{Consumer, Mapped, Memory, Position, Producer, Ring};
@@ -76,6 +77,7 @@ pub(crate) struct Registry {
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) actuators: Arc<Actuators>,
     /// Wakes the collector.
     pub(crate) collector: Arc<Signal>,
     arena: Arc<Arena>,
@@ -98,12 +100,14 @@ pub(crate) struct Parts {
     pub(crate) collector: Arc<Signal>,
     pub(crate) arena: Arc<Arena>,
     pub(crate) filter: Filter,
+    pub(crate) actuators: Arc<Actuators>,
 }
 
 impl Registry {
     /// The registry of a new engine, with a number of its own.
     pub(crate) fn new(parts: Parts) -> Registry {
-        let Parts { source, limits, counters, progress, collector, arena, filter } = parts;
+        let Parts { source, limits, counters, progress, collector, arena, filter, actuators } =
+            parts;
         Registry {
             number: process::next_number(),
             generation: process::generation(),
@@ -112,6 +116,7 @@ impl Registry {
             limits,
             counters,
             progress,
+            actuators,
             collector,
             dictionary: Dictionary::new(Arc::clone(arena.fixed())),
             arena,

@@ -3,11 +3,22 @@
 use super::*;
 use crate::arena::{Identity, Lines, Shape, layout};
 use crate::clock::Clock;
+use crate::flush::controller::{self, Decision, Mode, SyncGoal};
 use crate::level::Level;
 use std::path::Path;
 
 const RING_BYTES: usize = 16 << 10;
 const RECORD_BYTES: usize = 2 << 10;
+
+const LIMITS: controller::Limits = controller::Limits {
+    mode: Mode::Fixed,
+    publish_every: Duration::from_millis(5),
+    sync: SyncGoal::Never,
+    urgent_sync_every: None,
+    publish_bytes: 1 << 20,
+    staging_bytes: 4 << 20,
+    shed_below: None,
+};
 
 fn registry() -> Registry {
     let identity = Identity {
@@ -31,6 +42,7 @@ fn registry() -> Registry {
         counters: Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT),
         progress: Arc::default(),
         collector: Arc::default(),
+        actuators: Arc::new(Actuators::new(&Decision::configured(&LIMITS))),
         arena,
         filter: Filter::parse("info", Level::INFO).expect("a filter"),
     })

@@ -38,6 +38,16 @@ impl Segment {
         self.region.word(SEQ).store(seq, Ordering::Release);
     }
 
+    /// Its memory.
+    pub(super) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Has no number until its next life.
+    pub(super) fn forget(&self) {
+        self.region.word(SEQ).store(0, Ordering::Release); // pairs with the load in `seq`
+    }
+
     /// The number; 0 before its first life.
     pub(crate) fn seq(&self) -> u64 {
         self.region.word(SEQ).load(Ordering::Acquire) // pairs with `begin`

@@ -14,5 +14,5 @@ mod pool;
 mod writer;
 
 pub(crate) use mapped::Segment;
-pub(crate) use pool::Pool;
+pub(crate) use pool::{Pool, Source};
 pub(crate) use writer::SegmentWriter;

@@ -1,26 +1,49 @@
-//! The segments of an engine: a few hot ones, used again and again, more while the output lags.
-//! Taken by the collector, given back by the publisher.
+//! The segments of an engine: a few hot ones, used again and again, and more while the output lags,
+//! of which the memory is taken back when it does not any more. Taken and trimmed by the
+//! collector, given back by the publisher.
 
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Segment;
 use crate::sys::mmap::Region;
 
-/// Makes the memory of the segment with an index.
-type Source = Box<dyn Fn(usize) -> io::Result<Region> + Send + Sync>;
+/// Where segments have their memory from.
+pub(crate) trait Source: Send + Sync {
+    /// Memory for the segment with this index, faulted in.
+    ///
+    /// # Errors
+    /// The system's: no room.
+    fn make(&self, index: usize) -> io::Result<Region>;
+
+    /// Takes the memory of a segment that holds nothing; it reads as zeros then.
+    ///
+    /// # Errors
+    /// The system's; the memory stays.
+    fn take_back(&self, region: &Region) -> io::Result<()>;
+
+    /// Gives it memory again.
+    ///
+    /// # Errors
+    /// As [`Source::make`].
+    fn restore(&self, index: usize, region: &Region) -> io::Result<()>;
+}
 
 /// All segments; the pool's table has room for as many as the staging limit allows.
 pub(crate) struct Pool {
     segments: Box<[OnceLock<Segment>]>,
-    source: Source,
+    source: Box<dyn Source>,
+    /// Segments that keep their memory.
+    hot: usize,
     idle: Mutex<Idle>,
 }
 
 struct Idle {
     /// Given back, the last one on top: its memory is the hottest.
     free: Vec<usize>,
+    /// Free, and without memory.
+    bare: Vec<usize>,
     /// Made so far.
     made: usize,
 }
@@ -39,13 +62,18 @@ impl Pool {
     pub(crate) fn new(
         hot: usize,
         max: usize,
-        source: impl Fn(usize) -> io::Result<Region> + Send + Sync + 'static,
+        source: impl Source + 'static,
     ) -> io::Result<Pool> {
         let max = max.max(hot);
         let pool = Pool {
             segments: (0..max).map(|_| OnceLock::new()).collect(),
             source: Box::new(source),
-            idle: Mutex::new(Idle { free: Vec::with_capacity(max), made: 0 }),
+            hot,
+            idle: Mutex::new(Idle {
+                free: Vec::with_capacity(max),
+                bare: Vec::with_capacity(max),
+                made: 0,
+            }),
         };
         for _ in 0..hot {
             let index = pool.make()?;
@@ -61,13 +89,45 @@ impl Pool {
 
     /// A free segment, made now if need be; none when the limit is reached or there is no room.
     pub(crate) fn take(&self) -> Option<usize> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).free.pop();
-        idle.or_else(|| self.make().ok())
+        let free = self.idle().free.pop();
+        free.or_else(|| self.restore()).or_else(|| self.make().ok())
+    }
+
+    /// A segment that was trimmed, with memory again.
+    fn restore(&self) -> Option<usize> {
+        let index = self.idle().bare.pop()?;
+        let restored = self.source.restore(index, self.segment(index).region());
+        if restored.is_err() {
+            self.idle().bare.push(index);
+        }
+        restored.is_ok().then_some(index)
     }
 
     /// Frees a segment for its next life.
     pub(crate) fn give_back(&self, index: usize) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).free.push(index);
+        self.idle().free.push(index);
+    }
+
+    /// Takes the memory of one free segment, the coldest, as long as more than the hot ones have
+    /// any. Called by whoever takes segments.
+    pub(crate) fn trim(&self) {
+        let index = {
+            let mut idle = self.idle();
+            if idle.made - idle.bare.len() <= self.hot || idle.free.is_empty() {
+                return;
+            }
+            idle.free.remove(0)
+        };
+        let segment = self.segment(index);
+        // Nobody looks for its number any more.
+        segment.forget();
+        let taken = self.source.take_back(segment.region());
+        let mut idle = self.idle();
+        if taken.is_ok() { idle.bare.push(index) } else { idle.free.push(index) }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The segment at an index that `take` gave.
@@ -82,13 +142,13 @@ impl Pool {
     }
 
     fn make(&self) -> io::Result<usize> {
-        let index = self.idle.lock().unwrap_or_else(PoisonError::into_inner).made;
+        let index = self.idle().made;
         let slot = self.segments.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
-        let segment = Segment::new((self.source)(index)?);
+        let segment = Segment::new(self.source.make(index)?);
         // Only the collector makes segments once the engine runs: nobody has filled the slot.
         let is_new = slot.set(segment).is_ok();
         debug_assert!(is_new);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).made = index + 1;
+        self.idle().made = index + 1;
         Ok(index)
     }
 }

@@ -46,6 +46,11 @@ impl SegmentWriter {
         self.len
     }
 
+    /// Gives one segment's memory back that nobody needs at present.
+    pub(crate) fn trim(&mut self) {
+        self.pool.trim();
+    }
+
     /// Seals the segment and begins the next; false, and nothing happened, when none is free.
     pub(crate) fn roll(&mut self) -> bool {
         let Some(next) = self.pool.take() else { return false };

@@ -100,6 +100,28 @@ impl Region {
         Ok(())
     }
 
+    /// Gives the memory of the whole region back to the system, and of a file's region the blocks;
+    /// it reads as zeros then. To be written again, a file's region needs blocks first.
+    ///
+    /// # Errors
+    /// `Unsupported` in portable mode, else the system's: not every file system can.
+    pub(crate) fn discard(&self, is_file: bool) -> io::Result<()> {
+        #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+        {
+            use memmap2::UncheckedAdvice::{DontNeed, Remove};
+            let advice = if is_file { Remove } else { DontNeed };
+            // SAFETY: all accesses to the region go through atomics or raw pointers, for which any
+            // change of the bytes is a write of another thread; the caller says that nobody relies
+            // on what they hold.
+            unsafe { self.map.unchecked_advise(advice) }
+        }
+        #[cfg(not(all(target_os = "linux", not(fastlog_portable))))]
+        {
+            let _ = is_file;
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
     /// Writes one word of each page with the value it has.
     ///
     /// Not by `fetch_add(0)`: LLVM turns an unused addition of nothing into a fence that does not

@@ -1,0 +1,114 @@
+//! The counters. They lie in the arena, so that another process can read them; producers add on
+//! their cold paths only, each engine thread its own.
+
+use std::sync::Arc;
+
+use super::{DropReason, Dropped};
+use crate::level::Level;
+use crate::primitive::{AtomicU64, Ordering};
+use crate::sys::mmap::Region;
+
+/// The engine's counters, by their place on the counters' page: part of the arena's format, only
+/// ever appended to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Counter {
+    Written,
+    OwnRecords,
+    Late,
+    Truncated,
+    Batches,
+    Publishes,
+    PublishedBytes,
+    WriteFailures,
+    Syncs,
+    SyncFailures,
+    Reopens,
+    ClockSteps,
+    Gaps,
+    Rings,
+    AnonymousRings,
+    Waits,
+    KeeperFailures,
+    Rotations,
+    RotationFailures,
+    RemovedFiles,
+    #[cfg_attr(not(feature = "compress"), allow(dead_code))]
+    CompressedFiles,
+    /// Smoothed, as all latencies.
+    PublishLatencyNs,
+    SyncLatencyNs,
+    /// Bytes of the disk that may be taken, and one more; 0 where not known.
+    DiskRoomPlusOne,
+    RingFillPermille,
+    RecordsPerS,
+    /// The number of the state.
+    Pressure,
+    PressureChanges,
+    CalmNs,
+    ElevatedNs,
+    HighNs,
+    CriticalNs,
+    PublishEveryNs,
+    SyncGapNs,
+    ParkMaxNs,
+    ReserveBytes,
+    WrittenBytes,
+    SyncedBytes,
+    /// No counter: how many there are.
+    End,
+}
+
+const DROPPED_AT: usize = 64;
+const _: () = assert!(Counter::End as usize <= DROPPED_AT);
+
+/// The counters' page.
+#[derive(Clone, Debug)]
+pub(crate) struct Counters {
+    region: Arc<Region>,
+    offset: usize,
+}
+
+impl Counters {
+    /// Over the page at `offset`.
+    pub(crate) fn new(region: Arc<Region>, offset: usize) -> Counters {
+        Counters { region, offset }
+    }
+
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.region.word(self.offset + index * 8)
+    }
+
+    /// Adds to a counter that several threads share.
+    pub(crate) fn add(&self, counter: Counter, by: u64) {
+        self.word(counter as usize).fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Sets a counter that one thread owns.
+    pub(crate) fn set(&self, counter: Counter, value: u64) {
+        self.word(counter as usize).store(value, Ordering::Relaxed);
+    }
+
+    /// A counter's value, of some time ago.
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
+        self.word(counter as usize).load(Ordering::Relaxed)
+    }
+
+    /// Counts a dropped record.
+    pub(crate) fn drop_record(&self, reason: DropReason, level: Level) {
+        let index = DROPPED_AT + reason as usize * Level::COUNT + level as usize;
+        self.word(index).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All losses, of some time ago.
+    pub(crate) fn dropped(&self) -> Dropped {
+        let mut dropped = Dropped::default();
+        for (reason, levels) in dropped.counts.iter_mut().enumerate() {
+            for (level, count) in levels.iter_mut().enumerate() {
+                let index = DROPPED_AT + reason * Level::COUNT + level;
+                *count = self.word(index).load(Ordering::Relaxed);
+            }
+        }
+        dropped
+    }
+}
