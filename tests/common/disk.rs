@@ -28,6 +28,8 @@ pub struct Faults {
     pub hiccup_every: Option<u64>,
     /// Writes take so long.
     pub write_delay: Duration,
+    /// Syncs take so long.
+    pub sync_delay: Duration,
     /// Syncs wait.
     pub sync_blocked: bool,
     /// Syncs of this inode fail with EIO; 0: of any.
@@ -195,6 +197,12 @@ impl Io for Disk {
         let ino = OsIo.fstat(fd)?.ino;
         let mut state = self.lock();
         state.synced.push(ino);
+        let delay = state.faults.sync_delay;
+        if !delay.is_zero() {
+            drop(state);
+            std::thread::sleep(delay);
+            state = self.lock();
+        }
         while state.faults.sync_blocked {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
