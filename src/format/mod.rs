@@ -13,6 +13,7 @@ mod escape;
 mod fields;
 mod json;
 mod line;
+mod logfmt;
 mod message;
 pub(crate) mod number;
 mod plan;
@@ -48,6 +49,16 @@ pub enum Format {
     /// are `null`, a `Duration` is a number of seconds, bytes are hexadecimal.
     #[default]
     Json,
+    /// Pairs of keys and values, with the keys of [`Format::Json`] (broken in two here):
+    ///
+    /// ```text
+    /// timestamp=2026-11-20T21:33:00.123456789Z level=INFO target=app::db
+    /// message="user 42 signed in" user_id=42
+    /// ```
+    ///
+    /// Values that need it stand between quotes, with the escapes of JSON. In a key, `_` stands
+    /// for each character that would end it; a list is one quoted text, `"[1,2,ab]"`.
+    Logfmt,
     /// Text for people, in UTC:
     ///
     /// ```text
@@ -158,6 +169,7 @@ impl Style {
     fn set(&self) -> Set {
         match self.format {
             Format::Json => Set::Json,
+            Format::Logfmt => Set::Quoted,
             Format::Text => Set::Terminal,
         }
     }
@@ -223,6 +235,7 @@ impl Formatter {
         let (style, times) = (&self.style, &mut self.times);
         match style.format {
             Format::Json => json::put_line(out, style, plan, &fields, &head, times),
+            Format::Logfmt => logfmt::put_line(out, style, plan, &fields, &head, times),
             Format::Text => text::put_line(out, style, plan, &fields, &head, times),
         }
         if out.is_full() {

@@ -2,7 +2,7 @@
 //! callsite's first record arrives; the one part of `format` that allocates.
 
 use super::escape::{Escape, Set};
-use super::{Format, Style, json, text};
+use super::{Format, Style, json, logfmt, text};
 use crate::envelope::site::Site;
 use crate::template::{Piece, Spec, Template};
 
@@ -52,6 +52,7 @@ impl Plan {
         let mut parts = parts(&Template::parse(site.template, site.names), set);
         let mut head = match style.format {
             Format::Json => json::head(site),
+            Format::Logfmt => logfmt::head(site),
             Format::Text => text::head(site, style.colour),
         };
         let mut lead = 0;
@@ -64,6 +65,7 @@ impl Plan {
         }
         let shown_site = match style.format {
             Format::Json => json::site(site, style.details),
+            Format::Logfmt => logfmt::site(site, style.details),
             Format::Text => text::site(site, style.details, style.colour),
         };
         let keys = site.names.iter().enumerate().map(|(index, name)| {
@@ -72,6 +74,7 @@ impl Plan {
                 // The whole message is this field: it is shown there, and not once more.
                 _ if *name == MESSAGE && site.template == MESSAGE_ALONE => Vec::new(),
                 Format::Json => json::key(name),
+                Format::Logfmt => logfmt::key(name),
                 Format::Text => text::key(name, style.colour),
             };
             Key { name: (*name).into(), written: written.into() }

@@ -2,6 +2,7 @@
 
 mod hole;
 mod hostile;
+mod logfmt;
 
 use super::*;
 use crate::envelope::bound::BoundBlock;

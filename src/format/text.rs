@@ -70,9 +70,16 @@ pub(super) fn put_line(
 
 fn put_value(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp) {
     match value {
+        ValueRef::List(list) => put_list(out, list, times),
+        _ => put_scalar(out, value, times),
+    }
+}
+
+/// Appends a value that is no list.
+pub(super) fn put_scalar(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp) {
+    match value {
         ValueRef::Text(text) => put_text(out, text),
         ValueRef::Char(char) => put_text(out, char.encode_utf8(&mut [0; 4]).as_bytes()),
-        ValueRef::List(list) => put_list(out, list, times),
         _ => message::put_plain(out, value, Set::Terminal, times),
     }
 }
@@ -95,7 +102,7 @@ fn put_list(out: &mut LineBuffer<'_>, list: ListRef<'_>, times: &mut Timestamp) 
 }
 
 /// Appends text, quoted if it could be taken for something else without.
-fn put_text(out: &mut LineBuffer<'_>, text: &[u8]) {
+pub(super) fn put_text(out: &mut LineBuffer<'_>, text: &[u8]) {
     if needs_quotes(text) {
         escape::put_quoted(out, text, Set::Quoted);
     } else {

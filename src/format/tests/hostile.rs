@@ -3,7 +3,7 @@
 use super::*;
 
 /// Characters that have broken loggers before, among others.
-fn hostile_text() -> impl Strategy<Value = String> {
+pub(super) fn hostile_text() -> impl Strategy<Value = String> {
     let char = prop_oneof![
         3 => prop::char::range('\0', '\u{a5}'),
         1 => prop::sample::select(vec![
@@ -16,7 +16,7 @@ fn hostile_text() -> impl Strategy<Value = String> {
 }
 
 /// Bytes some of which are no UTF-8.
-fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         hostile_text().prop_map(String::into_bytes),
         prop::collection::vec(0x70_u8..=255, 0..6),

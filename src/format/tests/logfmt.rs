@@ -1,0 +1,106 @@
+//! Lines of pairs, read back by a strict parser.
+
+use super::hostile::{hostile_bytes, hostile_text};
+use super::*;
+
+fn logfmt<F: value::Fields>(template: &str, names: &[&str], fields: F) -> String {
+    let envelope = encode(fields, 0, &BoundBlock::default());
+    let mut formatter = Formatter::new(Format::Logfmt, Colour::Off, Details::default(), CAP);
+    line(&mut formatter, &site(template, names), &envelope)
+}
+
+/// The pairs of a line; anything but `key=value` or `key="value"` between single spaces is an
+/// error. What is between quotes has the escapes of JSON.
+fn pairs(line: &str) -> Vec<(String, String)> {
+    let mut rest = line.strip_suffix('\n').expect("a newline at the end");
+    let mut pairs = Vec::new();
+    while !rest.is_empty() {
+        let (key, value) = rest.split_once('=').expect("a pair");
+        let is_bare = |text: &str| {
+            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '"' || c == '=')
+        };
+        assert!(is_bare(key), "{key:?}");
+        let end = match value.strip_prefix('"') {
+            Some(inner) => {
+                let mut is_escaped = false;
+                let close = inner.find(|c| {
+                    let closes = c == '"' && !is_escaped;
+                    is_escaped = c == '\\' && !is_escaped;
+                    closes
+                });
+                close.expect("a closing quote") + 2
+            }
+            None => value.find(' ').unwrap_or(value.len()),
+        };
+        let (shown, after) = value.split_at(end);
+        let text = if shown.starts_with('"') {
+            serde_json::from_str(shown).unwrap_or_else(|error| panic!("{error}: {shown}"))
+        } else {
+            assert!(is_bare(shown), "{shown:?}");
+            shown.to_owned()
+        };
+        pairs.push((key.to_owned(), text));
+        rest = match after.strip_prefix(' ') {
+            Some(rest) => rest,
+            None => {
+                assert_eq!(after, "", "one space between pairs");
+                after
+            }
+        };
+    }
+    pairs
+}
+
+#[test]
+fn the_example_of_the_documentation() {
+    assert_eq!(
+        logfmt("user {user_id} signed in", &["user_id"], (&42_u64, ())),
+        "timestamp=2026-11-20T21:33:00.123456789Z level=INFO target=app::db \
+         message=\"user 42 signed in\" user_id=42\n"
+    );
+}
+
+#[test]
+fn details_and_bound_fields_are_pairs_as_well() {
+    let details = Details::of(&[Detail::Line, Detail::Thread, Detail::File]);
+    let mut formatter = Formatter::new(Format::Logfmt, Colour::Off, details, CAP);
+    let envelope = encode((&[1_u16, 2], ()), flag::TRUNCATED, &BoundBlock::default());
+    let shown = line(&mut formatter, &site("m", &["v"]), &envelope);
+    assert!(
+        shown.ends_with(
+            " message=\"m\" thread=main file=\"src/a.rs\" line=9 v=\"[1,2]\" truncated=true\n"
+        ),
+        "{shown}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_line_is_pairs_and_says_what_was_logged(
+        (text, bytes) in (hostile_text(), hostile_bytes()),
+        (key, target) in (hostile_text(), hostile_text()),
+        number in any::<i64>(),
+        list in prop::collection::vec(any::<i32>(), 0..4),
+    ) {
+        let key = format!("a{key}");
+        let names = [&*key, "lossy", "number", "list"];
+        let lossy = String::from_utf8_lossy(&bytes).into_owned();
+        let bytes = OsStr::from_bytes(&bytes);
+        let fields = (&text, (bytes, (&number, (&list, ()))));
+        let envelope = encode(fields, 0, &BoundBlock::default());
+        let mut formatter = Formatter::new(Format::Logfmt, Colour::Off, Details::default(), CAP);
+        let site = Site { target: &target, ..site("{number} {lossy}", &names) };
+        let pairs = pairs(&line(&mut formatter, &site, &envelope));
+        let keys: Vec<_> = pairs.iter().map(|(key, _)| &**key).collect();
+        prop_assert_eq!(&keys[..4], ["timestamp", "level", "target", "message"]);
+        prop_assert_eq!(&keys[5..], ["lossy", "number", "list"]);
+        let values: Vec<_> = pairs.iter().map(|(_, value)| &**value).collect();
+        let message = format!("{number} {lossy}");
+        let list = serde_json::to_string(&list).expect("a list");
+        prop_assert_eq!(values[2], &target);
+        prop_assert_eq!(values[3], &message);
+        prop_assert_eq!(&values[4..], [&*text, &*lossy, &*number.to_string(), &*list]);
+    }
+}
