@@ -156,8 +156,8 @@ not_loom! {
     #[cfg(feature = "compress")]
     pub use config::Compression;
     pub use config::{
-        Arena, Colour, Config, ExitHook, FlushControl, Idle, InUse, OpenFailure, Output, Overflow,
-        Pin, Rotate, SegmentMode, Shed, SyncPolicy, UrgentSync,
+        Also, Arena, Colour, Config, ExitHook, FlushControl, Idle, InUse, OpenFailure, Output,
+        Overflow, Pin, Rotate, SegmentMode, Shed, SyncPolicy, UrgentSync,
     };
     pub use engine::{Engine, Logger};
     pub use error::{BarrierError, ConfigError, Error, FilterError};

@@ -136,6 +136,8 @@ pub struct Stats {
     pub(crate) write_failures: u64,
     pub(crate) sync_failures: u64,
     pub(crate) keeper_failures: u64,
+    pub(crate) also_dropped: u64,
+    pub(crate) also_failures: u64,
     pub(crate) reopens: u64,
     pub(crate) rotations: u64,
     pub(crate) rotation_failures: u64,
@@ -191,6 +193,11 @@ figures! {
     sync_failures: u64;
     /// Housekeeping that failed: preallocation, syncs of the directory.
     keeper_failures: u64;
+    /// Lines that consoles beside the main output did not take: their reader was too slow or gone.
+    /// The main output has them.
+    also_dropped: u64;
+    /// How often writing to such a console failed.
+    also_failures: u64;
     /// How often the log file was opened anew, because it was renamed or deleted.
     reopens: u64;
     /// How often the log went on in a new file.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::governor::Governor;
+use super::side::Side;
 use super::own::OwnRecord;
 use super::sources::Source;
 use crate::arena::commit::{Commits, MOVED_MAX, Written};
@@ -19,7 +20,7 @@ use crate::envelope::{RECORD_BYTES_MAX, control, flag};
 use crate::flush::Progress;
 use crate::flush::controller::Staging;
 use crate::flush::signal::{Signal, bit};
-use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
+use crate::format::{Formatter, LineBuffer, LineError, Plan};
 use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
@@ -39,8 +40,8 @@ const LINE_BYTES_MAX: usize =
 const _: () = assert!(LINE_BYTES_MAX <= SEGMENT_BYTES / 2);
 const _: () = assert!(LINE_BYTES_MAX <= 16 * RECORD_BYTES_MAX);
 
-/// All that turns records into committed lines.
-pub(super) struct Batch {
+/// What a batch is made of.
+pub(super) struct Parts {
     pub(super) formatter: Formatter,
     pub(super) writer: SegmentWriter,
     pub(super) commits: Commits,
@@ -49,6 +50,12 @@ pub(super) struct Batch {
     pub(super) collector: Arc<Signal>,
     pub(super) publisher: Arc<Signal>,
     pub(super) governor: Governor,
+    pub(super) sides: Vec<Side>,
+}
+
+/// All that turns records into committed lines.
+pub(super) struct Batch {
+    pub(super) parts: Parts,
     /// By callsite id.
     plans: Vec<Option<Box<Plan>>>,
     copy: Box<[u8; RECORD_BYTES_MAX]>,
@@ -75,24 +82,9 @@ pub(super) enum Taken {
 }
 
 impl Batch {
-    pub(super) fn new(
-        formatter: Formatter,
-        writer: SegmentWriter,
-        commits: Commits,
-        counters: Counters,
-        progress: Arc<Progress>,
-        [collector, publisher]: [Arc<Signal>; 2],
-        governor: Governor,
-    ) -> Batch {
+    pub(super) fn new(parts: Parts) -> Batch {
         Batch {
-            formatter,
-            writer,
-            commits,
-            counters,
-            progress,
-            collector,
-            publisher,
-            governor,
+            parts,
             plans: Vec::new(),
             copy: Box::new([0; RECORD_BYTES_MAX]),
             written: Written::default(),
@@ -118,7 +110,7 @@ impl Batch {
         loop {
             match self.write(&mut sources[ring], peeked, clock) {
                 Ok(()) => break,
-                Err(LineError::Full) if self.writer.len() > 0 => {
+                Err(LineError::Full) if self.parts.writer.len() > 0 => {
                     self.end(sources);
                     if !self.next_segment(sources) {
                         return Taken::Abandoned;
@@ -126,7 +118,7 @@ impl Batch {
                 }
                 // A whole segment holds any line, see LINE_BYTES_MAX.
                 Err(LineError::Full | LineError::Malformed { .. }) => {
-                    self.counters.drop_record(DropReason::Damaged, Level::Info);
+                    self.parts.counters.drop_record(DropReason::Damaged, Level::Info);
                     break;
                 }
             }
@@ -137,7 +129,7 @@ impl Batch {
             source.is_touched = true;
             self.touched.push(ring);
         }
-        let part = source.consumer.capacity() / self.governor.decision().batch_part;
+        let part = source.consumer.capacity() / self.parts.governor.decision().batch_part;
         if self.has_urgent || source.consumer.held() >= part || self.touched.len() == MOVED_MAX {
             self.end(sources);
             return Taken::Committed;
@@ -161,13 +153,19 @@ impl Batch {
             return Ok(());
         }
         let level = envelope.level()?;
-        let plan = plan(&mut self.plans, &self.formatter, envelope.meta.id)
+        let plan = plan(&mut self.plans, &self.parts.formatter, envelope.meta.id)
             .ok_or(LineError::Malformed { offset: 16 })?;
-        let mut line = LineBuffer::new(self.writer.room());
+        let mut line = LineBuffer::new(self.parts.writer.room());
         let utc_ns = clock.utc_ns(envelope.ticks);
-        self.formatter.line(&mut line, plan, &envelope, utc_ns, source.label.get())?;
+        let label = source.label.get();
+        self.parts.formatter.line(&mut line, plan, &envelope, utc_ns, label)?;
         let len = line.len();
-        self.writer.advance(len);
+        for side in &mut self.parts.sides {
+            if !side.put(&envelope, level, utc_ns, label) {
+                self.parts.counters.add(Counter::SideDropped, 1);
+            }
+        }
+        self.parts.writer.advance(len);
         self.written.bytes += len as u64;
         self.written.records += 1;
         self.late += u64::from(envelope.ticks < self.last_ticks);
@@ -192,19 +190,19 @@ impl Batch {
         clock: &TickClock,
     ) {
         let Ok(envelope) = Envelope::parse(&record.envelope) else { return };
-        let label = ThreadLabel { id: 0, name: Some(b"fastlog") };
         let utc_ns = clock.utc_ns(envelope.ticks);
         loop {
-            let mut line = LineBuffer::new(self.writer.room());
-            match self.formatter.line(&mut line, record.plan, &envelope, utc_ns, label) {
+            let Parts { formatter, writer, .. } = &mut self.parts;
+            let (mut line, label) = (LineBuffer::new(writer.room()), OwnRecord::LABEL);
+            match formatter.line(&mut line, record.plan, &envelope, utc_ns, label) {
                 Ok(()) => {
                     let len = line.len();
-                    self.writer.advance(len);
+                    self.parts.writer.advance(len);
                     self.written.bytes += len as u64;
                     self.own += 1;
                     break;
                 }
-                Err(LineError::Full) if self.writer.len() > 0 => {
+                Err(LineError::Full) if self.parts.writer.len() > 0 => {
                     self.end(sources);
                     if !self.next_segment(sources) {
                         return;
@@ -213,41 +211,52 @@ impl Batch {
                 Err(LineError::Full | LineError::Malformed { .. }) => return,
             }
         }
+        for side in &mut self.parts.sides {
+            if !side.put_own(record, utc_ns) {
+                self.parts.counters.add(Counter::SideDropped, 1);
+            }
+        }
         self.end(sources);
+    }
+
+    /// Nothing comes any more.
+    pub(super) fn stop_sides(&self, bits: u32) {
+        self.parts.sides.iter().for_each(|side| side.stop(bits));
     }
 
     /// Lets the controller see how things are, if it is time to.
     pub(super) fn govern(&mut self, sources: &[Source]) {
         let Written { records, bytes, .. } = self.written;
-        if self.governor.look(sources, records, bytes)
-            && self.governor.decision().staging == Staging::Trim
+        if self.parts.governor.look(sources, records, bytes)
+            && self.parts.governor.decision().staging == Staging::Trim
         {
-            self.writer.trim();
+            self.parts.writer.trim();
         }
     }
 
     /// Commits the batch: slot first, then the rings' room, then whoever waits for either.
     pub(super) fn end(&mut self, sources: &mut [Source]) {
-        let len = self.writer.len() as u64;
+        let len = self.parts.writer.len() as u64;
         if self.touched.is_empty() && len == self.written.len {
             return;
         }
-        (self.written.segment, self.written.len) = (self.writer.seq(), len);
+        (self.written.segment, self.written.len) = (self.parts.writer.seq(), len);
         self.moved.clear();
         for source in self.touched.iter().map(|ring| &sources[*ring]) {
             // What lies in anonymous memory is not recovered.
             self.moved.extend(source.number.map(|number| (number, source.consumer.head())));
         }
-        self.commits.write(self.written, &self.moved);
+        self.parts.commits.write(self.written, &self.moved);
         for ring in self.touched.drain(..) {
             sources[ring].consumer.release();
             sources[ring].is_touched = false;
         }
         self.count();
-        self.progress.set_written(self.written.bytes);
-        self.progress.released();
+        self.parts.progress.set_written(self.written.bytes);
+        self.parts.progress.released();
         let urgency = if self.has_urgent { bit::URGENT } else { 0 };
-        self.publisher.raise(bit::WORK | urgency);
+        self.parts.publisher.raise(bit::WORK | urgency);
+        self.parts.sides.iter_mut().for_each(Side::wake);
         self.has_urgent = false;
     }
 
@@ -261,30 +270,30 @@ impl Batch {
             (Counter::Truncated, self.truncated),
             (Counter::Batches, self.batches),
         ];
-        counts.into_iter().for_each(|(counter, count)| self.counters.set(counter, count));
+        counts.into_iter().for_each(|(counter, count)| self.parts.counters.set(counter, count));
     }
 
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
     /// abandoned.
     fn next_segment(&mut self, sources: &[Source]) -> bool {
-        while !self.writer.roll() {
+        while !self.parts.writer.roll() {
             self.govern(sources);
-            self.publisher.raise(bit::SEGMENT);
-            if self.collector.is_raised(bit::ABANDON) {
+            self.parts.publisher.raise(bit::SEGMENT);
+            if self.parts.collector.is_raised(bit::ABANDON) {
                 return false;
             }
-            self.collector.sleep(bit::SEGMENT | bit::ABANDON, SEGMENT_WAIT);
-            self.collector.lower(bit::SEGMENT);
+            self.parts.collector.sleep(bit::SEGMENT | bit::ABANDON, SEGMENT_WAIT);
+            self.parts.collector.lower(bit::SEGMENT);
         }
         // The first slot that names the new segment may take a while; the seal is there already.
         self.written.len = 0;
-        self.publisher.raise(bit::SEGMENT);
+        self.parts.publisher.raise(bit::SEGMENT);
         true
     }
 }
 
 /// A callsite's plan, made when its first record comes.
-fn plan<'a>(
+pub(super) fn plan<'a>(
     plans: &'a mut Vec<Option<Box<Plan>>>,
     formatter: &Formatter,
     id: u32,

@@ -8,6 +8,7 @@ mod governor;
 mod idle;
 mod merge;
 mod own;
+mod side;
 mod sources;
 
 use std::sync::Arc;
@@ -31,10 +32,12 @@ use governor::Governor;
 use idle::Idle;
 use merge::{Head, Merge};
 use own::{GAP_QUIET, GapWatch, OwnRecords};
+use side::Side;
 use sources::Source;
 
 pub(crate) use idle::Idling;
 pub(crate) use own::StartNote;
+pub(crate) use side::SideParts;
 
 /// How often the counters of losses are looked at, and the controller.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -81,6 +84,7 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     pub(crate) actuators: Arc<Actuators>,
     pub(crate) start_note: StartNote,
+    pub(crate) sides: Vec<SideParts>,
 }
 
 /// The thread's state.
@@ -120,15 +124,17 @@ impl Collector {
         let own = OwnRecords::new(&formatter);
         let (counters, progress) = (registry.counters.clone(), Arc::clone(&registry.progress));
         let governor = Governor::new(parts.limits, parts.actuators, counters, progress);
-        let batch = Batch::new(
+        let batch = Batch::new(batch::Parts {
             formatter,
             writer,
-            Commits::new(Arc::clone(arena.fixed())),
-            registry.counters.clone(),
-            Arc::clone(&registry.progress),
-            [Arc::clone(&registry.collector), publisher],
+            commits: Commits::new(Arc::clone(arena.fixed())),
+            counters: registry.counters.clone(),
+            progress: Arc::clone(&registry.progress),
+            collector: Arc::clone(&registry.collector),
+            publisher,
             governor,
-        );
+            sides: parts.sides.into_iter().map(Side::new).collect(),
+        });
         Collector {
             order_window: clock.ticks_of(parts.order_window),
             barrier_window: clock.ticks_of(due::barrier_window(parts.order_window)),
@@ -154,7 +160,7 @@ impl Collector {
     pub(crate) fn run(mut self) {
         self.write_start();
         loop {
-            let bits = self.batch.collector.take();
+            let bits = self.batch.parts.collector.take();
             // Read before the clock: what was committed before the request has earlier ticks.
             let barrier = self.barriers.requested();
             if bits & (bit::STOP | bit::ABANDON) != 0 {
@@ -178,13 +184,13 @@ impl Collector {
             self.keep_house(now);
             if is_asked && pass != Pass::Abandoned {
                 self.registry.progress.set_barriers(barrier);
-                self.batch.publisher.raise(bit::BARRIER);
+                self.batch.parts.publisher.raise(bit::BARRIER);
             }
             match pass {
                 Pass::Wrote | Pass::Abandoned => self.idle.reset(),
                 Pass::Nothing { is_empty } => {
-                    let park_max = self.batch.governor.decision().park_max;
-                    self.idle.wait(&self.batch.collector, is_empty, park_max);
+                    let park_max = self.batch.parts.governor.decision().park_max;
+                    self.idle.wait(&self.batch.parts.collector, is_empty, park_max);
                 }
             }
         }
@@ -209,7 +215,7 @@ impl Collector {
         while let Some(first) = self.merge.first() {
             // Up to the second ring's head, the first ring's records need no comparison.
             let limit = self.merge.second().unwrap_or(Head { ticks: cut_off, ring: usize::MAX });
-            let is_abandoned = self.batch.collector.is_raised(bit::ABANDON);
+            let is_abandoned = self.batch.parts.collector.is_raised(bit::ABANDON);
             if is_abandoned || !self.drain_run(first.ring, limit, cut_off) {
                 return Pass::Abandoned;
             }
@@ -306,7 +312,8 @@ impl Collector {
             self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);
+        self.batch.stop_sides(bits);
         self.registry.progress.set_done(EngineThread::Collector);
-        self.batch.publisher.raise(bit::STOP | (bits & bit::ABANDON));
+        self.batch.parts.publisher.raise(bit::STOP | (bits & bit::ABANDON));
     }
 }

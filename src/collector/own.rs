@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::callsite::Callsite;
 use crate::envelope::encode;
-use crate::format::{Formatter, Plan};
+use crate::format::{Formatter, Plan, ThreadLabel};
 use crate::level::Level;
 use crate::stats::{Counters, DropReason, Dropped};
 use crate::value::{Fields, Scratch};
@@ -39,7 +39,13 @@ static CLOCK_STEPPED: Callsite =
 /// A record of the engine's own, ready to be formatted.
 pub(super) struct OwnRecord<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) site: &'static Callsite,
     pub(super) envelope: Vec<u8>,
+}
+
+impl OwnRecord<'_> {
+    /// Whose it is.
+    pub(super) const LABEL: ThreadLabel<'static> = ThreadLabel { id: 0, name: Some(b"fastlog") };
 }
 
 /// What the start record says.
@@ -77,17 +83,18 @@ impl OwnRecords {
         let (pid, log) = (std::process::id(), &note.log);
         let rest = (&note.is_crash_safe, (&note.orphans, ()));
         let fields = (&version, (&pid, (log, rest)));
-        OwnRecord { plan: &self.start, envelope: envelope(&START, ticks, &fields) }
+        OwnRecord { plan: &self.start, site: &START, envelope: envelope(&START, ticks, &fields) }
     }
 
     pub(super) fn warning(&self, ticks: u64, warning: &str) -> OwnRecord<'_> {
-        OwnRecord { plan: &self.warning, envelope: envelope(&WARNING, ticks, &(&warning, ())) }
+        let envelope = envelope(&WARNING, ticks, &(&warning, ()));
+        OwnRecord { plan: &self.warning, site: &WARNING, envelope }
     }
 
     pub(super) fn clock_stepped(&self, ticks: u64, offset_ns: i64) -> OwnRecord<'_> {
         let by_s = offset_ns as f64 / 1e9;
         let envelope = envelope(&CLOCK_STEPPED, ticks, &(&by_s, ()));
-        OwnRecord { plan: &self.clock, envelope }
+        OwnRecord { plan: &self.clock, site: &CLOCK_STEPPED, envelope }
     }
 
     pub(super) fn gap(&self, ticks: u64, gap: &ClosedGap) -> OwnRecord<'_> {
@@ -98,7 +105,7 @@ impl OwnRecords {
         let (since, until) = (time(gap.since_utc_ns), time(gap.until_utc_ns));
         let rest = (&until, (&levels, (&reasons, ())));
         let fields = (&lost.total(), (&since, rest));
-        OwnRecord { plan: &self.gap, envelope: envelope(&GAP, ticks, &fields) }
+        OwnRecord { plan: &self.gap, site: &GAP, envelope: envelope(&GAP, ticks, &fields) }
     }
 }
 

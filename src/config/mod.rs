@@ -1,6 +1,7 @@
 //! What an engine shall be like. Built by the program on its own thread; [`Config::resolve`]
 //! turns it into [`Settings`], and nothing of it is used later.
 
+mod also;
 pub(crate) mod file_names;
 mod filter;
 mod limits;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::also::Also;
 pub(crate) use self::filter::Filter;
 #[cfg(test)]
 pub(crate) use self::limits::shown;
@@ -37,9 +39,9 @@ use crate::sys::io::{Io, OsIo};
 ///
 /// Values are checked when an engine starts with them, not by the setters; the error names the
 /// first that cannot be. A setter called twice keeps its last value, except
-/// [`include`](Config::include), which adds. An option that has nothing to act on (the directory of
-/// a log that goes to the standard output, the colour of JSON) is no error; one that would promise
-/// what cannot be kept is an error that says so.
+/// [`include`](Config::include) and [`also`](Config::also), which add. An option that has nothing
+/// to act on (the directory of a log that goes to the standard output, the colour of JSON) is no
+/// error; one that would promise what cannot be kept is an error that says so.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,6 +63,7 @@ pub struct Config {
     level: Level,
     filter: Option<String>,
     output: Output,
+    also: Vec<Also>,
     format: Format,
     colour: Colour,
     details: Details,
@@ -137,6 +140,7 @@ impl Config {
             level,
             filter: None,
             output,
+            also: Vec::new(),
             format,
             colour: Colour::Auto,
             details: Details::default(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::also::Also;
 use super::filter::Filter;
 use super::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) level: Level,
     pub(crate) filter: Filter,
     pub(crate) output: Output,
+    pub(crate) also: Vec<Also>,
     pub(crate) format: Format,
     pub(crate) colour: Colour,
     pub(crate) details: Details,
@@ -113,17 +115,21 @@ impl Config {
         };
         let coded = Filter::parse(self.filter.as_deref().unwrap_or_default(), self.level)?;
         let (filter, warnings) = overridden(coded, self.level, variable(FILTER_VARIABLE));
-        let colour = match self.colour {
-            Colour::Auto if variable(NO_COLOUR_VARIABLE).is_some() => Colour::Never,
+        let is_colourless = variable(NO_COLOUR_VARIABLE).is_some();
+        let settle = |colour| match colour {
+            Colour::Auto if is_colourless => Colour::Never,
             colour => colour,
         };
-
+        let colour = settle(self.colour);
+        let also = self.also.into_iter();
+        let also = also.map(|also| Also { colour: settle(also.colour), ..also }).collect();
         let settings = Settings {
             dir: self.dir,
             name,
             level: self.level,
             filter,
             output: self.output,
+            also,
             format: self.format,
             colour,
             details: self.details,
@@ -189,6 +195,20 @@ impl Config {
 
     /// Only what would break a promise is an error: a value that has nothing to act on is not.
     fn check_interplay(&self) -> Result<(), ConfigError> {
+        for (index, also) in self.also.iter().enumerate() {
+            let earlier = self.also[..index].iter().map(|also| ("also", &also.console));
+            let mut others = earlier.chain([("output", &self.output)]);
+            // Two threads would write to one console, line between line.
+            if let Some((with, other)) = others.find(|(_, other)| **other == also.console) {
+                return Err(ConfigError::Conflict {
+                    option: "also",
+                    value: format!("{:?}", also.console),
+                    with,
+                    other: format!("{other:?}"),
+                    instead: "each console once".to_owned(),
+                });
+            }
+        }
         if self.sync == SyncPolicy::EachBatch && self.output != Output::File {
             return Err(ConfigError::Conflict {
                 option: "sync",

@@ -73,6 +73,7 @@ fn lines(settings: &Settings) -> Lines {
         format: match settings.format {
             Format::Json => 1,
             Format::Text => 2,
+            Format::Logfmt => 3,
         },
         details: settings.details.bits(),
         output: match settings.output {

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::lock::NameLock;
+use super::sides::Sides;
 use crate::arena::Arena;
 use crate::collector::Barriers;
 use crate::error::BarrierError;
@@ -69,6 +70,7 @@ pub(super) struct Core {
     pub(super) orphans: u64,
     pub(super) facts: Arc<ThreadFacts>,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) sides: Mutex<Sides>,
     pub(super) drain: Mutex<Drain>,
     pub(super) drained: Condvar,
 }
@@ -178,6 +180,8 @@ impl Core {
             write_failures: counters.get(Counter::WriteFailures),
             sync_failures: counters.get(Counter::SyncFailures),
             keeper_failures: counters.get(Counter::KeeperFailures),
+            also_dropped: counters.get(Counter::SideDropped),
+            also_failures: counters.get(Counter::SideFailures),
             reopens: counters.get(Counter::Reopens),
             rotations: counters.get(Counter::Rotations),
             rotation_failures: counters.get(Counter::RotationFailures),

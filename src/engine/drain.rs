@@ -86,8 +86,11 @@ impl Core {
                 // A thread that panicked has told so on the standard error.
                 let _ = thread.join();
             }
+            let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));
+            lock(&self.sides).end(left.unwrap_or(Duration::MAX));
         } else {
             self.abandon();
+            lock(&self.sides).abandon();
         }
         let report = self.report(start);
         if self.place == Place::Process {

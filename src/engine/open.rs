@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lock::{NameLock, NotLocked};
-use crate::config::{InUse, Settings, file_names};
+use crate::config::{InUse, Output, Settings, file_names};
 use crate::error::Error;
-use crate::publish::{DIR_MODE, FileOutput, PRIVATE_DIR_MODE, Places};
+use crate::publish::{Console, DIR_MODE, FileOutput, PRIVATE_DIR_MODE, Places};
 use crate::stats::Counters;
 use crate::sys::io::Io;
 use crate::sys::process;
@@ -38,6 +38,15 @@ impl LogPlace {
     pub(super) fn places(&self) -> Places {
         let (dir, private_dir) = (self.dir.clone(), self.private_dir.clone());
         Places { dir, private_dir, base: self.base.clone() }
+    }
+}
+
+/// The console, where the output is one.
+pub(super) fn console(output: &Output) -> Option<Console> {
+    match output {
+        Output::Stdout => Some(Console::Stdout),
+        Output::Stderr => Some(Console::Stderr),
+        Output::File | Output::Null => None,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::arena::{Arena, layout};
 use crate::config::{Arena as ArenaPlace, Config, OpenFailure, Output, Settings};
 use crate::config::{SegmentMode, SyncPolicy, UrgentSync};
 use crate::error::{BarrierError, Error};
-use crate::publish::{Console, ConsoleOutput, Target};
+use crate::publish::{ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
 use crate::sys::stderr;
@@ -60,7 +60,9 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     let core = match build(&settings, place, &mut warnings) {
         Err(error) if can_degrade(&settings, &error) => {
             warnings.push(format!("{error}; the log goes to the standard error instead"));
+            let also = settings.also.iter().filter(|also| also.console != Output::Stderr);
             let degraded = Settings {
+                also: also.cloned().collect(),
                 output: Output::Stderr,
                 arena: ArenaPlace::Anonymous,
                 sync: SyncPolicy::Never,
@@ -175,10 +177,6 @@ impl Drop for Unlink {
 }
 
 fn console_target(settings: &Settings) -> Target {
-    let console = match settings.output {
-        Output::Stdout => Console::Stdout,
-        Output::Stderr => Console::Stderr,
-        Output::File | Output::Null => return Target::Null,
-    };
+    let Some(console) = open::console(&settings.output) else { return Target::Null };
     Target::Console(ConsoleOutput::new(Arc::clone(&settings.io), console))
 }

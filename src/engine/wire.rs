@@ -4,14 +4,15 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::core::{Core, Drain, Place, ThreadFacts};
-use super::open::LogPlace;
+use super::open::{self, LogPlace};
+use super::sides::Sides;
 use super::start::HOT_SEGMENTS;
 use super::threads::{Threads, pin_collector};
 use crate::arena::commit::Commits;
 use crate::arena::intent::Intents;
 use crate::arena::{Arena, layout};
 use crate::clock::{TickClock, TickSource};
-use crate::collector::{self, Barriers, Collector, Idling, StartNote};
+use crate::collector::{self, Barriers, Collector, Idling, SideParts, StartNote};
 use crate::config::{Colour, FlushControl, Idle, Output, Settings, Shed, SyncPolicy, UrgentSync};
 use crate::error::Error;
 use crate::flush::actuator::Actuators;
@@ -19,7 +20,7 @@ use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
 use crate::flush::{EngineThread, Progress};
 use crate::flush::files::LogFiles;
 use crate::flush::signal::Signal;
-use crate::format::{self, Formatter};
+use crate::format::{self, Format, Formatter};
 use crate::keep::{self, Keeper};
 use crate::primitive::Ordering;
 use crate::publish::{self, Console, Publisher, Target};
@@ -100,7 +101,8 @@ pub(super) fn run(
 ) -> Result<Arc<Core>, Error> {
     let source = TickSource::choose(settings.clock);
     let shared = Shared::new(settings, &opened, source)?;
-    let collector = collector(settings, &shared, &opened, warnings)?;
+    let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
+    let collector = collector(settings, &shared, &opened, warnings, side_parts)?;
     let keeper = keeper(settings, &shared, &opened);
     let (log_path, lock) = match opened.log {
         Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
@@ -146,6 +148,7 @@ pub(super) fn run(
         orphans: opened.orphans,
         facts,
         threads: Mutex::new(threads.finish()),
+        sides: Mutex::new(sides),
         drain: Mutex::new(Drain::default()),
         drained: Condvar::new(),
     }))
@@ -156,6 +159,7 @@ fn collector(
     shared: &Shared,
     opened: &Opened,
     warnings: &[String],
+    sides: Vec<SideParts>,
 ) -> Result<Collector, Error> {
     let pool = Arc::clone(&shared.pool);
     let writer = SegmentWriter::begin(pool, shared.arena.id()).ok_or_else(|| {
@@ -166,7 +170,12 @@ fn collector(
         registry: Arc::clone(&shared.registry),
         arena: Arc::clone(&shared.arena),
         clock: TickClock::calibrate(shared.registry.source),
-        formatter: formatter(settings),
+        formatter: formatter(
+            settings,
+            open::console(&settings.output),
+            settings.format,
+            settings.colour,
+        ),
         writer,
         barriers: Arc::clone(&shared.barriers),
         publisher: Arc::clone(&shared.publisher),
@@ -175,6 +184,7 @@ fn collector(
         limits: shared.limits,
         actuators: Arc::clone(&shared.actuators),
         start_note: start_note(settings, opened, warnings),
+        sides,
     }))
 }
 
@@ -278,22 +288,24 @@ fn registry_limits(settings: &Settings) -> registry::Limits {
     }
 }
 
-fn formatter(settings: &Settings) -> Formatter {
+/// What makes the lines of an output.
+pub(super) fn formatter(
+    settings: &Settings,
+    console: Option<Console>,
+    format: Format,
+    colour: Colour,
+) -> Formatter {
     let is_terminal = || {
-        let console = match settings.output {
-            Output::Stdout => Console::Stdout,
-            Output::Stderr => Console::Stderr,
-            Output::File | Output::Null => return false,
-        };
-        console.with_fd(|fd| settings.io.fstat(fd)).is_ok_and(|s| s.kind == FileKind::Terminal)
+        let status = console.map(|console| console.with_fd(|fd| settings.io.fstat(fd)));
+        status.is_some_and(|status| status.is_ok_and(|s| s.kind == FileKind::Terminal))
     };
-    let is_coloured = match settings.colour {
+    let is_coloured = match colour {
         Colour::Always => true,
         Colour::Never => false,
         Colour::Auto => is_terminal(),
     };
     let colour = if is_coloured { format::Colour::On } else { format::Colour::Off };
-    Formatter::new(settings.format, colour, settings.details, settings.record_bytes)
+    Formatter::new(format, colour, settings.details, settings.record_bytes)
 }
 
 fn start_note(settings: &Settings, opened: &Opened, warnings: &[String]) -> StartNote {

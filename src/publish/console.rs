@@ -1,6 +1,7 @@
-//! The visible log as a console: the standard output or error, whatever it leads to. Runs on the
-//! publisher. A stalled reader stalls the output, not the host: before each write `poll` says that
-//! it will not wait, and the descriptor's own mode is left alone.
+//! A console as an output: the standard output or error, whatever it leads to. Runs on the
+//! publisher, or on a writer thread for one beside the main output. A stalled reader stalls the
+//! output, not the host: before each write `poll` says that it will not wait, and the descriptor's
+//! own mode is left alone.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -45,25 +46,55 @@ impl Console {
     }
 }
 
-/// Writes lines to a console.
+/// Writes to a console without waiting for longer than a poll.
 #[derive(Debug)]
-pub(crate) struct ConsoleOutput {
+pub(crate) struct ConsoleWriter {
     io: Arc<dyn Io>,
     console: Console,
     is_file: bool,
+}
+
+impl ConsoleWriter {
+    pub(crate) fn new(io: Arc<dyn Io>, console: Console) -> ConsoleWriter {
+        let kind = console.with_fd(|fd| io.fstat(fd)).map(|status| status.kind);
+        let is_file = matches!(kind, Ok(FileKind::Regular));
+        ConsoleWriter { io, console, is_file }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.console.as_str()
+    }
+
+    /// Writes what can be written without waiting, for a reader that reads; `WouldBlock` after a
+    /// while for one that does not.
+    pub(super) fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.console.with_fd(|fd| {
+            if self.is_file {
+                return self.io.write(fd, bytes);
+            }
+            if !self.io.poll_writable(fd, POLL)? {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.io.write(fd, chunk(bytes))
+        })
+    }
+}
+
+/// The main output as a console.
+#[derive(Debug)]
+pub(crate) struct ConsoleOutput {
+    writer: ConsoleWriter,
     /// Bytes written over the engine's life.
     offset: u64,
 }
 
 impl ConsoleOutput {
     pub(crate) fn new(io: Arc<dyn Io>, console: Console) -> ConsoleOutput {
-        let kind = console.with_fd(|fd| io.fstat(fd)).map(|status| status.kind);
-        let is_file = matches!(kind, Ok(FileKind::Regular));
-        ConsoleOutput { io, console, is_file, offset: 0 }
+        ConsoleOutput { writer: ConsoleWriter::new(io, console), offset: 0 }
     }
 
     pub(super) fn name(&self) -> &'static str {
-        self.console.as_str()
+        self.writer.name()
     }
 
     /// Writes the lines of a segment from the byte `from` on, announced by an intent; stops early
@@ -82,7 +113,7 @@ impl ConsoleOutput {
         let mut to = from;
         let mut result = Ok(());
         while to < lines.len() && result.is_ok() {
-            match self.write_some(&lines[to..]) {
+            match self.writer.write_some(&lines[to..]) {
                 Ok(count) => {
                     to += count;
                     progress.moved();
@@ -99,19 +130,6 @@ impl ConsoleOutput {
             intents.done();
         }
         Appended { to, result }
-    }
-
-    /// Writes what can be written without waiting, for a reader that reads.
-    fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.console.with_fd(|fd| {
-            if self.is_file {
-                return self.io.write(fd, bytes);
-            }
-            if !self.io.poll_writable(fd, POLL)? {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.io.write(fd, chunk(bytes))
-        })
     }
 }
 

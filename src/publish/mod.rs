@@ -5,6 +5,7 @@
 mod console;
 mod file;
 mod rotate;
+mod side;
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,10 +22,11 @@ use crate::flush::{EngineThread, Latency, Progress};
 use crate::segment::Pool;
 use crate::stats::{Counter, Counters};
 
-pub(crate) use console::{Console, ConsoleOutput};
+pub(crate) use console::{Console, ConsoleOutput, ConsoleWriter};
 use file::Appended;
 pub(crate) use file::{DIR_MODE, FileOutput};
 pub(crate) use rotate::{PRIVATE_DIR_MODE, Places};
+pub(crate) use side::{SideWriter, SideWriterParts};
 
 /// How long the publisher sleeps while there is nothing to publish.
 const IDLE: Duration = Duration::from_secs(3600);

@@ -11,8 +11,10 @@
 
 mod mapped;
 mod pool;
+mod side;
 mod writer;
 
 pub(crate) use mapped::Segment;
 pub(crate) use pool::{Pool, Source};
+pub(crate) use side::{Piece, SideBuffer};
 pub(crate) use writer::SegmentWriter;

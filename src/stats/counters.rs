@@ -53,6 +53,9 @@ pub(crate) enum Counter {
     SyncGapNs,
     ParkMaxNs,
     ReserveBytes,
+    /// Lines that consoles beside the main output did not take.
+    SideDropped,
+    SideFailures,
     WrittenBytes,
     SyncedBytes,
     /// No counter: how many there are.

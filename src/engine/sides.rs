@@ -1,0 +1,119 @@
+//! The consoles beside the main output: their buffers and writer threads, started and ended. Runs
+//! on the owner.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{open, wire};
+use crate::collector::SideParts;
+use crate::config::{Also, Settings};
+use crate::error::Error;
+use crate::flush::signal::{Signal, bit};
+use crate::flush::{Patience, Progress};
+use crate::primitive::{AtomicU32, Ordering};
+use crate::publish::{Console, ConsoleWriter, SideWriter, SideWriterParts};
+use crate::segment::SideBuffer;
+use crate::stats::Counters;
+use crate::sys::thread;
+
+/// How long their last lines may take. A reader that takes nothing is given up before.
+const END_MAX: Duration = Duration::from_secs(5);
+
+const THREAD_NAME: &str = "fastlog-console";
+
+/// The writer threads; told to end if they are dropped before.
+pub(super) struct Sides {
+    progress: Arc<Progress>,
+    signals: Vec<Arc<Signal>>,
+    threads: Vec<JoinHandle<()>>,
+    ended: Arc<AtomicU32>,
+}
+
+impl Sides {
+    /// Starts a writer for each console; gives what the collector needs of them.
+    pub(super) fn start(
+        settings: &Settings,
+        counters: &Counters,
+        progress: &Arc<Progress>,
+    ) -> Result<(Sides, Vec<SideParts>), Error> {
+        let mut sides = Sides {
+            progress: Arc::clone(progress),
+            signals: Vec::new(),
+            threads: Vec::new(),
+            ended: Arc::default(),
+        };
+        let consoles = settings.also.iter();
+        let consoles = consoles.filter_map(|also| Some((also, open::console(&also.console)?)));
+        let parts = consoles.map(|(also, console)| sides.add(settings, also, console, counters));
+        let parts = parts.collect::<Result<_, _>>()?;
+        Ok((sides, parts))
+    }
+
+    fn add(
+        &mut self,
+        settings: &Settings,
+        also: &Also,
+        console: Console,
+        counters: &Counters,
+    ) -> Result<SideParts, Error> {
+        let (buffer, signal) = (Arc::new(SideBuffer::new()), Arc::new(Signal::default()));
+        let writer = SideWriter::new(SideWriterParts {
+            console: ConsoleWriter::new(Arc::clone(&settings.io), console),
+            buffer: Arc::clone(&buffer),
+            signal: Arc::clone(&signal),
+            counters: counters.clone(),
+            progress: Arc::clone(&self.progress),
+        });
+        let (own, closed) = (Arc::clone(&signal), Arc::clone(&buffer));
+        let (ended, progress) = (Arc::clone(&self.ended), Arc::clone(&self.progress));
+        let thread = thread::spawn(THREAD_NAME, move || {
+            own.adopt_current_thread();
+            if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
+                // The others go on without this console.
+                closed.close();
+                progress.report_failure(format!("the writer to {} panicked", console.as_str()));
+            }
+            ended.fetch_add(1, Ordering::Release); // pairs with `end`
+            progress.wake();
+        });
+        let failed = |source| Error::Thread { name: "console", source };
+        self.threads.push(thread.map_err(failed)?);
+        self.signals.push(Arc::clone(&signal));
+        let formatter = wire::formatter(settings, Some(console), also.format, also.colour);
+        Ok(SideParts { level: also.level, formatter, buffer, writer: signal })
+    }
+
+    /// Lets the writers write what they have, for `most` at most, and ends them. One that a hung
+    /// console holds stays behind.
+    pub(super) fn end(&mut self, most: Duration) {
+        self.signals.iter().for_each(|signal| signal.raise(bit::STOP));
+        let all = self.threads.len() as u32;
+        let most = most.min(END_MAX);
+        let patience = Patience { without_progress: most, deadline: Some(most) };
+        let is_over = self.progress.wait(patience, || {
+            // Pairs with the addition at each thread's end.
+            (self.ended.load(Ordering::Acquire) >= all).then_some(())
+        });
+        for thread in self.threads.drain(..) {
+            if is_over.is_ok() {
+                // Its panic was told.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Sides {
+    /// Ends the writers as they are.
+    pub(super) fn abandon(&self) {
+        self.signals.iter().for_each(|signal| signal.raise(bit::ABANDON));
+    }
+}
+
+impl Drop for Sides {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}

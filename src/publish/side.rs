@@ -1,0 +1,124 @@
+//! Writes the lines of a console beside the main output. Runs on a thread of its own, so that a
+//! reader that stalls costs its own lines and nothing else.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::console::ConsoleWriter;
+use crate::flush::Progress;
+use crate::flush::signal::{Signal, bit};
+use crate::segment::{Piece, SideBuffer};
+use crate::stats::{Counter, Counters};
+
+/// How long the writer sleeps while there is nothing to write.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How long it lets lines gather, so that a burst is not written line by line.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// How long a console that failed is left alone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a reader that takes nothing holds up the end of the engine.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// What a writer is made of.
+pub(crate) struct SideWriterParts {
+    pub(crate) console: ConsoleWriter,
+    pub(crate) buffer: Arc<SideBuffer>,
+    pub(crate) signal: Arc<Signal>,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// The thread's state.
+pub(crate) struct SideWriter {
+    parts: SideWriterParts,
+    piece: Piece,
+    is_last: bool,
+    /// When the console took something last.
+    moved_at: Instant,
+    has_failed: bool,
+}
+
+/// Why lines of a piece stay unwritten.
+enum Stop {
+    /// The reader is gone for good.
+    Closed,
+    /// The engine ends and nobody reads, or it is abandoned.
+    Over,
+}
+
+impl SideWriter {
+    pub(crate) fn new(parts: SideWriterParts) -> SideWriter {
+        let now = Instant::now();
+        SideWriter { parts, piece: Piece::new(), is_last: false, moved_at: now, has_failed: false }
+    }
+
+    /// Runs until the collector has ended and everything is written, or nobody reads any more.
+    pub(crate) fn run(mut self) {
+        loop {
+            let awaited = bit::WORK | bit::STOP | bit::ABANDON;
+            let bits = self.parts.signal.wait(awaited, IDLE);
+            if bits & bit::ABANDON != 0 {
+                break;
+            }
+            self.is_last |= bits & bit::STOP != 0;
+            if !self.is_last {
+                // Whoever ends the engine ends the gathering.
+                self.parts.signal.sleep(bit::STOP | bit::ABANDON, GATHER);
+            }
+            self.parts.buffer.take(&mut self.piece);
+            self.moved_at = Instant::now();
+            if self.write().is_err() || self.is_last {
+                break;
+            }
+        }
+        // Lines that come later are refused, and counted by who brings them.
+        self.parts.buffer.close();
+    }
+
+    /// Writes the piece; what cannot be written is counted.
+    fn write(&mut self) -> Result<(), Stop> {
+        let mut at = 0;
+        let mut outcome = Ok(());
+        while at < self.piece.lines().len() && outcome.is_ok() {
+            match self.parts.console.write_some(&self.piece.lines()[at..]) {
+                Ok(count) => {
+                    at += count;
+                    self.moved_at = Instant::now();
+                    self.has_failed = false;
+                }
+                Err(error) => outcome = self.consider(&error),
+            }
+        }
+        let lost = self.piece.lines()[at..].iter().filter(|byte| **byte == b'\n').count();
+        self.parts.counters.add(Counter::SideDropped, lost as u64);
+        self.piece.clear();
+        outcome
+    }
+
+    /// What a failure means: a pipe without a reader never gets one again, all else may pass.
+    fn consider(&mut self, error: &io::Error) -> Result<(), Stop> {
+        let signal = &self.parts.signal;
+        self.is_last |= signal.is_raised(bit::STOP);
+        if signal.is_raised(bit::ABANDON) || self.is_last && self.moved_at.elapsed() > LAST_WAIT {
+            return Err(Stop::Over);
+        }
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return Ok(());
+        }
+        if !self.has_failed {
+            self.has_failed = true;
+            self.parts.counters.add(Counter::SideFailures, 1);
+            let name = self.parts.console.name();
+            self.parts.progress.report_failure(format!("cannot write to {name}: {error}"));
+        }
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Err(Stop::Closed);
+        }
+        self.parts.signal.sleep(bit::STOP | bit::ABANDON, RETRY);
+        Ok(())
+    }
+}
