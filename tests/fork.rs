@@ -117,16 +117,43 @@ fn log_records(by: u64, numbers: impl Iterator<Item = u64>) {
     }
 }
 
-/// Threads that log until they are told to stop; gives the records of each.
-fn while_threads_log(threads: u64, work: impl FnOnce()) -> Vec<u64> {
+/// How much each busy thread may do so far. Without a bound they fill the disk faster than it takes,
+/// and each child's sync waits for all of it.
+struct Allowance(AtomicU64);
+
+impl Allowance {
+    /// Enough that a thread is still busy when the fork comes.
+    const PER_FORK: u64 = 4_000;
+
+    fn new() -> Allowance {
+        Allowance(AtomicU64::new(Allowance::PER_FORK))
+    }
+
+    /// Just before a fork.
+    fn raise(&self) {
+        self.0.fetch_add(Allowance::PER_FORK, Ordering::Relaxed);
+    }
+
+    fn is_used_up(&self, done: u64) -> bool {
+        done >= self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Threads that log until they are told to stop, as much as they may; gives the records of each.
+fn while_threads_log(threads: u64, work: impl FnOnce(&Allowance)) -> Vec<u64> {
+    let allowance = Allowance::new();
     let stop = AtomicBool::new(false);
     let counts: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
     thread::scope(|scope| {
         for (by, count) in (0..).zip(&counts) {
-            let stop = &stop;
+            let (stop, allowance) = (&stop, &allowance);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let n = count.load(Ordering::Relaxed);
+                    if allowance.is_used_up(n) {
+                        thread::yield_now();
+                        continue;
+                    }
                     log_records(by, n..n + 1);
                     count.store(n + 1, Ordering::Relaxed);
                     if n % 16 == 0 {
@@ -137,7 +164,7 @@ fn while_threads_log(threads: u64, work: impl FnOnce()) -> Vec<u64> {
         }
         wait_until("all threads", || counts.iter().all(|n| n.load(Ordering::Relaxed) > 10));
         // The threads stop also when an assertion fails.
-        let outcome = catch_unwind(AssertUnwindSafe(work));
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&allowance)));
         stop.store(true, Ordering::Relaxed);
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
@@ -163,13 +190,14 @@ fn a_forked_child_leaves_the_parent_alone() {
         let detached = Engine::detached(small(dir).name("detached")).unwrap();
         let logger = detached.logger();
         let mut of_main = 0;
-        let mut counts = while_threads_log(4, || {
+        let mut counts = while_threads_log(4, |allowance| {
             for fork_number in 0..FORKS {
                 // This thread has rings of both engines when it forks.
                 log_records(4, of_main..of_main + 10);
                 fastlog!(logger: logger, INFO, "detached", fork_number);
                 of_main += 10;
                 let own_dir = dir.join(format!("child-{fork_number}"));
+                allowance.raise();
                 let pid = fork(|| {
                     assert_nobody_hears(&engine);
                     assert_nobody_hears(&detached);
@@ -201,13 +229,17 @@ fn log_from_a_new_place(n: u64) {
 
 /// Forks again and again while threads keep the engine's locks busy: each runs its work in a loop.
 fn fork_often(dir: &Path, forks: u64, busy: &[&(dyn Fn() + Sync)], work: impl Fn(u64, &Path)) {
-    let stop = AtomicBool::new(false);
+    let (stop, allowance) = (AtomicBool::new(false), Allowance::new());
     let rounds: Vec<AtomicU64> = busy.iter().map(|_| AtomicU64::new(0)).collect();
     thread::scope(|scope| {
         for (work, rounds) in busy.iter().zip(&rounds) {
-            let stop = &stop;
+            let (stop, allowance) = (&stop, &allowance);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
+                    if allowance.is_used_up(rounds.load(Ordering::Relaxed)) {
+                        thread::yield_now();
+                        continue;
+                    }
                     work();
                     rounds.fetch_add(1, Ordering::Relaxed);
                 }
@@ -217,6 +249,7 @@ fn fork_often(dir: &Path, forks: u64, busy: &[&(dyn Fn() + Sync)], work: impl Fn
             wait_until("all threads", || rounds.iter().all(|n| n.load(Ordering::Relaxed) > 0));
             for fork_number in 0..forks {
                 let own_dir = dir.join(format!("child-{fork_number}"));
+                allowance.raise();
                 let pid = fork(|| work(fork_number, &own_dir));
                 // Registered only after the child was made, or before by another child's parent.
                 log_from_a_new_place(fork_number);
@@ -338,10 +371,11 @@ fn a_killed_child_harms_nobody() {
     child::run("a_killed_child_harms_nobody", |dir| {
         let engine = Engine::start(small(dir)).unwrap();
         let mut killed = 0;
-        let counts = while_threads_log(4, || {
+        let counts = while_threads_log(4, |allowance| {
             for fork_number in 0..5 {
                 let own_dir = dir.join(format!("child-{fork_number}"));
                 let log = own_dir.join("test.jsonl");
+                allowance.raise();
                 let pid = fork(|| {
                     let own = Engine::start(small(&own_dir)).expect("it starts");
                     log_records(0, 0..);

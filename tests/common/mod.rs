@@ -13,13 +13,14 @@ use fastlog::{Config, DrainReport, Engine, Overflow, Rotate};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long barriers wait for a machine whose disk stands still for a while.
+/// How long barriers and full rings wait for a machine whose disk stands still for a while.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A configuration that writes to one file in `dir`, also over midnight, and loses nothing.
 pub fn config(dir: &Path) -> Config {
     let config = Config::default().dir(dir).name("test").rotate(Rotate::Never);
-    config.rotate_bytes(1 << 40).overflow(Overflow::Block).barrier_patience(PATIENCE).ignore_env()
+    let config = config.overflow(Overflow::Block).stall_after(PATIENCE).barrier_patience(PATIENCE);
+    config.rotate_bytes(1 << 40).ignore_env()
 }
 
 /// A detached engine in a directory of its own, which goes with the second part.
