@@ -15,7 +15,7 @@ use crate::flush::{Patience, Progress};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::publish::{Console, ConsoleWriter, SideWriter, SideWriterParts};
 use crate::segment::SideBuffer;
-use crate::stats::Counters;
+use crate::stats::{Counter, Counters};
 use crate::sys::thread;
 
 /// How long their last lines may take. A reader that takes nothing is given up before.
@@ -66,13 +66,13 @@ impl Sides {
             counters: counters.clone(),
             progress: Arc::clone(&self.progress),
         });
-        let (own, closed) = (Arc::clone(&signal), Arc::clone(&buffer));
+        let (own, closed, lost) = (Arc::clone(&signal), Arc::clone(&buffer), counters.clone());
         let (ended, progress) = (Arc::clone(&self.ended), Arc::clone(&self.progress));
         let thread = thread::spawn(THREAD_NAME, move || {
             own.adopt_current_thread();
             if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
                 // The others go on without this console.
-                closed.close();
+                lost.add(Counter::SideDropped, closed.close());
                 progress.report_failure(format!("the writer to {} panicked", console.as_str()));
             }
             ended.fetch_add(1, Ordering::Release); // pairs with `end`

@@ -76,7 +76,7 @@ impl SideWriter {
             }
         }
         // Lines that come later are refused, and counted by who brings them.
-        self.parts.buffer.close();
+        self.parts.counters.add(Counter::SideDropped, self.parts.buffer.close());
     }
 
     /// Writes the piece; what cannot be written is counted.
@@ -93,8 +93,7 @@ impl SideWriter {
                 Err(error) => outcome = self.consider(&error),
             }
         }
-        let lost = self.piece.lines()[at..].iter().filter(|byte| **byte == b'\n').count();
-        self.parts.counters.add(Counter::SideDropped, lost as u64);
+        self.parts.counters.add(Counter::SideDropped, self.piece.count_from(at));
         self.piece.clear();
         outcome
     }

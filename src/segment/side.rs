@@ -27,6 +27,11 @@ impl Piece {
         &self.bytes[..self.len]
     }
 
+    /// How many lines end behind the byte `from`.
+    pub(crate) fn count_from(&self, from: usize) -> u64 {
+        self.lines()[from..].iter().filter(|byte| **byte == b'\n').count() as u64
+    }
+
     /// Forgets its lines.
     pub(crate) fn clear(&mut self) {
         self.len = 0;
@@ -53,6 +58,10 @@ impl SideBuffer {
             return false;
         }
         let mut filling = self.lock();
+        // Again: nobody takes what comes in behind the closing.
+        if self.is_closed.load(Ordering::Relaxed) {
+            return false;
+        }
         let len = filling.len;
         let line = write(&mut filling.bytes[len..]);
         filling.len += line.unwrap_or(0);
@@ -65,9 +74,13 @@ impl SideBuffer {
         std::mem::swap(&mut *self.lock(), empty);
     }
 
-    /// From now on nothing is taken in.
-    pub(crate) fn close(&self) {
+    /// From now on nothing is taken in; gives how many lines are left that nobody will take.
+    pub(crate) fn close(&self) -> u64 {
+        let mut filling = self.lock();
         self.is_closed.store(true, Ordering::Relaxed);
+        let left = filling.count_from(0);
+        filling.clear();
+        left
     }
 
     fn lock(&self) -> MutexGuard<'_, Piece> {
@@ -98,7 +111,14 @@ mod tests {
         piece.clear();
         buffer.take(&mut piece);
         assert_eq!(piece.lines(), b"next\n");
-        buffer.close();
+        assert_eq!(buffer.close(), 0);
         assert!(!put(&buffer, b"late\n"));
+    }
+
+    #[test]
+    fn what_nobody_took_is_counted_when_it_is_closed() {
+        let buffer = SideBuffer::new();
+        assert!(put(&buffer, b"one\n") && put(&buffer, b"two\n"));
+        assert_eq!((buffer.close(), buffer.close()), (2, 0));
     }
 }
