@@ -16,9 +16,9 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::mount::{SmallDisk, mount};
 use common::wait_until;
 use fastlog::{Config, Engine, Logger, Preset, fastlog};
-use tempfile::TempDir;
 
 /// Tells a child of this executable what to do: preset, arena.
 const CASE: &str = "FASTLOG_TEST_FULL_DISK";
@@ -33,34 +33,6 @@ const THREADS: u64 = 3;
 /// So many that staging and rings overflow.
 const RECORDS_EACH: u64 = 16_000;
 const LAST_RECORDS: u64 = 1_000;
-
-/// A mounted tmpfs, unmounted and removed at the end.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<SmallDisk> {
-        let dir = tempfile::tempdir().expect("a directory");
-        mount("size=8m", dir.path()).then(|| SmallDisk(dir))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: should a child still write there, the directory goes all the same.
-        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
-        assert!(unmounted.is_ok_and(|status| status.success()) || thread::panicking());
-    }
-}
-
-fn mount(options: &str, at: &Path) -> bool {
-    let mut mount = Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).stderr(Stdio::null());
-    mount.status().is_ok_and(|status| status.success())
-}
 
 /// Runs a case in a process of its own.
 fn run(case: &str) {

@@ -16,7 +16,7 @@ const CASE: &str = "FASTLOG_TEST_CASE";
 const DIR: &str = "FASTLOG_TEST_DIR";
 
 /// How long a child may take: much longer than any needs.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// The case that this process is to run, if it is a child.
 pub fn case() -> Option<String> {

@@ -3,6 +3,7 @@
 
 pub mod child;
 pub mod disk;
+pub mod mount;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long barriers and full rings wait for a machine whose disk stands still for a while.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A configuration that writes to one file in `dir`, also over midnight, and loses nothing.
 pub fn config(dir: &Path) -> Config {
@@ -54,7 +55,7 @@ pub fn lines(report: &DrainReport) -> Vec<Value> {
 
 /// Waits until the condition holds.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    const DEADLINE: Duration = Duration::from_secs(120);
+    const DEADLINE: Duration = Duration::from_secs(300);
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
