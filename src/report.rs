@@ -90,7 +90,8 @@ impl DrainReport {
         if self.arena_path.is_some() { self.pending } else { 0 }
     }
 
-    /// The visible log's absolute path; none for consoles and Null.
+    /// The visible log's absolute path; none for consoles and Null. With
+    /// [`SegmentMode::Seal`](crate::SegmentMode::Seal) it is the directory of the files.
     pub fn log_path(&self) -> Option<&Path> {
         self.log_path.as_deref()
     }

@@ -246,7 +246,8 @@ impl Stats {
         self.submitted.saturating_sub(self.written + self.dropped.total())
     }
 
-    /// The visible log's absolute path; none for consoles and Null.
+    /// The visible log's absolute path; none for consoles and Null. With
+    /// [`SegmentMode::Seal`](crate::SegmentMode::Seal) it is the directory of the files.
     pub fn log_path(&self) -> Option<&Path> {
         self.log_path.as_deref()
     }

@@ -5,7 +5,7 @@
 //! the end of a pass. Its end is: slot, then the rings' `released` words, then wake-ups.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::governor::Governor;
 use super::side::Side;
@@ -51,6 +51,28 @@ pub(super) struct Parts {
     pub(super) publisher: Arc<Signal>,
     pub(super) governor: Governor,
     pub(super) sides: Vec<Side>,
+    /// Where segments become files of the log.
+    pub(super) sealing: Option<Sealing>,
+}
+
+/// When a segment is sealed before it is full.
+#[derive(Debug)]
+pub(super) struct Sealing {
+    after: Duration,
+    /// Since when the present segment has lines.
+    since: Option<Instant>,
+}
+
+impl Sealing {
+    pub(super) fn new(after: Duration) -> Sealing {
+        Sealing { after, since: None }
+    }
+
+    /// Whether the segment is old; asked again and again.
+    fn is_due(&mut self, has_lines: bool) -> bool {
+        self.since = if has_lines { self.since.or_else(|| Some(Instant::now())) } else { None };
+        self.since.is_some_and(|since| since.elapsed() >= self.after)
+    }
 }
 
 /// All that turns records into committed lines.
@@ -260,6 +282,22 @@ impl Batch {
         self.has_urgent = false;
     }
 
+    /// Ends the segment, where it becomes a file of the log, so that what it holds is to be seen.
+    pub(super) fn seal(&mut self) {
+        if self.parts.sealing.is_some() && self.parts.writer.is_open() {
+            self.parts.writer.seal();
+            self.parts.publisher.raise(bit::SEGMENT);
+        }
+    }
+
+    /// Seals the segment if its first line is old.
+    pub(super) fn seal_if_old(&mut self) {
+        let has_lines = self.parts.writer.is_open();
+        if self.parts.sealing.as_mut().is_some_and(|sealing| sealing.is_due(has_lines)) {
+            self.seal();
+        }
+    }
+
     fn count(&mut self) {
         self.batches += 1;
         let counts = [
@@ -287,6 +325,9 @@ impl Batch {
         }
         // The first slot that names the new segment may take a while; the seal is there already.
         self.written.len = 0;
+        if let Some(sealing) = &mut self.parts.sealing {
+            sealing.since = None;
+        }
         self.parts.publisher.raise(bit::SEGMENT);
         true
     }

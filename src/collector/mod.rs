@@ -27,7 +27,7 @@ use crate::registry::Registry;
 use crate::segment::SegmentWriter;
 use crate::stats::Counter;
 
-use batch::{Batch, Taken};
+use batch::{Batch, Sealing, Taken};
 use governor::Governor;
 use idle::Idle;
 use merge::{Head, Merge};
@@ -85,6 +85,8 @@ pub(crate) struct Parts {
     pub(crate) actuators: Arc<Actuators>,
     pub(crate) start_note: StartNote,
     pub(crate) sides: Vec<SideParts>,
+    /// How old a segment gets before it is sealed, where it becomes a file of the log.
+    pub(crate) seal_after: Option<Duration>,
 }
 
 /// The thread's state.
@@ -134,6 +136,7 @@ impl Collector {
             publisher,
             governor,
             sides: parts.sides.into_iter().map(Side::new).collect(),
+            sealing: parts.seal_after.map(Sealing::new),
         });
         Collector {
             order_window: clock.ticks_of(parts.order_window),
@@ -183,6 +186,7 @@ impl Collector {
             let pass = self.pass(cut_off);
             self.keep_house(now);
             if is_asked && pass != Pass::Abandoned {
+                self.batch.seal();
                 self.registry.progress.set_barriers(barrier);
                 self.batch.parts.publisher.raise(bit::BARRIER);
             }
@@ -276,6 +280,7 @@ impl Collector {
         }
         if self.is_time_to_look(now) {
             self.looked_at = now;
+            self.batch.seal_if_old();
             self.tell_gaps(now, self.clock.ticks_of(GAP_QUIET));
         }
     }
@@ -312,6 +317,7 @@ impl Collector {
             self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);
+        self.batch.seal();
         self.batch.stop_sides(bits);
         self.registry.progress.set_done(EngineThread::Collector);
         self.batch.parts.publisher.raise(bit::STOP | (bits & bit::ABANDON));

@@ -1,5 +1,5 @@
-//! What the files of a log are called. Pure; used on the owner's, the publisher's and the keeper's
-//! threads, and by the command line.
+//! What the files of a log are called, and the modes of their directories. Pure; used on the
+//! owner's, the publisher's and the keeper's threads, and by the command line.
 //!
 //! ```text
 //! app.jsonl                                  written now
@@ -10,6 +10,11 @@
 //! ```
 
 use crate::format::timestamp::Timestamp;
+
+/// Mode of the log's directory, if it has to be made.
+pub(crate) const DIR_MODE: u32 = 0o750;
+/// Mode of the directory beside the log.
+pub(crate) const PRIVATE_DIR_MODE: u32 = 0o700;
 
 const EXTENSION: &str = ".jsonl";
 /// `20261120T213300Z`.

@@ -9,6 +9,7 @@ mod name;
 mod options;
 mod pressure;
 mod rotation;
+mod sealing;
 mod settings;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use self::pressure::{FlushControl, Shed};
 pub use self::rotation::Compression;
 pub use self::rotation::Rotate;
 pub(crate) use self::rotation::{Retention, Rotation};
+pub(crate) use self::sealing::Sealing;
 pub(crate) use self::settings::Settings;
 use crate::clock::Clock;
 use crate::format::{Detail, Details, Format};
@@ -68,6 +70,7 @@ pub struct Config {
     colour: Colour,
     details: Details,
     segment_mode: SegmentMode,
+    sealing: Sealing,
     rotation: Rotation,
     retention: Retention,
     #[cfg(feature = "compress")]
@@ -145,6 +148,7 @@ impl Config {
             colour: Colour::Auto,
             details: Details::default(),
             segment_mode: SegmentMode::Publish,
+            sealing: Sealing::DEFAULT,
             rotation: Rotation::DEFAULT,
             retention: Retention::DEFAULT,
             #[cfg(feature = "compress")]

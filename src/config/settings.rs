@@ -14,6 +14,7 @@ use super::options::{
 };
 use super::pressure::{FlushControl, Shed};
 use super::rotation::{Retention, Rotation};
+use super::sealing::Sealing;
 use super::{Config, limits, name};
 use crate::clock::Clock;
 use crate::error::{ConfigError, FilterError, Quoted};
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) colour: Colour,
     pub(crate) details: Details,
     pub(crate) segment_mode: SegmentMode,
+    pub(crate) sealing: Sealing,
     pub(crate) rotation: Rotation,
     pub(crate) retention: Retention,
     #[cfg(feature = "compress")]
@@ -91,6 +93,16 @@ impl fmt::Display for Warning {
     }
 }
 
+impl Settings {
+    /// Bytes of a segment.
+    pub(crate) fn segment_bytes(&self) -> usize {
+        match self.segment_mode {
+            SegmentMode::Publish => crate::arena::layout::SEGMENT_BYTES,
+            SegmentMode::Seal => self.sealing.bytes,
+        }
+    }
+}
+
 impl Config {
     /// Checks every value and settles what depends on others, on the environment (asked by
     /// variable) and on the path of the running executable. Touches nothing.
@@ -134,6 +146,7 @@ impl Config {
             colour,
             details: self.details,
             segment_mode: self.segment_mode,
+            sealing: self.sealing,
             rotation: self.rotation,
             retention: self.retention,
             #[cfg(feature = "compress")]
@@ -168,6 +181,8 @@ impl Config {
         limits::record(self.record_bytes)?;
         limits::ring(self.ring_bytes, self.record_bytes)?;
         limits::staging(self.staging_bytes)?;
+        limits::segment(self.sealing.bytes)?;
+        limits::duration("seal_after", self.sealing.after, limits::SEAL_AFTER)?;
         limits::count("max_rings", self.max_rings, limits::RINGS)?;
         limits::bytes("rotate_bytes", self.rotation.bytes, limits::ROTATE_BYTES)?;
         limits::count("retain_files", self.retention.files, limits::RETAIN_FILES)?;
@@ -217,6 +232,23 @@ impl Config {
                 other: format!("{:?}", self.output),
                 instead: "`Output::File`, or another `SyncPolicy`".to_owned(),
             });
+        }
+        if self.segment_mode == SegmentMode::Seal { self.check_sealing() } else { Ok(()) }
+    }
+
+    /// A segment becomes a file of the log, and not with each batch.
+    fn check_sealing(&self) -> Result<(), ConfigError> {
+        let refused = |with, other, instead: &str| {
+            let (option, value) = ("segment_mode", format!("{:?}", self.segment_mode));
+            Err(ConfigError::Conflict { option, value, with, other, instead: instead.to_owned() })
+        };
+        if self.output != Output::File {
+            let other = format!("{:?}", self.output);
+            return refused("output", other, "`Output::File`, or `SegmentMode::Publish`");
+        }
+        if self.sync == SyncPolicy::EachBatch {
+            let instead = "another `SyncPolicy`, or `SegmentMode::Publish`";
+            return refused("sync", format!("{:?}", self.sync), instead);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::open::{self, LogPlace};
 use super::start::HOT_SEGMENTS;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
 use crate::arena::{Arena, Identity, Lines, SameLog, Shape, count_orphans};
-use crate::config::{Arena as Place, Output, Settings};
+use crate::config::{Arena as Place, Output, SegmentMode, Settings, file_names};
 use crate::error::Error;
 use crate::format::Format;
 use crate::sys::io::Io;
@@ -37,10 +37,10 @@ pub(super) fn place(
         record_bytes: settings.record_bytes,
         rings_max: settings.max_rings,
     };
-    let file_name = log.and_then(|log| log.path.file_name()).unwrap_or_default();
+    let file_name = log.map(|log| file_names::live(&log.base)).unwrap_or_default();
     let identity = Identity {
         name: &settings.name,
-        file_name: &file_name.to_string_lossy(),
+        file_name: &file_name,
         directory: log_directory(log),
         lines: lines(settings),
     };
@@ -82,6 +82,11 @@ fn lines(settings: &Settings) -> Lines {
             Output::Stderr => 3,
             Output::Null => 4,
         },
+        segment_mode: match settings.segment_mode {
+            SegmentMode::Publish => 1,
+            SegmentMode::Seal => 2,
+        },
+        segment_bytes: settings.segment_bytes(),
     }
 }
 

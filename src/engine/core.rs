@@ -102,7 +102,7 @@ impl Core {
         let start = Instant::now();
         let barrier = self.barriers.request(&self.collector);
         let written = self.wait(limit, start, || {
-            (self.progress.barriers() >= barrier).then(|| Ok(self.progress.written()))
+            self.progress.written_at_barrier(barrier).map(Ok)
         })?;
         self.publisher.raise(bit::BARRIER);
         self.wait(limit, start, || {

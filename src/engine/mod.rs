@@ -8,6 +8,7 @@ mod exit;
 mod logger;
 mod lock;
 mod open;
+mod rear;
 mod sides;
 mod start;
 mod threads;

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lock::{NameLock, NotLocked};
-use crate::config::{InUse, Output, Settings, file_names};
+use crate::config::file_names::{self, DIR_MODE, PRIVATE_DIR_MODE};
+use crate::config::{InUse, Output, SegmentMode, Settings};
 use crate::error::Error;
-use crate::publish::{Console, DIR_MODE, FileOutput, PRIVATE_DIR_MODE, Places};
+use crate::publish::{Console, FileOutput, Places, SealedFiles};
 use crate::stats::Counters;
 use crate::sys::io::Io;
 use crate::sys::process;
@@ -27,7 +28,7 @@ pub(super) struct LogPlace {
     pub(super) private_dir: PathBuf,
     /// The name, or the one with a suffix that is used instead.
     pub(super) base: String,
-    /// The visible file.
+    /// The visible file; where segments become the files, their directory.
     pub(super) path: PathBuf,
     pub(super) lock: NameLock,
     /// Set when the name was taken and another is used.
@@ -57,7 +58,7 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     let private_dir = dir.join(PRIVATE_DIR);
     make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
     let (lock, base, warning) = lock_name(settings, &dir, &private_dir)?;
-    let path = file_path(&dir, &base);
+    let path = log_path(settings, &dir, &base);
     Ok(LogPlace { dir, is_dir_new, private_dir, base, path, lock, warning })
 }
 
@@ -68,13 +69,22 @@ pub(super) fn log_file(
     counters: Counters,
 ) -> Result<FileOutput, Error> {
     let io = Arc::clone(&settings.io);
-    FileOutput::open(io, place.places(), settings.rotation, counters).map_err(|source| {
-        let path = place.path.clone();
-        match source.kind() {
-            io::ErrorKind::InvalidInput => Error::NotAFile { path },
-            _ => Error::LogFile { path, source },
-        }
-    })
+    let opened = FileOutput::open(io, place.places(), settings.rotation, counters);
+    opened.map_err(|source| not_opened(place, source))
+}
+
+/// Opens the log of which segments become the files.
+pub(super) fn sealed_files(settings: &Settings, place: &LogPlace) -> Result<SealedFiles, Error> {
+    let opened = SealedFiles::open(Arc::clone(&settings.io), place.places(), place.is_dir_new);
+    opened.map_err(|source| not_opened(place, source))
+}
+
+pub(super) fn not_opened(place: &LogPlace, source: io::Error) -> Error {
+    let path = place.path.clone();
+    match source.kind() {
+        io::ErrorKind::InvalidInput => Error::NotAFile { path },
+        _ => Error::LogFile { path, source },
+    }
 }
 
 /// The directory, made if only its last component is missing, absolute; whether it is
@@ -147,6 +157,13 @@ fn take(
         Err(NotLocked::Failed(source)) => {
             Err(Error::LockFile { path: private_dir.join(format!("{name}.lock")), source })
         }
+    }
+}
+
+fn log_path(settings: &Settings, dir: &Path, base: &str) -> PathBuf {
+    match settings.segment_mode {
+        SegmentMode::Publish => file_path(dir, base),
+        SegmentMode::Seal => dir.to_owned(),
     }
 }
 

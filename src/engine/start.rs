@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use super::arena_place::{self, Placed};
 use super::core::Core;
+use super::open::LogPlace;
+use super::rear::Destination;
 use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
@@ -67,6 +69,7 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
                 arena: ArenaPlace::Anonymous,
                 sync: SyncPolicy::Never,
                 urgent_sync: UrgentSync::Never,
+                segment_mode: SegmentMode::Publish,
                 ..settings.clone()
             };
             build(&degraded, place, &mut warnings)?
@@ -126,8 +129,6 @@ fn build(
     place: Place,
     warnings: &mut Vec<String>,
 ) -> Result<Arc<Core>, Error> {
-    // The one mode there is. Another must be told apart from here on, or this does not compile.
-    let SegmentMode::Publish = settings.segment_mode;
     let log = match settings.output {
         Output::File => Some(open::log_place(settings)?),
         _ => None,
@@ -137,22 +138,15 @@ fn build(
     let arena = Arc::new(arena);
     let undo = Unlink(Some(Arc::clone(&arena)));
     let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
-    let (target, files) = match &log {
-        Some(log) => {
-            let file = open::log_file(settings, log, counters.clone())?;
-            let files = file.files();
-            if log.is_dir_new {
-                files.set_dir_new();
-            }
-            (Target::File(Box::new(file)), Some(files))
-        }
-        None => (console_target(settings), None),
+    let destination = match &log {
+        Some(log) => destination(settings, log, counters.clone())?,
+        None => Destination::Appended { target: console_target(settings), files: None },
     };
     if let (Some(log), SyncPolicy::EachBatch) = (&log, settings.sync) {
         let path = log.dir.clone();
         settings.io.sync_dir(&log.dir).map_err(|source| Error::Sync { path, source })?;
     }
-    let opened = Opened { log, arena, orphans, counters, target, files };
+    let opened = Opened { log, arena, orphans, counters, destination };
     let core = wire::run(settings, place, opened, warnings)?;
     undo.keep();
     Ok(core)
@@ -174,6 +168,22 @@ impl Drop for Unlink {
             let _ = arena.unlink();
         }
     }
+}
+
+fn destination(
+    settings: &Settings,
+    log: &LogPlace,
+    counters: Counters,
+) -> Result<Destination, Error> {
+    if settings.segment_mode == SegmentMode::Seal {
+        return open::sealed_files(settings, log).map(Destination::Sealed);
+    }
+    let file = open::log_file(settings, log, counters)?;
+    let files = file.files();
+    if log.is_dir_new {
+        files.set_dir_new();
+    }
+    Ok(Destination::Appended { target: Target::File(Box::new(file)), files: Some(files) })
 }
 
 fn console_target(settings: &Settings) -> Target {

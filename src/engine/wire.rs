@@ -1,34 +1,31 @@
 //! Wires the engine's parts together and starts its threads. Runs on the owner, at start.
 
-use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::core::{Core, Drain, Place, ThreadFacts};
 use super::open::{self, LogPlace};
+use super::rear::{self, Destination, Rear};
 use super::sides::Sides;
 use super::start::HOT_SEGMENTS;
 use super::threads::{Threads, pin_collector};
-use crate::arena::commit::Commits;
-use crate::arena::intent::Intents;
 use crate::arena::{Arena, layout};
 use crate::clock::{TickClock, TickSource};
 use crate::collector::{self, Barriers, Collector, Idling, SideParts, StartNote};
-use crate::config::{Colour, FlushControl, Idle, Output, Settings, Shed, SyncPolicy, UrgentSync};
+use crate::config::{
+    Colour, FlushControl, Idle, Output, SegmentMode, Settings, Shed, SyncPolicy, UrgentSync,
+};
 use crate::error::Error;
 use crate::flush::actuator::Actuators;
 use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
 use crate::flush::{EngineThread, Progress};
-use crate::flush::files::LogFiles;
 use crate::flush::signal::Signal;
 use crate::format::{self, Format, Formatter};
-use crate::keep::{self, Keeper};
 use crate::primitive::Ordering;
-use crate::publish::{self, Console, Publisher, Target};
+use crate::publish::Console;
 use crate::registry::{self, Registry};
-use crate::segment::{Pool, SegmentWriter, Source};
+use crate::segment::{SegmentWriter, Supply};
 use crate::stats::Counters;
 use crate::sys::io::FileKind;
-use crate::sys::mmap::Region;
 
 /// Written bytes at which the publisher does not wait for its interval: half of the hot segments.
 const PUBLISH_BYTES: u64 = (HOT_SEGMENTS * layout::SEGMENT_BYTES / 2) as u64;
@@ -39,29 +36,26 @@ pub(super) struct Opened {
     pub(super) arena: Arc<Arena>,
     pub(super) orphans: u64,
     pub(super) counters: Counters,
-    pub(super) target: Target,
-    pub(super) files: Option<Arc<LogFiles>>,
+    pub(super) destination: Destination,
 }
 
 /// What the threads share.
-struct Shared {
-    arena: Arc<Arena>,
-    pool: Arc<Pool>,
-    counters: Counters,
-    progress: Arc<Progress>,
+pub(super) struct Shared {
+    pub(super) arena: Arc<Arena>,
+    pub(super) counters: Counters,
+    pub(super) progress: Arc<Progress>,
     barriers: Arc<Barriers>,
-    limits: Limits,
-    actuators: Arc<Actuators>,
+    pub(super) limits: Limits,
+    pub(super) actuators: Arc<Actuators>,
     registry: Arc<Registry>,
-    collector: Arc<Signal>,
-    publisher: Arc<Signal>,
-    keeper: Arc<Signal>,
+    pub(super) collector: Arc<Signal>,
+    pub(super) publisher: Arc<Signal>,
+    pub(super) keeper: Arc<Signal>,
 }
 
 impl Shared {
-    fn new(settings: &Settings, opened: &Opened, source: TickSource) -> Result<Shared, Error> {
+    fn new(settings: &Settings, opened: &Opened, source: TickSource) -> Shared {
         let (arena, counters) = (Arc::clone(&opened.arena), opened.counters.clone());
-        let pool = pool(settings, &arena)?;
         let progress = Arc::new(Progress::default());
         let limits = limits(settings);
         let actuators = Arc::new(Actuators::new(&Decision::configured(&limits)));
@@ -76,9 +70,8 @@ impl Shared {
             filter: settings.filter.clone(),
             actuators: Arc::clone(&actuators),
         });
-        Ok(Shared {
+        Shared {
             arena,
-            pool,
             counters,
             progress,
             barriers: Arc::default(),
@@ -88,7 +81,7 @@ impl Shared {
             collector,
             publisher,
             keeper,
-        })
+        }
     }
 }
 
@@ -100,15 +93,16 @@ pub(super) fn run(
     warnings: &[String],
 ) -> Result<Arc<Core>, Error> {
     let source = TickSource::choose(settings.clock);
-    let shared = Shared::new(settings, &opened, source)?;
+    let shared = Shared::new(settings, &opened, source);
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
-    let collector = collector(settings, &shared, &opened, warnings, side_parts)?;
-    let keeper = keeper(settings, &shared, &opened);
+    let start_note = start_note(settings, &opened, warnings);
+    let Rear { supply, publisher, keeper } =
+        Rear::new(settings, &shared, opened.log.as_ref(), opened.destination)?;
+    let collector = collector(settings, &shared, supply, start_note, side_parts)?;
     let (log_path, lock) = match opened.log {
         Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
         None => (None, None),
     };
-    let publisher = publisher(&shared, opened.target, keeper.is_some());
     let facts = Arc::new(ThreadFacts::default());
     let signals = [&shared.collector, &shared.publisher, &shared.keeper].map(Arc::clone);
     let mut threads = Threads::new(Arc::clone(&facts), Arc::clone(&shared.progress), signals);
@@ -117,12 +111,12 @@ pub(super) fn run(
     let [kept, held] = [(); 2].map(|()| lock.clone());
     if let Some(keeper) = keeper {
         threads.spawn(EngineThread::Keeper, move || {
-            keeper.run();
+            keeper();
             drop(kept);
         })?;
     }
     threads.spawn(EngineThread::Publisher, move || {
-        publisher.run();
+        publisher();
         drop(held);
     })?;
     let (pin, pinned) = (settings.pin, Arc::clone(&facts));
@@ -157,15 +151,18 @@ pub(super) fn run(
 fn collector(
     settings: &Settings,
     shared: &Shared,
-    opened: &Opened,
-    warnings: &[String],
+    supply: Arc<dyn Supply>,
+    start_note: StartNote,
     sides: Vec<SideParts>,
 ) -> Result<Collector, Error> {
-    let pool = Arc::clone(&shared.pool);
-    let writer = SegmentWriter::begin(pool, shared.arena.id()).ok_or_else(|| {
+    let writer = SegmentWriter::begin(supply, shared.arena.id()).ok_or_else(|| {
         let source = std::io::ErrorKind::OutOfMemory.into();
-        Error::Memory { bytes: layout::SEGMENT_BYTES, source }
+        Error::Memory { bytes: settings.segment_bytes(), source }
     })?;
+    let seal_after = match settings.segment_mode {
+        SegmentMode::Publish => None,
+        SegmentMode::Seal => Some(settings.sealing.after),
+    };
     Ok(Collector::new(collector::Parts {
         registry: Arc::clone(&shared.registry),
         arena: Arc::clone(&shared.arena),
@@ -183,73 +180,10 @@ fn collector(
         idling: if settings.idle == Idle::Spin { Idling::Spin } else { Idling::Park },
         limits: shared.limits,
         actuators: Arc::clone(&shared.actuators),
-        start_note: start_note(settings, opened, warnings),
+        start_note,
         sides,
+        seal_after,
     }))
-}
-
-fn publisher(shared: &Shared, target: Target, has_keeper: bool) -> Publisher {
-    Publisher::new(publish::Parts {
-        target,
-        commits: Commits::new(Arc::clone(shared.arena.fixed())),
-        intents: Intents::new(Arc::clone(shared.arena.fixed())),
-        pool: Arc::clone(&shared.pool),
-        counters: shared.counters.clone(),
-        progress: Arc::clone(&shared.progress),
-        limits: shared.limits,
-        actuators: Arc::clone(&shared.actuators),
-        signal: Arc::clone(&shared.publisher),
-        collector: Arc::clone(&shared.collector),
-        keeper: has_keeper.then(|| Arc::clone(&shared.keeper)),
-    })
-}
-
-/// The keeper; none where there is no file to keep.
-fn keeper(settings: &Settings, shared: &Shared, opened: &Opened) -> Option<Keeper> {
-    let (files, log) = (opened.files.as_ref()?, opened.log.as_ref()?);
-    Some(Keeper::new(keep::Parts {
-        io: Arc::clone(&settings.io),
-        dir: log.dir.clone(),
-        name: settings.name.clone(),
-        next: log.places().next(),
-        file_bytes_max: settings.rotation.bytes,
-        retention: settings.retention,
-        #[cfg(feature = "compress")]
-        compression: settings.compression,
-        files: Arc::clone(files),
-        counters: shared.counters.clone(),
-        progress: Arc::clone(&shared.progress),
-        limits: shared.limits,
-        actuators: Arc::clone(&shared.actuators),
-        signal: Arc::clone(&shared.keeper),
-        publisher: Arc::clone(&shared.publisher),
-    }))
-}
-
-/// Segments have their memory from the arena.
-struct FromArena(Arc<Arena>);
-
-impl Source for FromArena {
-    fn make(&self, index: usize) -> io::Result<Region> {
-        self.0.map_segment(index)
-    }
-
-    fn take_back(&self, region: &Region) -> io::Result<()> {
-        self.0.take_segment_back(region)
-    }
-
-    fn restore(&self, index: usize, region: &Region) -> io::Result<()> {
-        self.0.restore_segment(index, region)
-    }
-}
-
-fn pool(settings: &Settings, arena: &Arc<Arena>) -> Result<Arc<Pool>, Error> {
-    let max = settings.staging_bytes / layout::SEGMENT_BYTES;
-    let pool = Pool::new(HOT_SEGMENTS, max, FromArena(Arc::clone(arena)));
-    pool.map(Arc::new).map_err(|source| {
-        let bytes = HOT_SEGMENTS * layout::SEGMENT_BYTES;
-        Error::Memory { bytes, source }
-    })
 }
 
 fn limits(settings: &Settings) -> Limits {
@@ -258,7 +192,7 @@ fn limits(settings: &Settings) -> Limits {
             FlushControl::Adaptive => Mode::Adaptive,
             FlushControl::Fixed => Mode::Fixed,
         },
-        staging_bytes: settings.staging_bytes as u64,
+        staging_bytes: rear::staging_bytes(settings),
         shed_below: match settings.shed {
             Shed::Never => None,
             Shed::Below(level) => Some(level),

@@ -26,8 +26,9 @@ pub(crate) struct Progress {
     written: AtomicU64,
     published: AtomicU64,
     synced: AtomicU64,
-    /// Barriers that the collector has passed.
+    /// Barriers that the collector has passed, and what was written then.
     barriers: AtomicU64,
+    barrier_written: AtomicU64,
     /// Times that ring room was released.
     releases: AtomicU64,
     /// Times that the output took some bytes.
@@ -157,7 +158,22 @@ impl Progress {
 
     /// All records before this barrier are written.
     pub(crate) fn set_barriers(&self, count: u64) {
+        let written = self.written.load(Ordering::Relaxed);
+        self.barrier_written.store(written, Ordering::Relaxed); // published by `barriers`
         self.move_to(&self.barriers, count);
+    }
+
+    /// Up to where the records before a barrier go; none until the collector has passed it. A later
+    /// barrier's position, perhaps: it is as good.
+    pub(crate) fn written_at_barrier(&self, barrier: u64) -> Option<u64> {
+        let is_passed = self.barriers() >= barrier;
+        is_passed.then(|| self.barrier_written.load(Ordering::Relaxed))
+    }
+
+    /// There is room again for what is written.
+    pub(crate) fn recover(&self) {
+        self.stalled.store(false, Ordering::Relaxed);
+        self.moved();
     }
 
     /// Rings have room again.

@@ -1,6 +1,7 @@
 //! The keeper: the thread that syncs the visible log in batches and reserves room for it ahead. A
 //! slow sync slows neither the publisher nor the collector.
 
+mod ahead;
 #[cfg(feature = "compress")]
 mod compress;
 mod old_files;
@@ -13,9 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "compress")]
-use crate::config::Compression;
-use crate::config::Retention;
 use crate::flush::actuator::Actuators;
 use crate::flush::controller::{Limits, SyncGoal};
 use crate::flush::due::{self, Urgency};
@@ -24,7 +22,9 @@ use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Latency, Progress, SyncFailure};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
-use old_files::OldFiles;
+pub(crate) use ahead::{AheadKeeper, AheadParts, Maker};
+pub(crate) use old_files::Care;
+use old_files::{OldFiles, RETAIN_EVERY};
 use reserve::Reserve;
 
 /// How long the keeper sleeps while there is nothing to sync.
@@ -34,22 +34,16 @@ const IDLE: Duration = RETAIN_EVERY;
 /// replaced meanwhile.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often old files are looked for besides rotations.
-const RETAIN_EVERY: Duration = Duration::from_secs(60);
-
 /// What a keeper is made of.
 pub(crate) struct Parts {
     pub(crate) io: Arc<dyn Io>,
     pub(crate) dir: PathBuf,
-    /// The log's name, without the suffix that it may have got.
-    pub(crate) name: String,
     /// Where the file for the next rotation waits, beside the log.
     pub(crate) next: PathBuf,
     /// The length at which files are rotated.
     pub(crate) file_bytes_max: u64,
-    pub(crate) retention: Retention,
-    #[cfg(feature = "compress")]
-    pub(crate) compression: Compression,
+    /// How much of the disk is to stay free.
+    pub(crate) free_bytes: u64,
     pub(crate) files: Arc<LogFiles>,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
@@ -75,10 +69,10 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(parts: Parts) -> Keeper {
+    pub(crate) fn new(parts: Parts, care: Care) -> Keeper {
         Keeper {
-            reserve: Reserve::new(parts.file_bytes_max, parts.retention.free_bytes),
-            old_files: OldFiles::new(&parts),
+            reserve: Reserve::new(parts.file_bytes_max, parts.free_bytes),
+            old_files: OldFiles::new(care),
             parts,
             unsynced_since: None,
             urgent_sync: None,

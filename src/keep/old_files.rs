@@ -4,43 +4,57 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "compress")]
 use super::compress::Compressor;
-use super::{Parts, RETAIN_EVERY, retain};
+use super::retain;
+#[cfg(feature = "compress")]
+use crate::config::Compression;
 use crate::config::Retention;
 use crate::flush::Progress;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
 
+/// How often old files are looked for besides rotations.
+pub(super) const RETAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Whose old files they are, and what is to become of them.
+#[derive(Debug)]
+pub(crate) struct Care {
+    pub(crate) io: Arc<dyn Io>,
+    pub(crate) dir: PathBuf,
+    /// The log's name, without the suffix that it may have got.
+    pub(crate) name: String,
+    /// Where the file for the next rotation waits, beside the log.
+    #[cfg(feature = "compress")]
+    pub(crate) next: PathBuf,
+    pub(crate) retention: Retention,
+    #[cfg(feature = "compress")]
+    pub(crate) compression: Compression,
+    pub(crate) counters: Counters,
+    pub(crate) progress: Arc<Progress>,
+}
+
 /// The keeper's care for them.
 #[derive(Debug)]
 pub(super) struct OldFiles {
-    io: Arc<dyn Io>,
-    dir: PathBuf,
-    name: String,
-    retention: Retention,
-    counters: Counters,
-    progress: Arc<Progress>,
+    care: Care,
     retained_at: Option<Instant>,
     #[cfg(feature = "compress")]
     compressor: Compressor,
 }
 
 impl OldFiles {
-    pub(super) fn new(parts: &Parts) -> OldFiles {
-        let Parts { dir, name, retention, counters, progress, .. } = parts;
+    pub(super) fn new(care: Care) -> OldFiles {
         OldFiles {
-            io: Arc::clone(&parts.io),
-            dir: dir.clone(),
-            name: name.clone(),
-            retention: *retention,
-            counters: counters.clone(),
-            progress: Arc::clone(progress),
-            retained_at: None,
             #[cfg(feature = "compress")]
-            compressor: Compressor::new(Arc::clone(&parts.io), dir, &parts.next, parts.compression),
+            compressor: {
+                let Care { io, dir, next, compression, .. } = &care;
+                Compressor::new(Arc::clone(io), dir, next, *compression)
+            },
+            care,
+            retained_at: None,
         }
     }
 
@@ -60,9 +74,10 @@ impl OldFiles {
     }
 
     fn retain(&mut self) {
-        match retain::retain(&*self.io, &self.dir, &self.name, &self.retention) {
+        let Care { io, dir, name, retention, .. } = &self.care;
+        match retain::retain(&**io, dir, name, retention) {
             Ok(outcome) => {
-                self.counters.add(Counter::RemovedFiles, outcome.removed);
+                self.care.counters.add(Counter::RemovedFiles, outcome.removed);
                 if let Some((path, error)) = outcome.failed {
                     self.complain(&format!("remove {}", path.display()), &error);
                 }
@@ -84,7 +99,7 @@ impl OldFiles {
         #[cfg(feature = "compress")]
         match self.compressor.step() {
             Ok(is_changed) => {
-                self.counters.add(Counter::CompressedFiles, u64::from(is_changed));
+                self.care.counters.add(Counter::CompressedFiles, u64::from(is_changed));
                 return is_changed;
             }
             Err(error) => self.complain("compress a file", &error),
@@ -99,8 +114,8 @@ impl OldFiles {
     }
 
     fn complain(&self, what: &str, error: &io::Error) {
-        self.counters.add(Counter::KeeperFailures, 1);
-        let dir = self.dir.display();
-        self.progress.report_failure(format!("cannot {what} of the log in {dir}: {error}"));
+        self.care.counters.add(Counter::KeeperFailures, 1);
+        let dir = self.care.dir.display();
+        self.care.progress.report_failure(format!("cannot {what} of the log in {dir}: {error}"));
     }
 }

@@ -7,19 +7,18 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use super::rotate::{Places, Rotator, line_end};
+use super::names::{Places, ns_since_1970};
+use super::rotate::{Rotator, line_end};
 use crate::arena::intent::{Intent, Intents};
 use crate::config::Rotation;
+use crate::config::file_names::DIR_MODE;
 use crate::flush::Progress;
 use crate::flush::files::{LogFile, LogFiles};
 use crate::primitive::AtomicBool;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::{FileStatus, Io};
-
-/// Mode of the log's directory, if it has to be made.
-pub(crate) const DIR_MODE: u32 = 0o750;
 
 /// The visible log.
 #[derive(Debug)]
@@ -229,10 +228,6 @@ pub(super) fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
 fn birth_ns(file: &File) -> u64 {
     let birth = file.metadata().and_then(|metadata| metadata.created());
     birth.map_or(0, ns_since_1970)
-}
-
-fn ns_since_1970(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64)
 }
 
 fn last_byte(io: &dyn Io, path: &Path, len: u64) -> io::Result<u8> {

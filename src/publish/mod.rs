@@ -4,7 +4,9 @@
 
 mod console;
 mod file;
+mod names;
 mod rotate;
+mod seal;
 mod side;
 
 use std::collections::VecDeque;
@@ -24,8 +26,9 @@ use crate::stats::{Counter, Counters};
 
 pub(crate) use console::{Console, ConsoleOutput, ConsoleWriter};
 use file::Appended;
-pub(crate) use file::{DIR_MODE, FileOutput};
-pub(crate) use rotate::{PRIVATE_DIR_MODE, Places};
+pub(crate) use file::FileOutput;
+pub(crate) use names::Places;
+pub(crate) use seal::{SealedFiles, Sealer, SealerParts};
 pub(crate) use side::{SideWriter, SideWriterParts};
 
 /// How long the publisher sleeps while there is nothing to publish.

@@ -6,50 +6,19 @@
 //! names; the next start goes on from there.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::file;
-use crate::config::{Rotation, file_names};
+use super::names::{Numbers, Places};
+use crate::config::Rotation;
+use crate::config::file_names::PRIVATE_DIR_MODE;
 use crate::flush::files::{LogFile, LogFiles};
 use crate::sys::io::Io;
 
 /// How long appends go on in the old file after a rotation failed, before the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// How many rotated names are tried in one attempt, should somebody else have taken them.
-const NUMBERS_MAX: u64 = 100;
-
-/// Mode of the directory beside the log.
-pub(crate) const PRIVATE_DIR_MODE: u32 = 0o700;
-
-/// Where the files of a log are.
-#[derive(Clone, Debug)]
-pub(crate) struct Places {
-    pub(crate) dir: PathBuf,
-    /// Beside the log, for files that are not part of it yet.
-    pub(crate) private_dir: PathBuf,
-    /// `app`, or `app.4711` where the name was in use.
-    pub(crate) base: String,
-}
-
-impl Places {
-    /// The log's name.
-    pub(crate) fn live(&self) -> PathBuf {
-        self.dir.join(file_names::live(&self.base))
-    }
-
-    /// Where the next file waits that the keeper makes.
-    pub(crate) fn next(&self) -> PathBuf {
-        self.private_dir.join(format!("{}.next", self.base))
-    }
-
-    /// Where the publisher makes one when none waits.
-    fn own_next(&self) -> PathBuf {
-        self.private_dir.join(format!("{}.now", self.base))
-    }
-}
 
 /// When and how.
 #[derive(Debug)]
@@ -57,8 +26,7 @@ pub(super) struct Rotator {
     io: Arc<dyn Io>,
     places: Places,
     rotation: Rotation,
-    /// Of the next file that is rotated.
-    number: u64,
+    numbers: Numbers,
     /// The hour or day of the last append.
     period: i64,
     failed_at: Option<Instant>,
@@ -73,9 +41,8 @@ impl Rotator {
         rotation: Rotation,
     ) -> io::Result<Rotator> {
         finish_interrupted(&*io, &places)?;
-        let numbers = rotated(&*io, &places)?.into_iter().map(|(number, _)| number);
-        let number = numbers.max().unwrap_or(0) + 1;
-        Ok(Rotator { io, places, rotation, number, period: 0, failed_at: None })
+        let numbers = Numbers::behind(&*io, &places)?;
+        Ok(Rotator { io, places, rotation, numbers, period: 0, failed_at: None })
     }
 
     /// The last append to the present file was at this time.
@@ -122,13 +89,14 @@ impl Rotator {
             self.make_next(&own)?;
             own
         };
-        let rotated = self.link(&live, current)?;
+        let io = &*self.io;
+        let rotated = self.numbers.link(io, &self.places, (&live, current.start_ns), |_| {})?;
         if let Err(error) = self.io.rename(&next, &live) {
             // One file, one name; should this fail as well, the next start sees both.
             let _ = self.io.unlink(&rotated);
             return Err(error);
         }
-        self.number += 1;
+        self.numbers.advance();
         // Only the publisher sets it, once.
         let _ = current.rotated.set(rotated);
         file::open(&*self.io, &live)
@@ -145,19 +113,6 @@ impl Rotator {
         };
         made.map(drop)
     }
-
-    /// Gives the file its rotated name beside the old one.
-    fn link(&mut self, live: &Path, current: &LogFile) -> io::Result<PathBuf> {
-        for _ in 0..NUMBERS_MAX {
-            let name = file_names::rotated(&self.places.base, current.start_ns, self.number);
-            let rotated = self.places.dir.join(name);
-            match self.io.link(live, &rotated) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.number += 1,
-                outcome => return outcome.map(|()| rotated),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
 }
 
 /// One file under both names: the process that rotated it died before the second step.
@@ -168,7 +123,7 @@ fn finish_interrupted(io: &dyn Io, places: &Places) -> io::Result<()> {
         // A missing log is made; what else is wrong shows when it is opened.
         _ => return Ok(()),
     };
-    for (_, path) in rotated(io, places)? {
+    for (_, path) in places.complete(io)? {
         let is_same = io.stat(&path).is_ok_and(|s| (s.dev, s.ino) == (status.dev, status.ino));
         if is_same {
             io.open_fresh(&places.own_next())?;
@@ -176,18 +131,6 @@ fn finish_interrupted(io: &dyn Io, places: &Places) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The rotated files of this base that are not compressed, with their numbers; compressed ones with
-/// the numbers alone matter as well.
-fn rotated(io: &dyn Io, places: &Places) -> io::Result<Vec<(u64, PathBuf)>> {
-    let names = io.read_dir_names(&places.dir)?;
-    let files = names.iter().filter_map(|name| {
-        let name = name.to_str()?;
-        let parsed = file_names::parse(name).filter(|parsed| parsed.base == places.base)?;
-        Some((parsed.number, places.dir.join(name)))
-    });
-    Ok(files.collect())
 }
 
 /// Where the line that begins at `from`, or goes on there, ends.

@@ -2,66 +2,95 @@
 //! the written length, the publisher before it.
 #![allow(unsafe_code)] // A mapping is reached through raw pointers only.
 
-use crate::primitive::Ordering;
+use std::sync::Arc;
+
+use crate::primitive::{AtomicU64, Ordering};
 use crate::sys::mmap::Region;
 
 const ARENA_ID: usize = 0;
 const SEQ: usize = ARENA_ID + 8;
 const SEALED: usize = SEQ + 8;
 /// A cache line, so that sealing does not disturb whoever reads the first lines.
-const LINES_AT: usize = 64;
-const _: () = assert!(SEALED + 8 <= LINES_AT);
+pub(crate) const HEAD_BYTES: usize = 64;
+const _: () = assert!(SEALED + 8 <= HEAD_BYTES);
 
 /// A mapped segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
     region: Region,
+    lines_at: usize,
+    head: Head,
+}
+
+/// Where the number and the sealed length stand.
+#[derive(Debug)]
+enum Head {
+    /// Before the lines.
+    Before,
+    /// At this offset of the arena: the segment's own file holds lines and nothing else.
+    InArena(Arc<Region>, usize),
 }
 
 impl Segment {
-    /// Over a faulted-in region.
+    /// Over a faulted-in region, which begins with the head.
     pub(crate) fn new(region: Region) -> Segment {
-        Segment { region }
+        Segment { region, lines_at: HEAD_BYTES, head: Head::Before }
+    }
+
+    /// Over a region of lines; its head stands at the offset `at` of the arena, where an earlier
+    /// segment's may have stood.
+    pub(crate) fn of_lines(region: Region, arena: Arc<Region>, at: usize) -> Segment {
+        let segment = Segment { region, lines_at: 0, head: Head::InArena(arena, at) };
+        segment.word(SEALED).store(0, Ordering::Relaxed);
+        segment.forget();
+        segment
     }
 
     /// Bytes that lines may take.
     pub(crate) fn capacity(&self) -> usize {
-        self.region.len() - LINES_AT
+        self.region.len() - self.lines_at
+    }
+
+    fn word(&self, offset: usize) -> &AtomicU64 {
+        match &self.head {
+            Head::Before => self.region.word(offset),
+            Head::InArena(arena, at) => arena.word(at + offset),
+        }
     }
 
     /// Begins the segment's next life, as number `seq` (from 1 on) of an engine.
     pub(crate) fn begin(&self, arena_id: u64, seq: u64) {
-        self.region.word(SEALED).store(0, Ordering::Relaxed);
-        self.region.word(ARENA_ID).store(arena_id, Ordering::Relaxed);
+        self.word(SEALED).store(0, Ordering::Relaxed);
+        self.word(ARENA_ID).store(arena_id, Ordering::Relaxed);
         // Release: whoever sees the number does not see the length of an earlier life. Pairs with
         // the Acquire load in `seq`.
-        self.region.word(SEQ).store(seq, Ordering::Release);
+        self.word(SEQ).store(seq, Ordering::Release);
     }
 
     /// Its memory.
-    pub(super) fn region(&self) -> &Region {
+    pub(crate) fn region(&self) -> &Region {
         &self.region
     }
 
     /// Has no number until its next life.
     pub(super) fn forget(&self) {
-        self.region.word(SEQ).store(0, Ordering::Release); // pairs with the load in `seq`
+        self.word(SEQ).store(0, Ordering::Release); // pairs with the load in `seq`
     }
 
     /// The number; 0 before its first life.
     pub(crate) fn seq(&self) -> u64 {
-        self.region.word(SEQ).load(Ordering::Acquire) // pairs with `begin`
+        self.word(SEQ).load(Ordering::Acquire) // pairs with `begin`
     }
 
     /// Says how many bytes of lines it holds for good.
     pub(crate) fn seal(&self, len: usize) {
         // Pairs with the Acquire load in `sealed`: the lines are there.
-        self.region.word(SEALED).store(len as u64, Ordering::Release);
+        self.word(SEALED).store(len as u64, Ordering::Release);
     }
 
     /// The sealed length; 0 while it is being written (no segment is sealed empty).
     pub(crate) fn sealed(&self) -> usize {
-        self.region.word(SEALED).load(Ordering::Acquire) as usize // pairs with `seal`
+        self.word(SEALED).load(Ordering::Acquire) as usize // pairs with `seal`
     }
 
     /// The lines from `from` to `to`.
@@ -77,7 +106,7 @@ impl Segment {
     pub(crate) unsafe fn lines(&self, from: usize, to: usize) -> &[u8] {
         assert!(from <= to && to <= self.capacity());
         // SAFETY: within the mapping; nobody writes below the written length, by contract.
-        unsafe { std::slice::from_raw_parts(self.region.as_ptr().add(LINES_AT + from), to - from) }
+        unsafe { std::slice::from_raw_parts(self.start().add(from), to - from) }
     }
 
     /// The room from `from` on.
@@ -93,6 +122,11 @@ impl Segment {
     pub(crate) unsafe fn room(&self, from: usize) -> &mut [u8] {
         let len = self.capacity().checked_sub(from).expect("within the segment");
         // SAFETY: within the mapping; exclusive by contract.
-        unsafe { std::slice::from_raw_parts_mut(self.region.as_ptr().add(LINES_AT + from), len) }
+        unsafe { std::slice::from_raw_parts_mut(self.start().add(from), len) }
+    }
+
+    /// Where the lines begin.
+    fn start(&self) -> *mut u8 {
+        self.region.as_ptr().wrapping_add(self.lines_at)
     }
 }

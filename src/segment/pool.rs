@@ -4,9 +4,9 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::Segment;
+use super::{Segment, Supply};
 use crate::sys::mmap::Region;
 
 /// Where segments have their memory from.
@@ -32,7 +32,7 @@ pub(crate) trait Source: Send + Sync {
 
 /// All segments; the pool's table has room for as many as the staging limit allows.
 pub(crate) struct Pool {
-    segments: Box<[OnceLock<Segment>]>,
+    segments: Box<[OnceLock<Arc<Segment>>]>,
     source: Box<dyn Source>,
     /// Segments that keep their memory.
     hot: usize,
@@ -87,12 +87,6 @@ impl Pool {
         self.segments.len()
     }
 
-    /// A free segment, made now if need be; none when the limit is reached or there is no room.
-    pub(crate) fn take(&self) -> Option<usize> {
-        let free = self.idle().free.pop();
-        free.or_else(|| self.restore()).or_else(|| self.make().ok())
-    }
-
     /// A segment that was trimmed, with memory again.
     fn restore(&self) -> Option<usize> {
         let index = self.idle().bare.pop()?;
@@ -108,9 +102,41 @@ impl Pool {
         self.idle().free.push(index);
     }
 
-    /// Takes the memory of one free segment, the coldest, as long as more than the hot ones have
-    /// any. Called by whoever takes segments.
-    pub(crate) fn trim(&self) {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn segment(&self, index: usize) -> &Arc<Segment> {
+        self.segments[index].get().expect("idle segments are made")
+    }
+
+    /// The segment with this number, and its index.
+    pub(crate) fn find(&self, seq: u64) -> Option<(usize, &Arc<Segment>)> {
+        let made = self.segments.iter().map_while(OnceLock::get).enumerate();
+        made.into_iter().find(|(_, segment)| segment.seq() == seq)
+    }
+
+    fn make(&self) -> io::Result<usize> {
+        let index = self.idle().made;
+        let slot = self.segments.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
+        let segment = Arc::new(Segment::new(self.source.make(index)?));
+        // Only the collector makes segments once the engine runs: nobody has filled the slot.
+        let is_new = slot.set(segment).is_ok();
+        debug_assert!(is_new);
+        self.idle().made = index + 1;
+        Ok(index)
+    }
+}
+
+impl Supply for Pool {
+    fn take(&self) -> Option<Arc<Segment>> {
+        let free = self.idle().free.pop();
+        let index = free.or_else(|| self.restore()).or_else(|| self.make().ok())?;
+        Some(Arc::clone(self.segment(index)))
+    }
+
+    /// The memory of the coldest, as long as more than the hot ones have any.
+    fn trim(&self) {
         let index = {
             let mut idle = self.idle();
             if idle.made - idle.bare.len() <= self.hot || idle.free.is_empty() {
@@ -124,31 +150,5 @@ impl Pool {
         let taken = self.source.take_back(segment.region());
         let mut idle = self.idle();
         if taken.is_ok() { idle.bare.push(index) } else { idle.free.push(index) }
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The segment at an index that `take` gave.
-    pub(crate) fn segment(&self, index: usize) -> &Segment {
-        self.segments[index].get().expect("taken segments are made")
-    }
-
-    /// The segment with this number, and its index.
-    pub(crate) fn find(&self, seq: u64) -> Option<(usize, &Segment)> {
-        let made = self.segments.iter().map_while(OnceLock::get).enumerate();
-        made.into_iter().find(|(_, segment)| segment.seq() == seq)
-    }
-
-    fn make(&self) -> io::Result<usize> {
-        let index = self.idle().made;
-        let slot = self.segments.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
-        let segment = Segment::new(self.source.make(index)?);
-        // Only the collector makes segments once the engine runs: nobody has filled the slot.
-        let is_new = slot.set(segment).is_ok();
-        debug_assert!(is_new);
-        self.idle().made = index + 1;
-        Ok(index)
     }
 }

@@ -40,10 +40,15 @@ pub trait Io: Send + Sync + fmt::Debug {
     /// # Errors
     /// `AlreadyExists` whatever is there, a dangling link too.
     fn create_private(&self, path: &Path) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o600);
-        Ok(File::from(retry_on_intr(|| rustix::fs::open(path, flags, mode))?))
+        super::open::new_file(path, Mode::from_raw_mode(0o600))
+    }
+
+    /// Creates a file of the log that is to be mapped: for reading and writing, 0640.
+    ///
+    /// # Errors
+    /// As [`Io::create_private`].
+    fn create_segment(&self, path: &Path) -> io::Result<File> {
+        super::open::new_file(path, Mode::from_raw_mode(0o640))
     }
 
     /// Opens or creates a file for reading and writing, 0600 when created: a lock file.

@@ -39,6 +39,15 @@ pub(super) fn regular_file(path: &Path, flags: OFlags, mode: Mode) -> io::Result
     Ok(File::from(fd))
 }
 
+/// Creates a file for reading and writing where nothing is.
+///
+/// # Errors
+/// `AlreadyExists` whatever is there, else the system's.
+pub(super) fn new_file(path: &Path, mode: Mode) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(retry_on_intr(|| open(path, flags, mode))?))
+}
+
 /// None for a regular file.
 fn refusal(path: &Path, mode: rustix::fs::RawMode) -> Option<io::Error> {
     let what = match FileType::from_raw_mode(mode) {

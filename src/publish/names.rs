@@ -1,0 +1,96 @@
+//! Where the files of a log are, and which names they get when they are complete. Used on the
+//! publisher; made by the owner at start.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::config::file_names;
+use crate::sys::io::Io;
+
+/// How many names are tried in one attempt, should somebody else have taken them.
+const NUMBERS_MAX: u64 = 100;
+
+/// Where the files of a log are.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) dir: PathBuf,
+    /// Beside the log, for files that are not part of it yet.
+    pub(crate) private_dir: PathBuf,
+    /// `app`, or `app.4711` where the name was in use.
+    pub(crate) base: String,
+}
+
+impl Places {
+    /// The log's name.
+    pub(crate) fn live(&self) -> PathBuf {
+        self.dir.join(file_names::live(&self.base))
+    }
+
+    /// Where the next file waits that the keeper makes.
+    pub(crate) fn next(&self) -> PathBuf {
+        self.private_dir.join(format!("{}.next", self.base))
+    }
+
+    /// Where the publisher makes one when none waits.
+    pub(super) fn own_next(&self) -> PathBuf {
+        self.private_dir.join(format!("{}.now", self.base))
+    }
+
+    /// The complete files of this base that are not compressed, with their numbers; of compressed
+    /// ones the numbers alone matter.
+    pub(super) fn complete(&self, io: &dyn Io) -> io::Result<Vec<(u64, PathBuf)>> {
+        let names = io.read_dir_names(&self.dir)?;
+        let files = names.iter().filter_map(|name| {
+            let name = name.to_str()?;
+            let parsed = file_names::parse(name).filter(|parsed| parsed.base == self.base)?;
+            Some((parsed.number, self.dir.join(name)))
+        });
+        Ok(files.collect())
+    }
+}
+
+/// The numbers of complete files.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    next: u64,
+}
+
+impl Numbers {
+    /// Goes on behind the files that are there.
+    pub(super) fn behind(io: &dyn Io, places: &Places) -> io::Result<Numbers> {
+        let numbers = places.complete(io)?.into_iter().map(|(number, _)| number);
+        Ok(Numbers { next: numbers.max().unwrap_or(0) + 1 })
+    }
+
+    /// Gives the file `path`, which began at `start_ns`, a complete file's name besides its own.
+    /// `announce` hears of each name before it is tried.
+    pub(super) fn link(
+        &mut self,
+        io: &dyn Io,
+        places: &Places,
+        (path, start_ns): (&Path, i64),
+        mut announce: impl FnMut(&str),
+    ) -> io::Result<PathBuf> {
+        for _ in 0..NUMBERS_MAX {
+            let name = file_names::rotated(&places.base, start_ns, self.next);
+            announce(&name);
+            let complete = places.dir.join(name);
+            match io.link(path, &complete) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.next += 1,
+                outcome => return outcome.map(|()| complete),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// The name of the last link stays: its number is not used again.
+    pub(super) fn advance(&mut self) {
+        self.next += 1;
+    }
+}
+
+/// Nanoseconds since 1970; 0 before.
+pub(super) fn ns_since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64)
+}
