@@ -216,7 +216,7 @@ fn every_choice_arrives_in_the_settings() {
             .overflow(Overflow::BlockForever)
             .segment_mode(SegmentMode::Publish)
             .segment_bytes(8 * MIB)
-            .seal_after(5 * MS)
+            .seal_after(50 * MS)
             .format(Format::Text)
             .clock(Clock::Monotonic)
             .urgent_sync(UrgentSync::Never)
@@ -238,7 +238,7 @@ fn every_choice_arrives_in_the_settings() {
     assert_eq!((set.level, set.filter.to_string().as_str()), (Level::WARN, "warn"));
     assert_eq!(set.overflow, Overflow::BlockForever);
     assert_eq!(set.segment_mode, SegmentMode::Publish);
-    assert_eq!((set.sealing.bytes, set.sealing.after), (8 * MIB, 5 * MS));
+    assert_eq!((set.sealing.bytes, set.sealing.after), (8 * MIB, 50 * MS));
     assert_eq!((set.output, set.format, set.colour), (Output::File, Format::Text, Colour::Always));
     assert_eq!(set.clock, Clock::Monotonic);
     assert_eq!((set.sync, set.urgent_sync), (SyncPolicy::EachBatch, UrgentSync::Never));
