@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::disk::{Disk, Faults};
+use common::disk::{Disk, Faults, memory_dir};
 use common::{config, drain, lines, wait_until};
 use fastlog::{
     Config, DropReason, Engine, FlushControl, Level, Overflow, Preset, Pressure, Rotate, Shed,
@@ -40,7 +40,7 @@ fn staged_on_disk(dir: &Path) -> u64 {
 fn a_sync_of_two_seconds_costs_the_callers_nothing() {
     const PER_MS: u64 = 100;
     const MILLISECONDS: u64 = 6_000;
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = memory_dir();
     let disk = Disk::new();
     disk.set(Faults { sync_delay: Duration::from_secs(2), ..Faults::default() });
     let config = Config::preset(Preset::Production).dir(dir.path()).name("test").ignore_env();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastlog::{Io, OsIo, Reserve};
+use tempfile::TempDir;
 
 /// Linux's numbers of the errors that a disk gives.
 pub const EIO: i32 = 5;
@@ -215,6 +216,12 @@ impl Io for Disk {
         drop(state);
         OsIo.fdatasync(fd)
     }
+}
+
+/// A directory in memory where there is such a place: the faults of the disk above are the only
+/// ones then, whatever else uses the real one.
+pub fn memory_dir() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory")
 }
 
 /// The inode of a path.
