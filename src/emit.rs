@@ -11,6 +11,7 @@ mod route;
 mod thread;
 
 use crate::callsite::{self, Callsite};
+use crate::clock::coarse;
 use crate::envelope::{HEADER_GRANULES, encode};
 use crate::level::Level;
 use crate::registry::process;
@@ -84,11 +85,12 @@ fn emit_encoded<E: EncodedFields>(
         // SAFETY: `thread::ring` is the ring of which this thread owns the producing end.
         if let Some(claim) = unsafe { ring.claim(granules) } {
             let meta = encode::meta::<E>(callsite::id_of(state), level as u8, 0);
+            let ticks = if ring.has_coarse_clock() { coarse::ticks() } else { ticks_tsc() };
             // SAFETY: the claim holds `granules` granules from its index on; nothing between
             // claim and commit runs code that is not ours.
             unsafe {
                 let out = ring.memory().granule(claim.index);
-                encode::put(out, ticks_tsc(), meta, &fields);
+                encode::put(out, ticks, meta, &fields);
                 ring.commit(claim);
             }
             if level.is_urgent() {

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{config, drain, lines};
-use fastlog::{Clock, Config, DrainReport, Engine, Logger, fastlog};
+use fastlog::{Clock, Config, DrainReport, Engine, Idle, Logger, fastlog};
 use serde_json::Value;
 
 const STEADY: u64 = 6;
@@ -164,4 +164,47 @@ fn causes_come_before_effects() {
 #[test]
 fn causes_come_before_effects_on_the_system_clock_too() {
     check_chain(Clock::Monotonic);
+}
+
+/// Stamps as old as the collector's last look: who spins looks all the time, and parked it is the
+/// kernel's clock.
+#[test]
+fn a_coarse_clock_keeps_the_order_too() {
+    for idle in [Idle::Spin, Idle::Park] {
+        let report = check(|config| config.clock(Clock::Coarse).idle(idle).ring_bytes(1 << 20));
+        check_few_late(&report);
+    }
+}
+
+/// The process's engine, of which calls take the short path.
+#[test]
+fn a_coarse_clock_on_the_short_path_tells_the_time() {
+    const RECORDS: u64 = 50_000;
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = config(dir.path()).clock(Clock::Coarse).idle(Idle::Spin);
+    let start = jiff::Timestamp::now();
+    let engine = Engine::start(config).expect("the engine starts");
+    assert_eq!(engine.stats().clock(), Clock::Coarse);
+    thread::scope(|scope| {
+        for worker in 0..4 {
+            scope.spawn(move || {
+                for n in 0..RECORDS {
+                    fastlog!(INFO, "on the short path", worker, n);
+                }
+            });
+        }
+    });
+    let report = drain(&engine);
+    let end = jiff::Timestamp::now();
+    let (mut next, mut newest) = ([0; 4], [start - Duration::from_millis(5); 4]);
+    for line in lines(&report) {
+        let (worker, n) = (number(&line, "worker") as usize, number(&line, "n"));
+        assert_eq!(n, next[worker], "thread {worker} is out of order");
+        next[worker] += 1;
+        let text = line["timestamp"].as_str().expect("a time");
+        let time: jiff::Timestamp = text.parse().expect("a time");
+        assert!(time >= newest[worker] && time <= end, "{} {time} {end}", newest[worker]);
+        newest[worker] = time;
+    }
+    assert_eq!(next, [RECORDS; 4]);
 }

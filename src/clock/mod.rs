@@ -23,6 +23,7 @@
 //! - Whatever the clocks do (standing still, running backwards, jumping, wrapping), arithmetic
 //!   saturates or wraps on purpose and the clock finds back to the wall clock; it never panics.
 
+pub(crate) mod coarse;
 mod piece;
 mod sample;
 mod tick_clock;
@@ -52,6 +53,13 @@ pub enum Clock {
     /// The kernel's `CLOCK_MONOTONIC` in nanoseconds: about 20 ns a read where the kernel serves
     /// it without a system call.
     Monotonic,
+    /// The time that the collector read last: one load, some 1 ns. For
+    /// [`Idle::Spin`](crate::Idle::Spin), with which it is seldom older than some 100 us; while the
+    /// output takes nothing, up to 20 ms. Records of several threads within such a time have no
+    /// order among each other. With a collector that parks, or without an invariant counter, it is
+    /// the kernel's `CLOCK_MONOTONIC_COARSE`: some 5 ns a read, 1 to 10 ms old, and calls do not
+    /// take the short path.
+    Coarse,
 }
 
 /// The counter that callers read, decided once when an engine starts.
@@ -61,23 +69,67 @@ pub(crate) enum TickSource {
     Tsc,
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     Monotonic,
+    /// The processor's counter, as the collector read it last.
+    Published,
+    /// `CLOCK_MONOTONIC_COARSE`, in nanoseconds.
+    KernelCoarse,
 }
 
 impl TickSource {
-    /// The source that serves `wanted` on this machine.
-    pub(crate) fn choose(wanted: Clock) -> TickSource {
+    /// The source that serves `wanted` on this machine; `publishes` says whether a collector
+    /// spins that will publish its readings.
+    pub(crate) fn choose(wanted: Clock, publishes: bool) -> TickSource {
+        let is_fit = || sys::clock::tsc_is_invariant();
         match wanted {
-            Clock::Tsc if sys::clock::tsc_is_invariant() => TickSource::Tsc,
+            Clock::Tsc if is_fit() => TickSource::Tsc,
             Clock::Tsc | Clock::Monotonic => TickSource::Monotonic,
+            Clock::Coarse if publishes && is_fit() => {
+                // Callers may come before the collector's first pass.
+                coarse::publish(sys::clock::ticks_tsc());
+                TickSource::Published
+            }
+            Clock::Coarse => TickSource::KernelCoarse,
         }
     }
 
-    /// The ticks of this instant.
+    /// The ticks of this instant, for the engine.
     #[inline(always)]
     pub(crate) fn now(self) -> u64 {
+        if self.counts_ns() { sys::clock::monotonic_ns() } else { sys::clock::ticks_tsc() }
+    }
+
+    /// The ticks that a record gets now: never later than [`now`](TickSource::now).
+    pub(crate) fn stamp(self) -> u64 {
         match self {
-            TickSource::Tsc => sys::clock::ticks_tsc(),
-            TickSource::Monotonic => sys::clock::monotonic_ns(),
+            TickSource::Tsc | TickSource::Monotonic => self.now(),
+            TickSource::Published => coarse::ticks(),
+            TickSource::KernelCoarse => sys::clock::monotonic_coarse_ns(),
+        }
+    }
+
+    /// How many ticks older than `now` a stamp may be that is taken now. Asked by the collector,
+    /// before it publishes `now`.
+    pub(crate) fn staleness(self, now: u64) -> u64 {
+        match self {
+            TickSource::Tsc | TickSource::Monotonic => 0,
+            TickSource::Published => now.saturating_sub(coarse::ticks()),
+            TickSource::KernelCoarse => now.saturating_sub(sys::clock::monotonic_coarse_ns()),
+        }
+    }
+
+    /// Hands the collector's reading to callers that have none of their own.
+    #[inline]
+    pub(crate) fn publish(self, now: u64) {
+        if self == TickSource::Published {
+            coarse::publish(now);
+        }
+    }
+
+    /// Whether a tick is a nanosecond; else the processor's counter has to be measured.
+    pub(crate) fn counts_ns(self) -> bool {
+        match self {
+            TickSource::Tsc | TickSource::Published => false,
+            TickSource::Monotonic | TickSource::KernelCoarse => true,
         }
     }
 
@@ -86,6 +138,7 @@ impl TickSource {
         match self {
             TickSource::Tsc => Clock::Tsc,
             TickSource::Monotonic => Clock::Monotonic,
+            TickSource::Published | TickSource::KernelCoarse => Clock::Coarse,
         }
     }
 }

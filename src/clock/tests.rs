@@ -415,8 +415,8 @@ fn sources_that_no_counter_could_be_have_no_rate() {
 
 #[test]
 fn the_real_clocks_agree_with_the_wall_clock() {
-    for wanted in [Clock::Tsc, Clock::Monotonic] {
-        let source = TickSource::choose(wanted);
+    for wanted in [Clock::Tsc, Clock::Monotonic, Clock::Coarse] {
+        let source = TickSource::choose(wanted, true);
         let mut clock = TickClock::calibrate(source);
         assert_eq!(clock.update(Sample::take(source, 4)), None);
         let before_ns = crate::sys::clock::realtime_ns();
@@ -431,10 +431,33 @@ fn the_real_clocks_agree_with_the_wall_clock() {
 
 #[test]
 fn statistics_see_which_clock_is_in_use() {
-    assert_eq!(TickSource::choose(Clock::Monotonic).clock(), Clock::Monotonic);
+    assert_eq!(TickSource::choose(Clock::Monotonic, true).clock(), Clock::Monotonic);
     let expected =
         if crate::sys::clock::tsc_is_invariant() { Clock::Tsc } else { Clock::Monotonic };
-    assert_eq!(TickSource::choose(Clock::default()).clock(), expected);
+    assert_eq!(TickSource::choose(Clock::default(), false).clock(), expected);
+    for publishes in [true, false] {
+        assert_eq!(TickSource::choose(Clock::Coarse, publishes).clock(), Clock::Coarse);
+    }
+}
+
+#[test]
+fn a_coarse_stamp_is_never_late_and_no_older_than_it_says() {
+    for publishes in [true, false] {
+        let source = TickSource::choose(Clock::Coarse, publishes);
+        let mut last = 0;
+        for round in 0..10_000 {
+            let stamp = source.stamp();
+            let now = source.now();
+            assert!(stamp <= now && stamp >= last, "{source:?}: {last} {stamp} {now}");
+            let stale = source.staleness(now);
+            assert!(stamp >= now - stale || source == TickSource::KernelCoarse);
+            if round % 100 == 0 {
+                source.publish(now);
+                assert!(source != TickSource::Published || source.stamp() >= now);
+            }
+            last = stamp;
+        }
+    }
 }
 
 /// One stretch of a machine's life, and where in it the collector looks at ticks.

@@ -162,7 +162,7 @@ impl TickClock {
     /// Learns rate, interval and horizon from an accepted sample.
     fn follow(&mut self, sample: Sample) {
         self.interval_ns = (self.interval_ns * 2).min(INTERVAL_MAX_NS);
-        if self.source == TickSource::Tsc {
+        if !self.source.counts_ns() {
             self.learn_rate(&sample);
         }
         self.interval_ticks = self.rate.ticks(u128::from(self.interval_ns));

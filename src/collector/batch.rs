@@ -14,7 +14,7 @@ use super::sources::Source;
 use crate::arena::commit::{Commits, MOVED_MAX, Written};
 use crate::arena::layout::SEGMENT_BYTES;
 use crate::callsite;
-use crate::clock::TickClock;
+use crate::clock::{TickClock, TickSource};
 use crate::envelope::decode::Envelope;
 use crate::envelope::{RECORD_BYTES_MAX, control, flag};
 use crate::flush::Progress;
@@ -51,6 +51,7 @@ pub(super) struct Parts {
     pub(super) publisher: Arc<Signal>,
     pub(super) governor: Governor,
     pub(super) sides: Vec<Side>,
+    pub(super) source: TickSource,
     /// Where segments become files of the log.
     pub(super) sealing: Option<Sealing>,
 }
@@ -316,6 +317,8 @@ impl Batch {
     fn next_segment(&mut self, sources: &[Source]) -> bool {
         while !self.parts.writer.roll() {
             self.govern(sources);
+            // Callers go on, and want to know the time.
+            self.parts.source.publish(self.parts.source.now());
             self.parts.publisher.raise(bit::SEGMENT);
             if self.parts.collector.is_raised(bit::ABANDON) {
                 return false;

@@ -136,6 +136,7 @@ impl Collector {
             publisher,
             governor,
             sides: parts.sides.into_iter().map(Side::new).collect(),
+            source: registry.source,
             sealing: parts.seal_after.map(Sealing::new),
         });
         Collector {
@@ -171,13 +172,15 @@ impl Collector {
             }
             let is_asked = barrier > self.registry.progress.barriers();
             let now = self.registry.source.now();
+            let stale = self.registry.source.staleness(now);
+            self.registry.source.publish(now);
             // No record of this counter is later: passes look one window ahead at most.
             let latest = now.saturating_add(self.ahead).saturating_add(self.barrier_window);
             self.batch.forget_ticks_after(latest);
             let cut_off = if is_asked {
                 now.saturating_add(self.barrier_window)
             } else {
-                now.saturating_sub(self.order_window)
+                now.saturating_sub(self.order_window + stale)
             };
             if self.is_time_to_look(now) {
                 // Before the pass, which empties the rings.
@@ -237,9 +240,10 @@ impl Collector {
                 self.merge.replace_first(ticks);
                 return true;
             }
-            let taken = self.batch.take(&mut self.sources, ring, peeked, &self.clock);
-            if matches!(taken, Taken::Abandoned) {
-                return false;
+            match self.batch.take(&mut self.sources, ring, peeked, &self.clock) {
+                Taken::Kept => {}
+                Taken::Committed => self.registry.source.publish(self.registry.source.now()),
+                Taken::Abandoned => return false,
             }
             if stored > cut_off {
                 self.batch.forget_ticks_after(cut_off);

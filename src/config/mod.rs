@@ -335,8 +335,8 @@ impl Config {
     /// Where records take their time from.
     ///
     /// Default: [`Clock::Tsc`]; on a machine whose counter is not fit for it the engine uses
-    /// [`Clock::Monotonic`], which `stats().clock()` shows. Only with `Tsc` do calls take the short
-    /// path.
+    /// [`Clock::Monotonic`], which `stats().clock()` shows. Calls take the short path with `Tsc`,
+    /// and with [`Clock::Coarse`] if the collector spins.
     pub fn clock(mut self, clock: Clock) -> Config {
         self.clock = clock;
         self

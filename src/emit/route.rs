@@ -50,7 +50,7 @@ pub(crate) fn emit_routed<E: EncodedFields>(route: &Route<'_>, fields: &E) {
             return;
         };
         // After any wait for room: the record's time is when it was accepted.
-        let ticks = entry.registry.source.now();
+        let ticks = entry.registry.source.stamp();
         write(route, entry, fields, &trailer, claim, ticks, whole > record_max);
         if route.level.is_urgent() {
             entry.registry.collector.raise(bit::URGENT);

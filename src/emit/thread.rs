@@ -191,7 +191,7 @@ fn keep(entry: Entry, number: i32) -> &'static Entry {
     let ring = entry.producer.ring();
     let is_default = process::lock().default_engine().is_some_and(|one| one.number() == number);
     if is_default {
-        if entry.registry.source == TickSource::Tsc {
+        if matches!(entry.registry.source, TickSource::Tsc | TickSource::Published) {
             ring.set_engine(number);
         }
         RING.set(&raw const **ring);
@@ -247,7 +247,7 @@ fn announce(registry: &Registry, producer: &Producer<Mapped>) -> bool {
         ring.set_soft_limit(granules + 1);
         let Some(claim) = ring.claim(granules) else { return false };
         let out = ring.memory().granule(claim.index);
-        encode::put(out, registry.source.now(), meta.to_word(), &encoded);
+        encode::put(out, registry.source.stamp(), meta.to_word(), &encoded);
         ring.commit_uncounted(claim);
     }
     true

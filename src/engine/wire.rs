@@ -92,7 +92,7 @@ pub(super) fn run(
     opened: Opened,
     warnings: &[String],
 ) -> Result<Arc<Core>, Error> {
-    let source = TickSource::choose(settings.clock);
+    let source = TickSource::choose(settings.clock, settings.idle == Idle::Spin);
     let shared = Shared::new(settings, &opened, source);
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
     let start_note = start_note(settings, &opened, warnings);

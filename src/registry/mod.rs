@@ -237,6 +237,8 @@ impl Registry {
     fn add_ring(&self, memory: RingMemory) -> Option<Producer<Mapped>> {
         let Limits { ring_granules, record_granules, .. } = self.limits;
         let ring = Ring::new(Mapped::new(memory.region), ring_granules, record_granules);
+        let is_coarse = self.source == TickSource::Published;
+        let ring = if is_coarse { ring.with_coarse_clock() } else { ring };
         let entry = NumberedRing { ring: Arc::new(ring), number: memory.number };
         if memory.number.is_none() {
             self.counters.add(Counter::AnonymousRings, 1);

@@ -30,7 +30,7 @@ fn registry() -> Registry {
     let shape = Shape { ring_bytes: RING_BYTES, record_bytes: RECORD_BYTES, rings_max: 16 };
     let arena = Arc::new(Arena::anonymous(identity, shape).expect("anonymous memory"));
     Registry::new(Parts {
-        source: TickSource::choose(Clock::Monotonic),
+        source: TickSource::choose(Clock::Monotonic, false),
         limits: Limits {
             ring_granules: RING_BYTES / 8,
             record_granules: RECORD_BYTES / 8,

@@ -76,6 +76,7 @@ impl Ring<Mapped> {
                 memory: NOWHERE,
                 engine: AtomicI32::new(0),
                 record_max: 0,
+                has_coarse_clock: false,
                 state: AtomicU32::new(FREE),
                 folds: AtomicU32::new(0),
                 committed: AtomicU64::new(0),

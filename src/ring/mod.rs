@@ -110,7 +110,9 @@ struct ProducerSide<M> {
     /// The number of the engine, for `emit` to compare with a callsite's gate; 0: nobody's.
     engine: AtomicI32,
     /// The longest record, in granules.
-    record_max: u32,
+    record_max: u16,
+    /// For `emit`, as `engine` is: whether records get the coarse clock's time.
+    has_coarse_clock: bool,
     /// Whether a thread owns the producing end.
     state: AtomicU32,
     /// Odd while a fold is under way.
@@ -139,12 +141,14 @@ const OWNED: u32 = 1;
 
 impl<M: Memory> Ring<M> {
     /// A ring over zeroed memory of `capacity` granules (a power of two) and an overhang of
-    /// `record_max` granules, owned by nobody.
+    /// `record_max` granules (below 2^16), owned by nobody.
     pub(crate) fn new(memory: M, capacity: usize, record_max: usize) -> Ring<M> {
         assert!(capacity.is_power_of_two() && record_max < capacity);
-        let (mask, record_max) = (capacity as u64 - 1, record_max as u32);
+        let mask = capacity as u64 - 1;
         let head = AtomicU64::new(0);
-        let consumer = ConsumerSide { head, mask, memory: memory.clone(), record_max };
+        let consumer =
+            ConsumerSide { head, mask, memory: memory.clone(), record_max: record_max as u32 };
+        let record_max = u16::try_from(record_max).expect("a record is at most 32 KiB long");
         Ring {
             producer: CachePadded::new(ProducerSide {
                 tail: AtomicU64::new(0),
@@ -153,12 +157,25 @@ impl<M: Memory> Ring<M> {
                 memory,
                 engine: AtomicI32::new(0),
                 record_max,
+                has_coarse_clock: false,
                 state: AtomicU32::new(FREE),
                 folds: AtomicU32::new(0),
                 committed: AtomicU64::new(0),
             }),
             consumer: CachePadded::new(consumer),
         }
+    }
+
+    /// The same, for records that get the coarse clock's time.
+    pub(crate) fn with_coarse_clock(mut self) -> Ring<M> {
+        self.producer.has_coarse_clock = true;
+        self
+    }
+
+    /// Whether records get the coarse clock's time.
+    #[inline(always)]
+    pub(crate) fn has_coarse_clock(&self) -> bool {
+        self.producer.has_coarse_clock
     }
 
     /// Granules, without the overhang. For the producer; the consumer has its own.
