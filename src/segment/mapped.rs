@@ -2,7 +2,7 @@
 //! the written length, the publisher before it.
 #![allow(unsafe_code)] // A mapping is reached through raw pointers only.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::primitive::{AtomicU64, Ordering};
 use crate::sys::mmap::Region;
@@ -17,7 +17,9 @@ const _: () = assert!(SEALED + 8 <= HEAD_BYTES);
 /// A mapped segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    region: Region,
+    /// Empty until it is [filled](Segment::fill): a pool has its table of segments from the start,
+    /// so that going on in one more allocates nothing.
+    region: OnceLock<Region>,
     lines_at: usize,
     head: Head,
 }
@@ -32,15 +34,27 @@ enum Head {
 }
 
 impl Segment {
-    /// Over a faulted-in region, which begins with the head.
-    pub(crate) fn new(region: Region) -> Segment {
-        Segment { region, lines_at: HEAD_BYTES, head: Head::Before }
+    /// One without memory.
+    pub(super) fn empty() -> Segment {
+        Segment { region: OnceLock::new(), lines_at: HEAD_BYTES, head: Head::Before }
+    }
+
+    /// Gives an empty one its memory, faulted in; it begins with the head.
+    pub(super) fn fill(&self, region: Region) {
+        let is_new = self.region.set(region).is_ok();
+        debug_assert!(is_new, "filled once, by the collector");
+    }
+
+    /// Whether it has memory.
+    pub(super) fn is_filled(&self) -> bool {
+        self.region.get().is_some()
     }
 
     /// Over a region of lines; its head stands at the offset `at` of the arena, where an earlier
     /// segment's may have stood.
     pub(crate) fn of_lines(region: Region, arena: Arc<Region>, at: usize) -> Segment {
-        let segment = Segment { region, lines_at: 0, head: Head::InArena(arena, at) };
+        let segment =
+            Segment { region: region.into(), lines_at: 0, head: Head::InArena(arena, at) };
         segment.word(SEALED).store(0, Ordering::Relaxed);
         segment.forget();
         segment
@@ -48,12 +62,12 @@ impl Segment {
 
     /// Bytes that lines may take.
     pub(crate) fn capacity(&self) -> usize {
-        self.region.len() - self.lines_at
+        self.region().len() - self.lines_at
     }
 
     fn word(&self, offset: usize) -> &AtomicU64 {
         match &self.head {
-            Head::Before => self.region.word(offset),
+            Head::Before => self.region().word(offset),
             Head::InArena(arena, at) => arena.word(at + offset),
         }
     }
@@ -69,7 +83,7 @@ impl Segment {
 
     /// Its memory.
     pub(crate) fn region(&self) -> &Region {
-        &self.region
+        self.region.get().expect("a segment that was taken has memory")
     }
 
     /// Has no number until its next life.
@@ -127,6 +141,6 @@ impl Segment {
 
     /// Where the lines begin.
     fn start(&self) -> *mut u8 {
-        self.region.as_ptr().wrapping_add(self.lines_at)
+        self.region().as_ptr().wrapping_add(self.lines_at)
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Segment, Supply};
 use crate::sys::mmap::Region;
@@ -32,7 +32,7 @@ pub(crate) trait Source: Send + Sync {
 
 /// All segments; the pool's table has room for as many as the staging limit allows.
 pub(crate) struct Pool {
-    segments: Box<[OnceLock<Arc<Segment>>]>,
+    segments: Box<[Arc<Segment>]>,
     source: Box<dyn Source>,
     /// Segments that keep their memory.
     hot: usize,
@@ -66,7 +66,7 @@ impl Pool {
     ) -> io::Result<Pool> {
         let max = max.max(hot);
         let pool = Pool {
-            segments: (0..max).map(|_| OnceLock::new()).collect(),
+            segments: (0..max).map(|_| Arc::new(Segment::empty())).collect(),
             source: Box::new(source),
             hot,
             idle: Mutex::new(Idle {
@@ -107,22 +107,20 @@ impl Pool {
     }
 
     fn segment(&self, index: usize) -> &Arc<Segment> {
-        self.segments[index].get().expect("idle segments are made")
+        &self.segments[index]
     }
 
     /// The segment with this number, and its index.
     pub(crate) fn find(&self, seq: u64) -> Option<(usize, &Arc<Segment>)> {
-        let made = self.segments.iter().map_while(OnceLock::get).enumerate();
+        let made = self.segments.iter().take_while(|segment| segment.is_filled()).enumerate();
         made.into_iter().find(|(_, segment)| segment.seq() == seq)
     }
 
     fn make(&self) -> io::Result<usize> {
         let index = self.idle().made;
-        let slot = self.segments.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
-        let segment = Arc::new(Segment::new(self.source.make(index)?));
-        // Only the collector makes segments once the engine runs: nobody has filled the slot.
-        let is_new = slot.set(segment).is_ok();
-        debug_assert!(is_new);
+        let segment = self.segments.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
+        // Only the collector makes segments once the engine runs: nobody has filled this one.
+        segment.fill(self.source.make(index)?);
         self.idle().made = index + 1;
         Ok(index)
     }
