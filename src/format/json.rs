@@ -8,7 +8,7 @@ use super::line::{Extent, LineBuffer};
 use super::number::{self, Seconds};
 use super::plan::{Plan, key_prefix};
 use super::timestamp::Timestamp;
-use super::{Details, Head, Style, message};
+use super::{Details, Head, Style, message, raw_json};
 use crate::envelope::site::Site;
 use crate::value::{ListRef, Redacted, ValueRef};
 
@@ -109,6 +109,8 @@ fn put_rare(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp
             let _ = number::write_uuid(out, bytes);
             out.write_char('"')
         }
+        ValueRef::Json(text) if raw_json::is_clean(text) => return out.put(text),
+        ValueRef::Json(text) => return escape::put_quoted(out, text, Set::Json),
         ValueRef::Ip(address) => write!(out, "\"{address}\""),
         ValueRef::Socket(address) => write!(out, "\"{address}\""),
         _ => write!(out, "\"{}\"", Redacted(())),

@@ -167,7 +167,7 @@ fn write(
         ValueRef::Char(char) if spec.kind == Kind::Debug => write!(out, "{char:?}"),
         ValueRef::Char(char) => write_text(out, char.encode_utf8(&mut [0; 4]).as_bytes(), spec),
         ValueRef::Text(text) if spec.kind == Kind::Debug => write_quoted(out, text),
-        ValueRef::Text(text) => write_text(out, text, spec),
+        ValueRef::Text(text) | ValueRef::Json(text) => write_text(out, text, spec),
         ValueRef::Bytes(bytes) => number::write_hex(out, bytes),
         ValueRef::Duration { seconds, nanos } => {
             write_duration(out, Duration::new(seconds, nanos), spec)

@@ -17,6 +17,7 @@ mod logfmt;
 mod message;
 pub(crate) mod number;
 mod plan;
+mod raw_json;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -88,9 +88,10 @@ impl Plan {
         }
     }
 
-    /// Whether the call itself has a field of this name.
+    /// Whether the call itself has a field of this name: one that shows, not the one that is the
+    /// message.
     pub(super) fn has_key(&self, name: &str) -> bool {
-        self.keys.iter().any(|key| *key.name == *name)
+        self.keys.iter().any(|key| *key.name == *name && !key.written.is_empty())
     }
 }
 

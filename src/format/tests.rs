@@ -3,6 +3,7 @@
 mod hole;
 mod hostile;
 mod logfmt;
+mod raw;
 
 use super::*;
 use crate::envelope::bound::BoundBlock;

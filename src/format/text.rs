@@ -78,7 +78,7 @@ fn put_value(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestam
 /// Appends a value that is no list.
 pub(super) fn put_scalar(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp) {
     match value {
-        ValueRef::Text(text) => put_text(out, text),
+        ValueRef::Text(text) | ValueRef::Json(text) => put_text(out, text),
         ValueRef::Char(char) => put_text(out, char.encode_utf8(&mut [0; 4]).as_bytes()),
         _ => message::put_plain(out, value, Set::Terminal, times),
     }

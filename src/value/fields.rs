@@ -160,7 +160,7 @@ unsafe impl<A: Encode, B: EncodedFields> EncodedFields for (A, B) {
 
     unsafe fn put_within(&self, tags: *mut u8, out: *mut u64, limit: usize, room: usize) -> usize {
         let fits = self.0.granules_within(limit) <= room;
-        let tag = if fits { self.0.tag() } else { Tag::Null };
+        let tag = if fits { self.0.tag_within(limit) } else { Tag::Null };
         // SAFETY: room for COUNT tags; the value is only put when `room` holds it, and the rest
         // gets what is left.
         unsafe {
@@ -344,7 +344,7 @@ mod tests {
 
         #[test]
         fn decoding_is_total(
-            tag in 0_u8..20, bytes in proptest::collection::vec(any::<u8>(), 0..64),
+            tag in 0_u8..21, bytes in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
             let tag = Tag::from_byte(tag).expect("below the number of tags");
             if let Some((value, granules)) = ValueRef::decode(tag, &bytes) {

@@ -104,6 +104,11 @@ pub unsafe trait Encode: sealed::Sealed {
     /// `out` is valid for writing `granules()` granules and 8-byte aligned.
     unsafe fn put(&self, out: *mut u64);
 
+    /// What the granules mean that [`Encode::put_within`] writes.
+    fn tag_within(&self, _limit: usize) -> Tag {
+        self.tag()
+    }
+
     /// Granules when a value of variable length may take at most `limit` (which is at least 1).
     fn granules_within(&self, _limit: usize) -> usize {
         self.granules()

@@ -225,6 +225,10 @@ unsafe impl Encode for Rendered<'_> {
         unsafe { self.text.put(out) };
     }
 
+    fn tag_within(&self, limit: usize) -> Tag {
+        self.text.tag_within(limit)
+    }
+
     fn granules_within(&self, limit: usize) -> usize {
         self.text.granules_within(limit)
     }

@@ -33,6 +33,12 @@ impl<'a> Text<'a> {
         Text { tag: Tag::Bytes, bytes }
     }
 
+    /// A value of JSON, compact; a part of it is a text. Only from a text that a parser wrote.
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) const fn json(text: &'a str) -> Text<'a> {
+        Text { tag: Tag::Json, bytes: text.as_bytes() }
+    }
+
     #[inline(always)]
     unsafe fn copy(bytes: &[u8], out: *mut u64) {
         // SAFETY: the caller gives room for the length and the bytes, aligned to 8; the source is
@@ -68,6 +74,11 @@ unsafe impl Encode for Text<'_> {
         unsafe { Text::copy(self.bytes, out) };
     }
 
+    /// `12` of `123` would be another value: a part is shown as the text that it is.
+    fn tag_within(&self, limit: usize) -> Tag {
+        if self.tag == Tag::Json && self.granules() > limit { Tag::Text } else { self.tag }
+    }
+
     fn granules_within(&self, limit: usize) -> usize {
         self.granules().min(limit)
     }
@@ -75,8 +86,8 @@ unsafe impl Encode for Text<'_> {
     unsafe fn put_within(&self, out: *mut u64, limit: usize) -> usize {
         let room = limit * GRANULE_BYTES - LEN_BYTES;
         let cut = match self.tag {
-            Tag::Text => floor_char_boundary(self.bytes, room),
-            _ => &self.bytes[..room.min(self.bytes.len())],
+            Tag::Bytes => &self.bytes[..room.min(self.bytes.len())],
+            _ => floor_char_boundary(self.bytes, room),
         };
         // SAFETY: `cut` is at most `room` bytes, which with the length fill `limit` granules.
         unsafe { Text::copy(cut, out) };

@@ -49,10 +49,12 @@ pub enum Tag {
     List = 18,
     /// Said to be there, never shown. No granule.
     Redacted = 19,
+    /// A length (u32) and as many bytes, meant as compact JSON but not trusted to be.
+    Json = 20,
 }
 
 impl Tag {
-    const ALL: [Tag; 20] = [
+    const ALL: [Tag; 21] = [
         Tag::Null,
         Tag::Bool,
         Tag::U64,
@@ -73,6 +75,7 @@ impl Tag {
         Tag::Uuid,
         Tag::List,
         Tag::Redacted,
+        Tag::Json,
     ];
 
     /// The tag with this number.
@@ -156,6 +159,7 @@ pub(crate) enum ValueRef<'a> {
     Uuid([u8; 16]),
     List(ListRef<'a>),
     Redacted,
+    Json(&'a [u8]),
 }
 
 impl<'a> ValueRef<'a> {
@@ -165,7 +169,7 @@ impl<'a> ValueRef<'a> {
         let value = match tag {
             Tag::Null => return Some((ValueRef::Null, 0)),
             Tag::Redacted => return Some((ValueRef::Redacted, 0)),
-            Tag::Text | Tag::Bytes => return decode_text(tag, bytes),
+            Tag::Text | Tag::Bytes | Tag::Json => return decode_text(tag, bytes),
             Tag::List => return decode_list(bytes),
             Tag::Bool => ValueRef::Bool(word(bytes, 0)? & 1 == 1),
             Tag::U64 => ValueRef::U64(word(bytes, 0)?),
@@ -252,7 +256,11 @@ fn decode_element(kind: ElementKind, bytes: &[u8]) -> Option<(ValueRef<'_>, usiz
 fn decode_text(tag: Tag, bytes: &[u8]) -> Option<(ValueRef<'_>, usize)> {
     let len = u32::from_le_bytes(array(bytes, 0)?) as usize;
     let text = bytes.get(4..4 + len)?;
-    let value = if tag == Tag::Text { ValueRef::Text(text) } else { ValueRef::Bytes(text) };
+    let value = match tag {
+        Tag::Bytes => ValueRef::Bytes(text),
+        Tag::Json => ValueRef::Json(text),
+        _ => ValueRef::Text(text),
+    };
     Some((value, granules_of(4 + len)))
 }
 

@@ -36,6 +36,10 @@ unsafe impl<E: Encode> Encode for Option<E> {
         }
     }
 
+    fn tag_within(&self, limit: usize) -> Tag {
+        self.as_ref().map_or(Tag::Null, |value| value.tag_within(limit))
+    }
+
     fn granules_within(&self, limit: usize) -> usize {
         self.as_ref().map_or(0, |value| value.granules_within(limit))
     }
