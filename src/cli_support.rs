@@ -1,7 +1,11 @@
 //! What the command line needs of the inside and nobody else does: a door of its own, so that the
 //! public interface stays what programs use. May change at any time.
 
+mod object;
+
 use crate::config::file_names;
+
+pub use object::with_fields;
 
 /// A file of a log, by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -117,6 +117,16 @@ fn long_lines_are_numbered_parts_and_lose_nothing() {
 }
 
 #[test]
+fn a_long_line_is_parted_between_characters() {
+    let line: String =
+        (0..9_000).map(|n| ['a', '\u{e9}', '\u{20ac}', '\u{1f600}'][n % 4]).collect();
+    let (output, dir) = run(&[], line.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(messages(dir.path()).concat(), line);
+    assert!(messages(dir.path()).iter().all(|part| part.len() <= 5_000));
+}
+
+#[test]
 fn what_was_read_is_in_the_log_when_it_is_told_to_end() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut child = start(dir.path(), &[]);
@@ -146,7 +156,7 @@ fn wrong_arguments_and_places_are_told_apart() {
         &["--retain-age", "soon"],
         &["--level", "loud"],
         &["--rotate", "weekly"],
-        &["--json"],
+        &["--no-such"],
         &["file.txt"],
     ] {
         let (output, _dir) = run(arguments, b"a\n");

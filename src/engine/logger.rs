@@ -51,6 +51,12 @@ impl Logger {
         Logger { handles: Arc::clone(&self.handles), bound: Arc::new(bound) }
     }
 
+    /// A logger with these bound fields in place of its own.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_block(&self, bound: BoundBlock) -> Logger {
+        Logger { handles: Arc::clone(&self.handles), bound: Arc::new(bound) }
+    }
+
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.handles.core().registry
     }

@@ -13,6 +13,9 @@ use crate::value::{Encode, Tag, ValueRef, floor_char_boundary, granules_of};
 
 const GRANULE: usize = 8;
 
+/// The longest key, whose length is one of sixteen bits.
+const KEY_BYTES_MAX: usize = u16::MAX as usize;
+
 /// The block, as a logger keeps it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BoundBlock {
@@ -28,14 +31,34 @@ impl BoundBlock {
     /// Binds a value to a key, in place of the key's former value; changes nothing if the block
     /// would grow beyond `max` granules. A key above 64 KiB is cut, at a character.
     pub(crate) fn bind<E: Encode>(&mut self, key: &str, value: &E, max: usize) {
-        let key = floor_char_boundary(key.as_bytes(), usize::from(u16::MAX));
+        let key = floor_char_boundary(key.as_bytes(), KEY_BYTES_MAX);
         let former = self.find(key);
-        let start = self.words.len().max(1) - former.len();
-        let len = start + 1 + granules_of(key.len()) + value.granules();
-        if len > max {
-            return;
+        // What the former value leaves is room.
+        if self.len_with(key, value) - former.len() <= max {
+            self.remove(former);
+            self.append(key, value);
         }
-        self.remove(former);
+    }
+
+    /// Binds a value to a key to which none is bound, and says whether it did: not if the key is
+    /// above 64 KiB or the block would grow beyond `max` granules.
+    #[cfg(feature = "cli")]
+    pub(crate) fn push<E: Encode>(&mut self, key: &str, value: &E, max: usize) -> bool {
+        let key = key.as_bytes();
+        let fits = key.len() <= KEY_BYTES_MAX && self.len_with(key, value) <= max;
+        if fits {
+            self.append(key, value);
+        }
+        fits
+    }
+
+    /// The granules of the block with one more field.
+    fn len_with<E: Encode>(&self, key: &[u8], value: &E) -> usize {
+        self.words.len().max(1) + 1 + granules_of(key.len()) + value.granules()
+    }
+
+    fn append<E: Encode>(&mut self, key: &[u8], value: &E) {
+        let (start, len) = (self.words.len().max(1), self.len_with(key, value));
         self.words.resize(len, 0);
         self.words[start] = value.tag() as u64 | (key.len() as u64) << 8;
         let value_at = len - value.granules();

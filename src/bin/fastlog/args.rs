@@ -26,11 +26,19 @@ const EXAMPLES: &str = "\
 Examples:
   ./server 2>&1 | fastlog pipe --dir /var/log/server
   ./batch | fastlog pipe --dir logs --name batch --rotate hourly --retain-age 7d
+  python main.py | fastlog pipe --dir logs --json
   fastlog pipe --dir logs < old.txt
 
 Each line becomes the message of one record. Lines above 5,000 bytes become several, numbered in the
 field `part`; all but the last have `more`. A last line without a newline is a line. Bytes that are
 not UTF-8 become U+FFFD. While the disk takes nothing, nothing is read.
+
+With --json a line that is one JSON object becomes a record with its fields, in their order. The
+message is the first text of `message`, `msg`, `event`; the level is what `level`, `severity` or
+`levelname` say, by name or as 10, 20, 30, 40, 50, 60 for TRACE to CRITICAL. Numbers keep their
+digits, arrays and objects stay what they are. Keys of the record's own, such as `timestamp`, become
+`fields.timestamp`. Of equal keys the last counts. Any other line becomes a message, and so does an
+object that is longer than 64 KiB or does not fit a record, about 24 KiB: in parts, nothing is cut.
 
 Exit codes: 0 all is in the log; 1 the log or the input cannot be used; 2 wrong arguments;
 3 something was lost, or not confirmed; 128 + n ended by signal n, what was read is in the log.";
@@ -44,9 +52,12 @@ pub struct Pipe {
     /// The log's name: the file is DIR/NAME.jsonl
     #[arg(long, default_value = "pipe")]
     pub name: String,
-    /// The level of the records
+    /// The level of the records, with --json of those that name none
     #[arg(long, default_value = "info")]
     pub level: Level,
+    /// Lines that are JSON objects keep their fields
+    #[arg(long)]
+    pub json: bool,
     /// Go on in a new file before this size: 64KiB to 1TiB
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub rotate_bytes: Size,

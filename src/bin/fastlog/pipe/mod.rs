@@ -1,28 +1,38 @@
 //! `fastlog pipe`: each line of the standard input becomes a record. What is slow here is the disk:
 //! while it takes nothing, nothing is read, and whoever writes to the pipe waits.
 
+mod lines;
+mod object;
+
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::process::ExitCode;
 
+use fastlog::cli_support::with_fields;
 use fastlog::{Config, Engine, Level, Logger, Overflow, Preset, fastlog};
 
 use crate::args::Pipe;
 use crate::progress::Progress;
 use crate::signals;
+use lines::Lines;
+use object::Object;
 
 /// The most bytes of a line that one record takes. Escaped, a byte takes at most six, and the
 /// message is cut at one record's cap.
 const PART_BYTES: usize = 5_000;
 const RECORD_BYTES: usize = 32 << 10;
-const INPUT_BYTES: usize = 256 << 10;
+/// The longest line that is looked at as an object. Written with escapes it may be longer than what
+/// it becomes.
+const OBJECT_BYTES: usize = 2 * RECORD_BYTES;
 
 /// Runs until the input ends.
 pub fn run(arguments: &Pipe) -> Result<ExitCode, Box<dyn Error>> {
     let engine = Engine::start(config(arguments))?;
     signals::handle(engine.clone())?;
     let mut progress = Progress::new(arguments.quiet);
-    let read = copy(io::stdin().lock(), &engine.logger(), arguments.level, &mut progress);
+    let to = To { logger: engine.logger(), level: arguments.level };
+    let object_bytes = if arguments.json { OBJECT_BYTES } else { 0 };
+    let read = copy(io::stdin().lock(), &to, object_bytes, &mut progress);
     progress.end();
     let drained = engine.drain();
     // What was read before the input failed is in the log.
@@ -57,45 +67,69 @@ fn config(arguments: &Pipe) -> Config {
         .compress(arguments.compress.into())
 }
 
-/// Logs all lines; gives how many there were.
+/// Where lines go, and their level where they name none.
+struct To {
+    logger: Logger,
+    level: Level,
+}
+
+/// Logs all lines; gives how many there were. Those up to `object_bytes` may be objects.
 fn copy(
     input: impl Read,
-    logger: &Logger,
-    level: Level,
+    to: &To,
+    object_bytes: usize,
     progress: &mut Progress,
 ) -> io::Result<u64> {
-    let mut input = BufReader::with_capacity(INPUT_BYTES, input);
-    let (mut line, mut lines, mut part) = (Vec::new(), 0, 0_u64);
+    let mut lines = Lines::new(input);
+    let mut count = 0;
+    while lines.begin()? {
+        let mut level = to.level;
+        let mut is_done = false;
+        if object_bytes > 0 {
+            let object = lines.whole(object_bytes)?.and_then(Object::parse);
+            level = object.as_ref().and_then(|object| object.level).unwrap_or(level);
+            is_done = object.is_some_and(|object| emit_object(&to.logger, level, &object));
+        }
+        if !is_done {
+            emit_text(&to.logger, level, &mut lines)?;
+        }
+        count += 1;
+        progress.at(count);
+    }
+    Ok(count)
+}
+
+/// Logs an object as a record with its fields, if nothing of it would be cut; says whether it did.
+fn emit_object(logger: &Logger, level: Level, object: &Object) -> bool {
+    if shown_bytes(&object.message) > RECORD_BYTES {
+        return false;
+    }
+    let Some(logger) = with_fields(logger, &object.fields, &object.message) else { return false };
+    emit(&logger, level, &object.message, (0, false));
+    true
+}
+
+/// How long a text is at most when it is escaped.
+fn shown_bytes(text: &str) -> usize {
+    let is_escaped =
+        |char: char| char.is_control() || matches!(char, '"' | '\\' | '\u{2028}' | '\u{2029}');
+    text.chars().map(|char| if is_escaped(char) { 6 } else { char.len_utf8() }).sum()
+}
+
+/// Logs the line as a text, in several records if it is long.
+fn emit_text(logger: &Logger, level: Level, lines: &mut Lines<impl Read>) -> io::Result<()> {
+    let (mut bytes, mut part) = (Vec::new(), 0);
     loop {
-        line.clear();
-        // One more than a part, so that it shows whether the line goes on.
-        let most = (PART_BYTES + 1) as u64;
-        let count = input.by_ref().take(most).read_until(b'\n', &mut line)?;
-        if count == 0 {
-            return Ok(lines);
-        }
-        let is_end = line.last() == Some(&b'\n');
-        let more = !is_end && !input.fill_buf()?.is_empty();
-        emit(logger, level, text(&line, is_end), (part, more));
-        part = if more { part + 1 } else { 0 };
+        let more = lines.take_part(PART_BYTES, &mut bytes)?;
+        emit(logger, level, &String::from_utf8_lossy(&bytes), (part, more));
         if !more {
-            lines += 1;
-            progress.at(lines);
+            return Ok(());
         }
+        part += 1;
     }
 }
 
-/// A line without what ends it.
-fn text(line: &[u8], is_end: bool) -> &[u8] {
-    if !is_end {
-        return line;
-    }
-    let line = &line[..line.len() - 1];
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-fn emit(logger: &Logger, level: Level, line: &[u8], place: (u64, bool)) {
-    let message = String::from_utf8_lossy(line);
+fn emit(logger: &Logger, level: Level, message: &str, place: (u64, bool)) {
     match place {
         (0, false) => fastlog!(logger: logger, level: level, target: "pipe", "{message}", message),
         (part, true) => {
