@@ -5,6 +5,7 @@ mod object;
 
 use crate::config::file_names;
 
+pub use crate::sys::reader::is_gone_within;
 pub use object::with_fields;
 
 /// A file of a log, by its name.

@@ -13,6 +13,8 @@ pub mod io;
 pub(crate) mod mmap;
 mod open;
 pub(crate) mod process;
+#[cfg(feature = "cli")]
+pub(crate) mod reader;
 #[cfg(test)]
 mod rerun;
 pub(crate) mod stderr;

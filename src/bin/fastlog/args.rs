@@ -87,13 +87,19 @@ Examples:
   fastlog cat logs --name shop --level warn --since 10m
   fastlog cat logs/shop-*.jsonl.zst --grep 'timeout|refused' --raw | jq .message
   fastlog cat logs --field user_id=42 --target shop::db
+  fastlog cat --follow logs --level error             and what will be logged, as tail -F
 
 On a terminal records are printed to be read by people, elsewhere as they are. Control characters
 never reach a terminal. Lines that are no records are printed as well, unless a filter asks for
 something that they have not, and counted on the standard error.
 
+With --follow each line is printed once and when it is whole, within about 100 ms, a new log of a
+directory within about a second. A file that is named is followed from its beginning; packed and
+rotated ones and the standard input are read as they are. A file that was cut is read from its
+beginning again. Where retention is faster than the reader, files are missed.
+
 Exit codes: 0 all was read, or the reader of the output had enough; 1 a file cannot be read, or the
-pattern is none; 2 wrong arguments.";
+pattern is none; 2 wrong arguments; 130 ended by Ctrl-C while following.";
 
 #[derive(Args, Debug)]
 #[command(after_help = CAT_EXAMPLES)]
@@ -122,6 +128,9 @@ pub struct Cat {
     /// Records whose field has this value; all of them, if given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     pub field: Vec<Field>,
+    /// Go on as the files grow, over rotations, and with logs that appear in a directory later
+    #[arg(long, short)]
+    pub follow: bool,
     /// Print lines as they are
     #[arg(long, conflicts_with = "pretty")]
     pub raw: bool,

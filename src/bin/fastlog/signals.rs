@@ -1,4 +1,4 @@
-//! What Ctrl-C and a request to end mean for a pipe. Ctrl-C goes to the program that writes to it
+//! What Ctrl-C and a request to end mean. For a pipe, Ctrl-C goes to the program that writes to it
 //! as well: its last lines are still to come, and with them the end of the input.
 
 use std::io;
@@ -28,6 +28,18 @@ pub fn handle(engine: Engine) -> io::Result<()> {
             if let Err(error) = engine.drain_timeout(DRAIN_MAX) {
                 eprintln!("fastlog: {error}");
             }
+            process::exit(128 + signal);
+        }
+    })?;
+    Ok(())
+}
+
+/// Ctrl-C ends the program, also while its output stands still, with the code for that.
+pub fn end_on_interrupt(last_words: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            last_words();
             process::exit(128 + signal);
         }
     })?;

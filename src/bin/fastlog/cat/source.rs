@@ -1,82 +1,149 @@
-//! Where lines come from: files in the order of a log, packed or not, or the standard input. Holds
-//! one line of each.
+//! Where lines come from: logs of directories, files that are named, the standard input. Holds one
+//! line of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use fastlog::cli_support::{LogFile, is_of, log_file};
+use fastlog::cli_support::{is_of, log_file};
 
+use super::cursor::Cursor;
+use super::open::{at, is_packed, read_on, unpack};
 use super::record::Record;
 use crate::args::Cat;
 
-/// The longest line that is looked at as one.
-const LINE_BYTES_MAX: u64 = 16 << 20;
+/// How often a directory is looked at for logs that are new in it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Files that are read one after the other.
+const STDIN: &str = "-";
+
+/// All that is read.
+pub struct Sources {
+    pub list: Vec<Source>,
+    dirs: Vec<PathBuf>,
+    name: Option<String>,
+    /// The logs that are read, as directory and base.
+    known: BTreeSet<(PathBuf, String)>,
+    follow: bool,
+    looked: Instant,
+}
+
+impl Sources {
+    /// One source for each log of a directory, and one for all files that are named; if they are
+    /// followed, one for each that may grow.
+    ///
+    /// # Errors
+    /// A path leads nowhere, or a directory that is not followed has no log.
+    pub fn new(arguments: &Cat) -> Result<Sources, Box<dyn Error>> {
+        let mut sources = Sources {
+            list: Vec::new(),
+            dirs: Vec::new(),
+            name: arguments.name.clone(),
+            known: BTreeSet::new(),
+            follow: arguments.follow,
+            looked: Instant::now(),
+        };
+        let mut named = VecDeque::new();
+        for path in &arguments.paths {
+            if path != Path::new(STDIN) && fs::metadata(path).map_err(|e| at(path, &e))?.is_dir() {
+                sources.dirs.push(path.clone());
+            } else if arguments.follow && may_grow(path) {
+                sources.add(Input::Log(Cursor::of_file(path)?));
+            } else {
+                named.push_back(path.clone());
+            }
+        }
+        if !named.is_empty() {
+            sources.add(Input::Named { files: named, reader: None });
+        }
+        for dir in sources.dirs.clone() {
+            if !sources.add_logs(&dir)? && !arguments.follow {
+                let of = arguments.name.as_ref().map(|name| format!(" of the name `{name}`"));
+                let (dir, of) = (dir.display(), of.unwrap_or_default());
+                let error = format!("{dir}: no log{of} is here: files are `NAME.jsonl`");
+                return Err(error.into());
+            }
+        }
+        Ok(sources)
+    }
+
+    fn add(&mut self, input: Input) {
+        self.list.push(Source::new(input, self.follow));
+    }
+
+    /// Adds the logs of a directory that are not read yet; says whether there were any.
+    fn add_logs(&mut self, dir: &Path) -> io::Result<bool> {
+        let before = self.list.len();
+        for entry in fs::read_dir(dir).map_err(|error| at(dir, &error))? {
+            let name = entry?.file_name();
+            let Some(file) = name.to_str().and_then(log_file) else { continue };
+            let is_wanted = self.name.as_ref().is_none_or(|name| is_of(&file.base, name));
+            if is_wanted && self.known.insert((dir.to_owned(), file.base.clone())) {
+                self.add(Input::Log(Cursor::of_log(dir, &file.base)));
+            }
+        }
+        Ok(self.list.len() > before)
+    }
+
+    /// Lets all sources look for more.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub fn look_again(&mut self) -> io::Result<()> {
+        self.list.iter_mut().for_each(|source| source.is_dry = false);
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = Instant::now();
+            for dir in self.dirs.clone() {
+                self.add_logs(&dir)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing will come that is not there.
+    pub fn are_finished(&self) -> bool {
+        let may_grow = self.list.iter().any(|source| matches!(source.input, Input::Log(_)));
+        !self.follow || self.dirs.is_empty() && !may_grow
+    }
+}
+
+/// Whether a named file is one that is written: not packed, and not rotated.
+fn may_grow(path: &Path) -> bool {
+    let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
+    let is_rotated = file.is_some_and(|file| !file.start.is_empty());
+    path != Path::new(STDIN) && !is_packed(path) && !is_rotated
+}
+
+enum Input {
+    /// Files that are read one after the other.
+    Named {
+        files: VecDeque<PathBuf>,
+        reader: Option<Box<dyn BufRead>>,
+    },
+    Log(Cursor),
+}
+
+/// A line at a time.
 pub struct Source {
-    /// Those still to be read, the next one last.
-    files: Vec<PathBuf>,
-    reader: Option<Box<dyn BufRead>>,
+    input: Input,
+    follow: bool,
+    /// Whole if it is filled; what there is of it otherwise.
     line: Vec<u8>,
     /// Of the line; empty for one that is no record: it comes at once.
     time: String,
     is_filled: bool,
-}
-
-/// One source for each log of a directory, and one for all files that are named.
-///
-/// # Errors
-/// A path leads nowhere, or a directory has no log.
-pub fn all(arguments: &Cat) -> Result<Vec<Source>, Box<dyn Error>> {
-    let mut sources = Vec::new();
-    let mut named = Vec::new();
-    for path in &arguments.paths {
-        if path != Path::new("-") && fs::metadata(path).map_err(|e| at(path, &e))?.is_dir() {
-            sources.extend(logs(path, arguments.name.as_deref())?);
-        } else {
-            named.push(path.clone());
-        }
-    }
-    if !named.is_empty() {
-        sources.push(Source::new(named));
-    }
-    Ok(sources)
-}
-
-fn at(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", path.display())
-}
-
-/// The logs of a directory, each with its files in order.
-fn logs(dir: &Path, name: Option<&str>) -> Result<Vec<Source>, Box<dyn Error>> {
-    let mut bases: BTreeMap<String, Vec<(LogFile, PathBuf)>> = BTreeMap::new();
-    for entry in fs::read_dir(dir).map_err(|error| at(dir, &error))? {
-        let path = entry?.path();
-        let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
-        let Some(file) = file.filter(|file| name.is_none_or(|name| is_of(&file.base, name))) else {
-            continue;
-        };
-        bases.entry(file.base.clone()).or_default().push((file, path));
-    }
-    if bases.is_empty() {
-        let of = name.map(|name| format!(" of the name `{name}`")).unwrap_or_default();
-        return Err(format!("{}: no log{of} is here: files are `NAME.jsonl`", dir.display()).into());
-    }
-    let sources = bases.into_values().map(|mut files| {
-        files.sort();
-        Source::new(files.into_iter().map(|(_, path)| path).collect())
-    });
-    Ok(sources.collect())
+    /// There was nothing more when it was last looked for.
+    is_dry: bool,
 }
 
 impl Source {
-    fn new(mut files: Vec<PathBuf>) -> Source {
-        files.reverse();
-        Source { files, reader: None, line: Vec::new(), time: String::new(), is_filled: false }
+    fn new(input: Input, follow: bool) -> Source {
+        let (line, time) = (Vec::new(), String::new());
+        Source { input, follow, line, time, is_filled: false, is_dry: false }
     }
 
     /// Reads the next line, if none waits.
@@ -84,25 +151,20 @@ impl Source {
     /// # Errors
     /// The system's, with the path.
     pub fn fill(&mut self) -> io::Result<()> {
-        while !self.is_filled {
-            if self.reader.is_none() {
-                let Some(path) = self.files.pop() else { return Ok(()) };
-                let opened = open(&path);
-                self.reader = Some(opened.map_err(|e| io::Error::new(e.kind(), at(&path, &e)))?);
-            }
-            let Some(reader) = &mut self.reader else { return Ok(()) };
-            self.line.clear();
-            if reader.take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line)? == 0 {
-                self.reader = None;
-                continue;
-            }
-            if self.line.last() == Some(&b'\n') {
-                self.line.pop();
-            }
+        if self.is_filled || self.is_dry {
+            return Ok(());
+        }
+        let is_whole = match &mut self.input {
+            Input::Named { files, reader } => read_named(files, reader, &mut self.line)?,
+            Input::Log(cursor) => cursor.read(&mut self.line)?,
+        };
+        self.is_dry = !is_whole;
+        // The last line of what is not followed is a line also without its end.
+        self.is_filled = is_whole || !self.follow && !self.line.is_empty();
+        if self.is_filled {
             let record = Record::parse(&self.line);
             let time = record.as_ref().and_then(|record| record.text("timestamp"));
             time.unwrap_or_default().clone_into(&mut self.time);
-            self.is_filled = true;
         }
         Ok(())
     }
@@ -119,14 +181,29 @@ impl Source {
     }
 }
 
+/// The next line of files; the last of each is one also without its end.
+fn read_named(
+    files: &mut VecDeque<PathBuf>,
+    reader: &mut Option<Box<dyn BufRead>>,
+    line: &mut Vec<u8>,
+) -> io::Result<bool> {
+    loop {
+        if let Some(open) = reader {
+            if read_on(open, line)? || !line.is_empty() {
+                return Ok(true);
+            }
+        }
+        let Some(path) = files.pop_front() else {
+            *reader = None;
+            return Ok(false);
+        };
+        *reader = Some(open(&path).map_err(|error| at(&path, &error))?);
+    }
+}
+
 fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    if path == Path::new("-") {
+    if path == Path::new(STDIN) {
         return Ok(Box::new(BufReader::new(io::stdin())));
     }
-    let file = File::open(path)?;
-    Ok(match path.extension().and_then(OsStr::to_str) {
-        Some("zst") => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
-        Some("gz") => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
-        _ => Box::new(BufReader::new(file)),
-    })
+    unpack(File::open(path)?, path)
 }

@@ -1,0 +1,213 @@
+//! One log, read in its order, each line once, while its files are rotated, packed and removed.
+//! What this relies on is written down in `docs/shipping.md`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use fastlog::cli_support::{LogFile, log_file};
+
+use super::open::{at, is_packed, read_on, unpack};
+
+/// How much of two files is compared: more than a first line, whose time is to the nanosecond.
+const HEAD_BYTES: usize = 4096;
+
+/// Device and inode: while a file is open, no other has them.
+type Id = (u64, u64);
+
+fn id(metadata: &Metadata) -> Id {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Where in a log the next line is.
+pub struct Cursor {
+    dir: PathBuf,
+    /// The file that is written now.
+    live: PathBuf,
+    /// The base of the rotated files; none for a file that is not one of a log.
+    base: Option<String>,
+    /// Rotated files that were opened, or are not wanted: number and start, which no other has.
+    done: BTreeSet<(u64, String)>,
+    current: Option<Current>,
+}
+
+/// The file that is read.
+enum Current {
+    Plain { id: Id, reader: BufReader<File> },
+    Packed(Box<dyn BufRead>),
+}
+
+impl Cursor {
+    /// All of a directory's log with this base.
+    pub fn of_log(dir: &Path, base: &str) -> Cursor {
+        let live = dir.join(format!("{base}.jsonl"));
+        let (dir, base) = (dir.to_owned(), Some(base.to_owned()));
+        Cursor { dir, live, base, done: BTreeSet::new(), current: None }
+    }
+
+    /// A file that is written now, and what comes after it.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn of_file(path: &Path) -> io::Result<Cursor> {
+        let current = Current::plain(File::open(path).map_err(|error| at(path, &error))?)?;
+        let dir = path.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new("."));
+        let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
+        let base = file.map(|file| file.base);
+        let (dir, live) = (dir.to_owned(), path.to_owned());
+        let mut cursor = Cursor { dir, live, base, done: BTreeSet::new(), current: None };
+        for (file, path) in cursor.rotated()? {
+            // Opened before, this file may be a rotated one by now, with others behind it.
+            if !current.is_same(&path)? {
+                cursor.done.insert((file.number, file.start));
+            } else {
+                break;
+            }
+        }
+        cursor.current = Some(current);
+        Ok(cursor)
+    }
+
+    /// Appends to a line what there is of it. Says whether it is whole; if it is not, there is no
+    /// more for now.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn read(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if current.read_on(line)? {
+                    return Ok(true);
+                }
+                if current.rewind_if_cut()? {
+                    line.clear();
+                    continue;
+                }
+                if !current.is_left(&self.live)? {
+                    return Ok(false);
+                }
+                // What was appended before it was left.
+                if current.read_on(line)? {
+                    return Ok(true);
+                }
+            }
+            let Some(next) = self.next()? else { return Ok(false) };
+            self.current = Some(next);
+            if !line.is_empty() {
+                // Nobody will end it.
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The file after the current one.
+    fn next(&mut self) -> io::Result<Option<Current>> {
+        'again: loop {
+            // First: what was rotated before is in the list, and what is rotated later stays open.
+            let live = found(File::open(&self.live)).map_err(|error| at(&self.live, &error))?;
+            for (file, path) in self.rotated()? {
+                let opened = found(File::open(&path)).map_err(|error| at(&path, &error))?;
+                // Removed, or packed: then it is in the list under another name.
+                let Some(opened) = opened else { continue 'again };
+                let is_current = match &self.current {
+                    Some(current) => current.is_same(&path)?,
+                    None => false,
+                };
+                self.done.insert((file.number, file.start));
+                if is_current {
+                    continue;
+                }
+                let next = if is_packed(&path) {
+                    Current::Packed(unpack(opened, &path)?)
+                } else {
+                    Current::plain(opened)?
+                };
+                return Ok(Some(next));
+            }
+            let Some(live) = live else { return Ok(None) };
+            let is_current = match &self.current {
+                Some(Current::Plain { id: current, .. }) => *current == id(&live.metadata()?),
+                _ => false,
+            };
+            return if is_current { Ok(None) } else { Current::plain(live).map(Some) };
+        }
+    }
+
+    /// The rotated files that were not read yet, in their order; of a packed one's two, the other.
+    fn rotated(&self) -> io::Result<Vec<(LogFile, PathBuf)>> {
+        let Some(base) = &self.base else { return Ok(Vec::new()) };
+        let mut files = Vec::new();
+        let entries = found(fs::read_dir(&self.dir)).map_err(|error| at(&self.dir, &error))?;
+        for entry in entries.into_iter().flatten() {
+            let path = entry?.path();
+            let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
+            let Some(file) = file.filter(|file| file.base == *base && path != self.live) else {
+                continue;
+            };
+            if !self.done.contains(&(file.number, file.start.clone())) {
+                files.push((file, path));
+            }
+        }
+        files.sort();
+        files.dedup_by(|later, first| later.0 == first.0);
+        Ok(files)
+    }
+}
+
+/// None where nothing is of this name.
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Current {
+    fn plain(file: File) -> io::Result<Current> {
+        let id = id(&file.metadata()?);
+        Ok(Current::Plain { id, reader: BufReader::new(file) })
+    }
+
+    fn read_on(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
+        match self {
+            Current::Plain { reader, .. } => read_on(reader, line),
+            Current::Packed(reader) => read_on(reader, line),
+        }
+    }
+
+    /// Goes back to the beginning of a file that is shorter than what was read of it.
+    fn rewind_if_cut(&mut self) -> io::Result<bool> {
+        let Current::Plain { reader, .. } = self else { return Ok(false) };
+        let is_cut = reader.get_ref().metadata()?.len() < reader.stream_position()?;
+        if is_cut {
+            reader.rewind()?;
+        }
+        Ok(is_cut)
+    }
+
+    /// Whether nothing more will be appended to it: another file has the name.
+    fn is_left(&self, live: &Path) -> io::Result<bool> {
+        let Current::Plain { id: current, .. } = self else { return Ok(true) };
+        let metadata = found(fs::metadata(live)).map_err(|error| at(live, &error))?;
+        Ok(metadata.is_none_or(|metadata| id(&metadata) != *current))
+    }
+
+    /// Whether a rotated file is this one, or what became of it when it was packed.
+    fn is_same(&self, path: &Path) -> io::Result<bool> {
+        let Current::Plain { id: current, reader } = self else { return Ok(false) };
+        let file = found(File::open(path)).map_err(|error| at(path, &error))?;
+        let Some(file) = file else { return Ok(false) };
+        if !is_packed(path) {
+            return Ok(id(&file.metadata()?) == *current);
+        }
+        let mut head = [0; HEAD_BYTES];
+        let len = reader.get_ref().read_at(&mut head, 0)?;
+        let mut other = Vec::new();
+        unpack(file, path)?.take(len as u64).read_to_end(&mut other)?;
+        Ok(len > 0 && other == head[..len])
+    }
+}

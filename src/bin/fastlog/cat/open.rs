@@ -1,0 +1,39 @@
+//! Files of logs, packed or not, as the lines that they hold.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+/// The longest line that is looked at as one.
+const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// Whether a file of this name is compressed.
+pub fn is_packed(path: &Path) -> bool {
+    matches!(path.extension().and_then(OsStr::to_str), Some("zst" | "gz"))
+}
+
+/// What an opened file holds.
+pub fn unpack(file: File, path: &Path) -> io::Result<Box<dyn BufRead>> {
+    Ok(match path.extension().and_then(OsStr::to_str) {
+        Some("zst") => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
+        Some("gz") => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
+        _ => Box::new(BufReader::new(file)),
+    })
+}
+
+/// Appends to a line what there is of it, without the newline. Says whether it is whole.
+pub fn read_on(reader: impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    let most = LINE_BYTES_MAX.saturating_sub(line.len()) as u64;
+    reader.take(most).read_until(b'\n', line)?;
+    let is_end = line.last() == Some(&b'\n');
+    if is_end {
+        line.pop();
+    }
+    Ok(is_end || line.len() >= LINE_BYTES_MAX)
+}
+
+/// An error that names its file.
+pub fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
