@@ -5,10 +5,24 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use fastlog::{Compression, Level, Rotate};
 
+const OVERVIEW: &str = "\
+Examples:
+  ./server 2>&1 | fastlog pipe --dir /var/log/server      a log with rotation, of any program
+  python main.py | fastlog pipe --dir logs --json         of one that writes JSON
+  fastlog cat --follow logs --level warn                  what is in logs, and what comes
+
+fastlog COMMAND --help has the options of a command, examples, and what its exit codes mean.
+
+Exit codes: 0 all is well; 1 something cannot be read or written; 2 wrong arguments; 3 something was
+lost, or not confirmed; 128 + n ended by signal n.";
+
 #[derive(Debug, Parser)]
-#[command(name = "fastlog", version, about, arg_required_else_help = true)]
+#[command(name = "fastlog", version, arg_required_else_help = true)]
+#[command(about = "Turns the output of programs into logs, and prints logs")]
+#[command(disable_help_subcommand = true, after_help = OVERVIEW)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -20,6 +34,10 @@ pub enum Command {
     Pipe(Pipe),
     /// Print the records of log files
     Cat(Cat),
+    /// Print what lets a shell complete these commands
+    Completions(Completions),
+    /// Print the man page, or write those of all commands
+    Man(Man),
 }
 
 const EXAMPLES: &str = "\
@@ -140,6 +158,37 @@ pub struct Cat {
     /// Colours; NO_COLOR turns auto off
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: Choice,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  fastlog completions bash > ~/.local/share/bash-completion/completions/fastlog
+  fastlog completions zsh > \"${fpath[1]}/_fastlog\"
+  fastlog completions fish > ~/.config/fish/completions/fastlog.fish
+
+Exit codes: 0 printed; 1 the output takes nothing; 2 wrong arguments.";
+
+#[derive(Args, Debug)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct Completions {
+    /// Whose completions
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  fastlog man | man -l -
+  fastlog man --dir /usr/local/share/man/man1         fastlog.1, fastlog-pipe.1, fastlog-cat.1 ...
+
+Exit codes: 0 printed or written; 1 a file cannot be written; 2 wrong arguments.";
+
+#[derive(Args, Debug)]
+#[command(after_help = MAN_EXAMPLES)]
+pub struct Man {
+    /// Write the pages of all commands to this directory, instead of one to the standard output
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

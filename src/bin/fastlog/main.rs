@@ -1,12 +1,13 @@
 //! The command line. `fastlog pipe` turns the lines of another program's output into a log,
-//! `fastlog cat` prints the records of logs.
+//! `fastlog cat` prints the records of logs, `fastlog completions` and `fastlog man` what a shell
+//! and `man` want to know of them.
 //!
 //! Exit codes: 0 all is well; 1 the log or the input cannot be used; 2 the arguments are wrong;
-//! 3 something was lost, or could not be confirmed; 128 + n ended by signal n, with what was read
-//! in the log.
+//! 3 something was lost, or could not be confirmed; 128 + n ended by signal n.
 
 mod args;
 mod cat;
+mod manual;
 mod pipe;
 mod progress;
 mod signals;
@@ -19,6 +20,8 @@ fn main() -> ExitCode {
     let outcome = match args::Arguments::parse().command {
         args::Command::Pipe(arguments) => pipe::run(&arguments),
         args::Command::Cat(arguments) => cat::run(&arguments),
+        args::Command::Completions(arguments) => manual::completions(&arguments),
+        args::Command::Man(arguments) => manual::man(&arguments),
     };
     match outcome {
         Ok(code) => code,
