@@ -211,3 +211,126 @@ impl Current {
         Ok(len > 0 && other == head[..len])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// The lines that there are now.
+    fn lines(cursor: &mut Cursor) -> Vec<String> {
+        let (mut lines, mut line) = (Vec::new(), Vec::new());
+        while cursor.read(&mut line).expect("read") {
+            lines.push(String::from_utf8(std::mem::take(&mut line)).expect("UTF-8"));
+        }
+        assert!(line.is_empty(), "a part of a line");
+        lines
+    }
+
+    struct Log {
+        dir: tempfile::TempDir,
+    }
+
+    impl Log {
+        fn live(&self) -> PathBuf {
+            self.dir.path().join("app.jsonl")
+        }
+
+        fn rotated(&self, number: u64) -> PathBuf {
+            self.dir.path().join(format!("app-20261120T213300Z-{number:06}.jsonl"))
+        }
+
+        fn append(&self, text: &str) {
+            let file = fs::OpenOptions::new().append(true).create(true).open(self.live());
+            file.expect("opened").write_all(text.as_bytes()).expect("written");
+        }
+
+        /// The first step of a rotation: a second name.
+        fn link(&self, number: u64) {
+            fs::hard_link(self.live(), self.rotated(number)).expect("linked");
+        }
+
+        /// The second: the next file takes the first name.
+        fn replace(&self) {
+            let next = self.dir.path().join("next");
+            File::create(&next).expect("made");
+            fs::rename(next, self.live()).expect("renamed");
+        }
+
+        fn pack(&self, number: u64) {
+            let plain = self.rotated(number);
+            let packed = zstd::encode_all(File::open(&plain).expect("opened"), 1).expect("packed");
+            fs::write(plain.with_extension("jsonl.zst"), packed).expect("written");
+            fs::remove_file(plain).expect("removed");
+        }
+    }
+
+    /// What a log may become between two looks.
+    #[test]
+    fn no_line_is_missed_or_read_twice() {
+        let log = Log { dir: tempfile::tempdir().expect("a directory") };
+        let mut cursor = Cursor::of_log(log.dir.path(), "app");
+        assert_eq!(lines(&mut cursor), [""; 0]);
+        log.append("1\n");
+        assert_eq!(lines(&mut cursor), ["1"]);
+        // Between the two steps.
+        log.link(1);
+        log.append("2\n");
+        assert_eq!(lines(&mut cursor), ["2"]);
+        assert_eq!(lines(&mut Cursor::of_log(log.dir.path(), "app")), ["1", "2"]);
+        log.replace();
+        log.append("3\n");
+        assert_eq!(lines(&mut cursor), ["3"]);
+        // Rotated twice; the one that was read is packed, the one that was not as well.
+        log.append("4\n");
+        log.link(2);
+        log.replace();
+        log.append("5\n");
+        log.link(3);
+        log.replace();
+        log.append("6\n");
+        log.pack(1);
+        log.pack(2);
+        log.pack(3);
+        assert_eq!(lines(&mut cursor), ["4", "5", "6"]);
+        // Rotated, packed, and removed by retention.
+        log.link(4);
+        log.replace();
+        log.append("7\n");
+        for entry in fs::read_dir(log.dir.path()).expect("a directory").flatten() {
+            if entry.path() != log.live() {
+                fs::remove_file(entry.path()).expect("removed");
+            }
+        }
+        assert_eq!(lines(&mut cursor), ["7"]);
+        // Begun anew, numbers too.
+        fs::remove_file(log.live()).expect("removed");
+        log.append("8\n");
+        fs::hard_link(log.live(), log.dir.path().join("app-20261121T213300Z-000001.jsonl"))
+            .expect("linked");
+        log.replace();
+        log.append("9\n");
+        assert_eq!(lines(&mut cursor), ["8", "9"]);
+        let all = lines(&mut Cursor::of_log(log.dir.path(), "app"));
+        assert_eq!(all, ["8", "9"]);
+    }
+
+    #[test]
+    fn a_named_file_is_the_first() {
+        let log = Log { dir: tempfile::tempdir().expect("a directory") };
+        for number in 1..4 {
+            log.append(&format!("{number}\n"));
+            log.link(number);
+            log.replace();
+        }
+        log.append("4\n");
+        log.pack(1);
+        let mut cursor = Cursor::of_file(&log.live()).expect("opened");
+        assert_eq!(lines(&mut cursor), ["4"]);
+        log.link(4);
+        log.replace();
+        log.pack(4);
+        log.append("5\n");
+        assert_eq!(lines(&mut cursor), ["5"]);
+    }
+}
