@@ -8,13 +8,13 @@
 //! page 4   intents x 2
 //! page 5   heads of segments that are files of the log themselves
 //! page 6.. dictionary of callsites
-//! then     rings, each at a multiple of 64 KiB, | page: released | granules | overhang |
+//! then     rings, each at a multiple of 64 KiB, | page: released, owner | granules | overhang |
 //! ```
 //! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it,
 //! or are files of their own.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::ring::RING_HEADER_BYTES;
 
@@ -78,6 +78,11 @@ const HEADER_BYTES: usize = 2 * PAGE;
 
 /// Bytes kept of a directory: the longest path that the system takes.
 pub(crate) const DIRECTORY_BYTES_MAX: usize = 4096;
+
+/// Where arenas in shared memory lie, those of this user.
+pub(crate) fn shared_memory_dir(uid: u32) -> PathBuf {
+    PathBuf::from(format!("/dev/shm/fastlog-{uid}"))
+}
 
 /// What the header keeps of a directory.
 pub(crate) fn directory_bytes(directory: &Path) -> &[u8] {

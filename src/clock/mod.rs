@@ -62,6 +62,16 @@ pub enum Clock {
     Coarse,
 }
 
+impl Clock {
+    /// Its number in an arena.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Clock::Tsc => 1,
+            Clock::Monotonic => 2,
+        }
+    }
+}
+
 /// The counter that callers read, decided once when an engine starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TickSource {

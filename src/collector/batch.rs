@@ -20,7 +20,7 @@ use crate::envelope::{RECORD_BYTES_MAX, control, flag};
 use crate::flush::Progress;
 use crate::flush::controller::Staging;
 use crate::flush::signal::{Signal, bit};
-use crate::format::{Formatter, LineBuffer, LineError, Plan};
+use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
 use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
@@ -172,6 +172,8 @@ impl Batch {
         if !envelope.meta.is_record() {
             if envelope.meta.id == control::THREAD {
                 source.label.read(&envelope);
+                let ThreadLabel { id, name } = source.label.get();
+                source.consumer.ring().set_owner(id, name.unwrap_or_default());
             }
             return Ok(());
         }

@@ -97,6 +97,7 @@ impl Governor {
         self.actuators.set(&self.decision);
         self.counters.set(Counter::RingFillPermille, fill.into());
         self.counters.set(Counter::RecordsPerS, readings.records_per_s);
+        self.counters.set(Counter::Stalled, readings.is_stalled.into());
         self.tell();
         true
     }

@@ -190,7 +190,7 @@ impl Core {
             clock_steps: counters.get(Counter::ClockSteps),
             rings: counters.get(Counter::Rings),
             orphans: self.orphans,
-            flow: Flow::read(counters),
+            flow: Flow::read(|counter| counters.get(counter)),
             stalled: self.progress.is_stalled(),
             crash_safe: self.arena.is_crash_safe(),
             clock: self.registry.source.clock(),

@@ -164,7 +164,7 @@ impl Core {
             waits: counters.get(Counter::Waits),
             published_bytes,
             syncs: counters.get(Counter::Syncs),
-            flow: Flow::read(counters),
+            flow: Flow::read(|counter| counters.get(counter)),
             took: start.elapsed(),
             log_path: self.log_path.clone(),
             arena_path: self.arena.path().map(std::path::Path::to_owned),

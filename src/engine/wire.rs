@@ -24,7 +24,7 @@ use crate::primitive::Ordering;
 use crate::publish::Console;
 use crate::registry::{self, Registry};
 use crate::segment::{SegmentWriter, Supply};
-use crate::stats::Counters;
+use crate::stats::{Counter, Counters};
 use crate::sys::io::FileKind;
 
 /// Written bytes at which the publisher does not wait for its interval: half of the hot segments.
@@ -94,6 +94,8 @@ pub(super) fn run(
 ) -> Result<Arc<Core>, Error> {
     let source = TickSource::choose(settings.clock, settings.idle == Idle::Spin);
     let shared = Shared::new(settings, &opened, source);
+    shared.counters.set(Counter::Orphans, opened.orphans);
+    shared.counters.set(Counter::ClockInUse, source.clock().number());
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
     let start_note = start_note(settings, &opened, warnings);
     let Rear { supply, publisher, keeper } =
@@ -119,10 +121,11 @@ pub(super) fn run(
         publisher();
         drop(held);
     })?;
-    let (pin, pinned) = (settings.pin, Arc::clone(&facts));
+    let (pin, pinned, counters) = (settings.pin, Arc::clone(&facts), shared.counters.clone());
     threads.spawn(EngineThread::Collector, move || {
         if let Some(cpu) = pin_collector(pin) {
             pinned.pinned_to.store(cpu as i32, Ordering::Relaxed);
+            counters.set(Counter::PinnedToPlusOne, cpu as u64 + 1);
         }
         collector.run();
     })?;

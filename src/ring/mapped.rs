@@ -1,18 +1,27 @@
 //! Ring memory in a mapped file or in anonymous memory.
 //!
 //! ```text
-//! | header page: released u64, 0 ... | granules ... | overhang |
+//! | header page: released u64, 0 ..., owner, 0 ... | granules ... | overhang |
 //! ```
+//! The owner, for whoever looks from outside: the thread's id u64, its name's length u64, its name.
 
 use std::sync::Arc;
 
 use super::{Memory, Peeked, Ring};
-use crate::primitive::AtomicU64;
+use crate::primitive::{AtomicU64, Ordering};
 use crate::sys::mmap::Region;
 
 /// Bytes before the granules: a page, so that the position that the collector stores never shares
 /// a cache line, nor a write-protected page, with records.
 pub(crate) const RING_HEADER_BYTES: usize = 4096;
+
+/// Where in the header the owner stands: not on the cache line of the released position.
+pub(crate) const OWNER_AT: usize = 128;
+
+/// Bytes of its name that are kept.
+pub(crate) const OWNER_NAME_BYTES_MAX: usize = 64;
+
+const _: () = assert!(OWNER_AT + 16 + OWNER_NAME_BYTES_MAX <= RING_HEADER_BYTES);
 
 /// A mapping that holds one ring. The granules' address comes first: the hot path needs it.
 #[derive(Clone)]
@@ -83,6 +92,17 @@ impl Ring<Mapped> {
             }),
             consumer: CachePadded::new(consumer),
         }
+    }
+
+    /// Says in the header whose records the collector reads from now on. For the collector.
+    pub(crate) fn set_owner(&self, id: u64, name: &[u8]) {
+        let Some(region) = &self.consumer.memory.region else { return };
+        let name = &name[..name.len().min(OWNER_NAME_BYTES_MAX)];
+        // Whoever looks meanwhile sees no name rather than a mixture of two.
+        region.word(OWNER_AT + 8).store(0, Ordering::Relaxed);
+        region.word(OWNER_AT).store(id, Ordering::Relaxed);
+        region.write_bytes(OWNER_AT + 16, name);
+        region.word(OWNER_AT + 8).store(name.len() as u64, Ordering::Relaxed);
     }
 
     /// A granule of a peeked record, counted from its commit word.

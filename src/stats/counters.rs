@@ -58,6 +58,14 @@ pub(crate) enum Counter {
     SideFailures,
     WrittenBytes,
     SyncedBytes,
+    /// 1 while the output makes no progress, as of the collector's last look.
+    Stalled,
+    /// Arenas of crashed processes found at start.
+    Orphans,
+    /// See `Clock::number`; 0 before the engine's threads start.
+    ClockInUse,
+    /// The collector's CPU, and one more; 0 where it is not pinned.
+    PinnedToPlusOne,
     /// No counter: how many there are.
     End,
 }
@@ -105,11 +113,17 @@ impl Counters {
 
     /// All losses, of some time ago.
     pub(crate) fn dropped(&self) -> Dropped {
+        Dropped::read(|index| self.word(index).load(Ordering::Relaxed))
+    }
+}
+
+impl Dropped {
+    /// As the counters' page has them, each word of which `word` gives.
+    pub(crate) fn read(word: impl Fn(usize) -> u64) -> Dropped {
         let mut dropped = Dropped::default();
         for (reason, levels) in dropped.counts.iter_mut().enumerate() {
             for (level, count) in levels.iter_mut().enumerate() {
-                let index = DROPPED_AT + reason * Level::COUNT + level;
-                *count = self.word(index).load(Ordering::Relaxed);
+                *count = word(DROPPED_AT + reason * Level::COUNT + level);
             }
         }
         dropped

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Counter, Counters};
+use super::Counter;
 use crate::flush::pressure::Pressure;
 
 /// How fast records come, how hard they press on the output, and what the engine does about it.
@@ -26,27 +26,27 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// As the counters have it.
-    pub(crate) fn read(counters: &Counters) -> Flow {
-        let time = |counter| Duration::from_nanos(counters.get(counter));
-        let state = counters.get(Counter::Pressure) as usize;
+    /// As the counters have it, each of which `get` gives.
+    pub(crate) fn read(get: impl Fn(Counter) -> u64) -> Flow {
+        let time = |counter| Duration::from_nanos(get(counter));
+        let state = get(Counter::Pressure) as usize;
         Flow {
             pressure: Pressure::ALL.get(state).copied().unwrap_or_default(),
-            pressure_changes: counters.get(Counter::PressureChanges),
+            pressure_changes: get(Counter::PressureChanges),
             time_at: [
                 time(Counter::CalmNs),
                 time(Counter::ElevatedNs),
                 time(Counter::HighNs),
                 time(Counter::CriticalNs),
             ],
-            ring_fill_permille: counters.get(Counter::RingFillPermille),
-            records_per_s: counters.get(Counter::RecordsPerS),
+            ring_fill_permille: get(Counter::RingFillPermille),
+            records_per_s: get(Counter::RecordsPerS),
             publish_latency: time(Counter::PublishLatencyNs),
             sync_latency: time(Counter::SyncLatencyNs),
             publish_every: time(Counter::PublishEveryNs),
             sync_gap: time(Counter::SyncGapNs),
             park_max: time(Counter::ParkMaxNs),
-            reserve_bytes: counters.get(Counter::ReserveBytes),
+            reserve_bytes: get(Counter::ReserveBytes),
         }
     }
 
