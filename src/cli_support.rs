@@ -3,6 +3,9 @@
 
 mod object;
 
+pub use crate::arena::inspect::{
+    Found, Holder, Inspected, RingState, RingThread, Snapshot, look as look_at_arenas,
+};
 use crate::config::file_names;
 
 pub use crate::sys::reader::is_gone_within;

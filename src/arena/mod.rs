@@ -11,6 +11,8 @@
 pub(crate) mod commit;
 mod create;
 pub(crate) mod dictionary;
+#[cfg(feature = "cli")]
+pub(crate) mod inspect;
 pub(crate) mod intent;
 pub(crate) mod layout;
 mod orphans;
@@ -32,6 +34,7 @@ use layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
 use two_slots::{TwoSlots, Words};
 
 pub(crate) use create::{Identity, Lines};
+pub(crate) use layout::shared_memory_dir;
 pub(crate) use orphans::{SameLog, count_orphans, forget_after_fork};
 
 /// A mapping that several modules look into.

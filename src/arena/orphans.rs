@@ -29,6 +29,20 @@ pub(super) fn forget_own(path: &Path) {
     OWN.lock().retain(|own| own != path);
 }
 
+/// Opens the arena of another process to read it; none if it is one of this process. By the file's
+/// name, of which a part is random: the way to it may be another.
+///
+/// # Errors
+/// The system's, and `InvalidInput` when it is no regular file.
+#[cfg(feature = "cli")]
+pub(super) fn open_foreign(path: &Path) -> io::Result<Option<File>> {
+    if OWN.lock().iter().any(|own| own.file_name() == path.file_name()) {
+        return Ok(None);
+    }
+    // What is unknown here now is so for good: paths are remembered before their files exist.
+    crate::sys::open::to_read(path).map(Some)
+}
+
 /// Whether this process has an arena in `dir`.
 #[cfg(test)]
 pub(super) fn is_own_in(dir: &Path) -> bool {

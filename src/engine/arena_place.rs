@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::open::{self, LogPlace};
 use super::start::HOT_SEGMENTS;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
-use crate::arena::{Arena, Identity, Lines, SameLog, Shape, count_orphans};
+use crate::arena::{
+    Arena, Identity, Lines, SameLog, Shape, count_orphans, shared_memory_dir,
+};
 use crate::config::{Arena as Place, Output, SegmentMode, Settings, file_names};
 use crate::error::Error;
 use crate::format::Format;
@@ -111,7 +113,7 @@ fn directory(
 
 /// `/dev/shm/fastlog-<uid>`, if it has room for a chunk of rings and the hot segments.
 fn shared_memory(io: &dyn Io, shape: Shape) -> Result<PathBuf, Error> {
-    let path = PathBuf::from(format!("/dev/shm/fastlog-{}", process::effective_uid()));
+    let path = shared_memory_dir(process::effective_uid());
     open::make_dir(io, &path, PRIVATE_MODE)?;
     let refused = |source| Error::Directory { path: path.clone(), source };
     check_private(&path).map_err(refused)?;

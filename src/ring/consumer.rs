@@ -92,12 +92,19 @@ impl<M: Memory> Ring<M> {
         let index = index_of(head, side.mask);
         // Pairs with the Release store in `Ring::commit`: the payload is there.
         let word = side.memory.word(index).load(Ordering::Acquire);
-        let length = word.wrapping_sub(head.wrapping_add(distance(1)));
-        // A word of another position differs in the high bits. A length that no producer writes
-        // comes from a stray store of the program: it is no record.
-        let granules = length as usize;
-        let lengths = RECORD_GRANULES_MIN..=side.record_max as usize;
-        let is_record = length >> POSITION_SHIFT == 0 && lengths.contains(&granules);
-        is_record.then_some(Peeked { index, granules })
+        let granules = committed_granules(word, head, side.record_max as usize)?;
+        Some(Peeked { index, granules })
     }
+}
+
+/// The length of the record that a commit word at `head` announces; none if it announces none.
+#[inline(always)]
+pub(crate) fn committed_granules(word: u64, head: Position, record_max: usize) -> Option<usize> {
+    let length = word.wrapping_sub(head.wrapping_add(distance(1)));
+    // A word of another position differs in the high bits. A length that no producer writes comes
+    // from a stray store of the program: it is no record.
+    let granules = length as usize;
+    let lengths = RECORD_GRANULES_MIN..=record_max;
+    let is_record = length >> POSITION_SHIFT == 0 && lengths.contains(&granules);
+    is_record.then_some(granules)
 }

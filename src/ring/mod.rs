@@ -47,6 +47,11 @@ pub(crate) use consumer::{Consumer, Peeked};
 #[cfg(not(loom))]
 pub(crate) use mapped::{Mapped, RING_HEADER_BYTES};
 pub(crate) use producer::{Claim, Producer};
+#[cfg(all(feature = "cli", not(loom)))]
+pub(crate) use {
+    consumer::committed_granules,
+    mapped::{OWNER_AT, OWNER_NAME_BYTES_MAX},
+};
 
 /// Granules since the arena was made, shifted left by 16.
 pub(crate) type Position = u64;

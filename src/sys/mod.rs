@@ -11,7 +11,7 @@ pub(crate) mod exit;
 pub(crate) mod fork_safe;
 pub mod io;
 pub(crate) mod mmap;
-mod open;
+pub(crate) mod open;
 pub(crate) mod process;
 #[cfg(feature = "cli")]
 pub(crate) mod reader;

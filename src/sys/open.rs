@@ -11,8 +11,7 @@ use rustix::io::retry_on_intr;
 
 /// Flags of every file that the engine opens. `NONBLOCK` is for the opening alone: that of a pipe
 /// waits for its other end otherwise.
-const ALWAYS: OFlags = OFlags::CREATE
-    .union(OFlags::NOFOLLOW)
+const ALWAYS: OFlags = OFlags::NOFOLLOW
     .union(OFlags::CLOEXEC)
     .union(OFlags::NOCTTY)
     .union(OFlags::NONBLOCK);
@@ -22,6 +21,19 @@ const ALWAYS: OFlags = OFlags::CREATE
 /// # Errors
 /// `InvalidInput` when something else is there; else the system's.
 pub(super) fn regular_file(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
+    open_regular(path, OFlags::CREATE | flags, mode)
+}
+
+/// Opens the regular file at `path` to read it.
+///
+/// # Errors
+/// As [`regular_file`], and `NotFound`.
+#[cfg(feature = "cli")]
+pub(crate) fn to_read(path: &Path) -> io::Result<File> {
+    open_regular(path, OFlags::RDONLY, Mode::empty())
+}
+
+fn open_regular(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
     let fd = match retry_on_intr(|| open(path, ALWAYS | flags, mode)) {
         Ok(fd) => fd,
         // A better reason than "too many levels of symbolic links" or "no such device".
