@@ -34,6 +34,8 @@ pub enum Command {
     Pipe(Pipe),
     /// Print the records of log files
     Cat(Cat),
+    /// Show the counters of live engines from outside
+    Stat(crate::stat::args::Stat),
     /// Print what lets a shell complete these commands
     Completions(Completions),
     /// Print the man page, or write those of all commands

@@ -1,9 +1,10 @@
 //! The command line. `fastlog pipe` turns the lines of another program's output into a log,
-//! `fastlog cat` prints the records of logs, `fastlog completions` and `fastlog man` what a shell
-//! and `man` want to know of them.
+//! `fastlog cat` prints the records of logs, `fastlog stat` shows the counters of live engines,
+//! `fastlog completions` and `fastlog man` what a shell and `man` want to know of them.
 //!
 //! Exit codes: 0 all is well; 1 the log or the input cannot be used; 2 the arguments are wrong;
-//! 3 something was lost, or could not be confirmed; 128 + n ended by signal n.
+//! 3 something was lost, or could not be confirmed, or no engine lives; 128 + n ended by signal n,
+//! with what was read in the log.
 
 mod args;
 mod cat;
@@ -11,6 +12,7 @@ mod manual;
 mod pipe;
 mod progress;
 mod signals;
+mod stat;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let outcome = match args::Arguments::parse().command {
         args::Command::Pipe(arguments) => pipe::run(&arguments),
         args::Command::Cat(arguments) => cat::run(&arguments),
+        args::Command::Stat(arguments) => stat::run(&arguments),
         args::Command::Completions(arguments) => manual::completions(&arguments),
         args::Command::Man(arguments) => manual::man(&arguments),
     };

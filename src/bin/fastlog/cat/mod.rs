@@ -20,6 +20,7 @@ use fastlog::cli_support::is_gone_within;
 use crate::args::{Cat, Choice};
 use crate::signals;
 use filter::Filter;
+pub use print::escape;
 use print::{Look, Printer};
 use record::Record;
 use source::{Source, Sources};

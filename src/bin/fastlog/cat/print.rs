@@ -103,7 +103,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Appends text with `\u{1b}` for what a terminal would obey, and for what reverses text.
-fn escape(to: &mut String, text: &str) {
+pub fn escape(to: &mut String, text: &str) {
     for char in text.chars() {
         let is_bidi = matches!(
             char,
