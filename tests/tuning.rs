@@ -15,11 +15,12 @@ const SET_BY: [(&str, &str); 2] = [("details", "include"), ("compression", "comp
 /// Fields that hold the values of several setters.
 const GROUPS: [&str; 3] = ["rotation", "retention", "sealing"];
 /// Where a field of a group has another setter.
-const GROUPED: [(&str, &str); 8] = [
+const GROUPED: [(&str, &str); 9] = [
     ("sealing.bytes", "segment_bytes"),
     ("sealing.after", "seal_after"),
     ("rotation.bytes", "rotate_bytes"),
     ("rotation.period", "rotate"),
+    ("rotation.zone", "rotate_in"),
     ("retention.files", "retain_files"),
     ("retention.bytes", "retain_bytes"),
     ("retention.age", "retain_age"),

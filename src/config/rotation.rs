@@ -8,7 +8,7 @@ use super::Config;
 /// When the log goes on in a new file, besides [`Config::rotate_bytes`].
 ///
 /// Decided when lines are appended: a log that nobody writes to is not rotated, and an empty file
-/// never is. Times are UTC.
+/// never is. Times are those of [`Config::rotate_in`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rotate {
@@ -20,15 +20,21 @@ pub enum Rotate {
     Daily,
 }
 
-impl Rotate {
-    /// The number of the hour or day since 1970; 0 throughout where time does not matter.
-    pub(crate) fn period(self, unix_seconds: i64) -> i64 {
-        match self {
-            Rotate::Never => 0,
-            Rotate::Hourly => unix_seconds.div_euclid(3_600),
-            Rotate::Daily => unix_seconds.div_euclid(86_400),
-        }
-    }
+/// Whose midnights and hours [`Rotate`] means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RotateZone {
+    /// Those of UTC.
+    #[default]
+    Utc,
+    /// Those of this machine's time zone: the variable `TZ`, else `/etc/localtime`. Needs the
+    /// feature `local-time`.
+    ///
+    /// Looked up when the engine starts; a later change counts from the next start on. Where clocks
+    /// are put forward or back, a day has 23 or 25 hours, and the hour that is repeated is one file
+    /// of two hours.
+    #[cfg(feature = "local-time")]
+    Local,
 }
 
 /// Whether rotated files are compressed. Needs the feature `compress`.
@@ -64,6 +70,7 @@ impl Compression {
 pub(crate) struct Rotation {
     pub(crate) bytes: u64,
     pub(crate) period: Rotate,
+    pub(crate) zone: RotateZone,
 }
 
 /// What was configured.
@@ -78,7 +85,8 @@ pub(crate) struct Retention {
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Rotation {
-    pub(super) const DEFAULT: Rotation = Rotation { bytes: 256 << 20, period: Rotate::Daily };
+    pub(super) const DEFAULT: Rotation =
+        Rotation { bytes: 256 << 20, period: Rotate::Daily, zone: RotateZone::Utc };
 }
 
 impl Retention {
@@ -106,6 +114,15 @@ impl Config {
     /// Default: [`Rotate::Daily`].
     pub fn rotate(mut self, period: Rotate) -> Config {
         self.rotation.period = period;
+        self
+    }
+
+    /// Whose midnights and hours [`rotate`](Config::rotate) means.
+    ///
+    /// Default: [`RotateZone::Utc`]. The names of files and the times in them are UTC whatever this
+    /// is. A start with `RotateZone::Local` fails where the time zone cannot be found out.
+    pub fn rotate_in(mut self, zone: RotateZone) -> Config {
+        self.rotation.zone = zone;
         self
     }
 

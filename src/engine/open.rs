@@ -8,7 +8,7 @@ use super::lock::{NameLock, NotLocked};
 use crate::config::file_names::{self, DIR_MODE, PRIVATE_DIR_MODE};
 use crate::config::{InUse, Output, SegmentMode, Settings};
 use crate::error::Error;
-use crate::publish::{Console, FileOutput, Places, SealedFiles};
+use crate::publish::{Calendar, Console, FileOutput, Places, SealedFiles};
 use crate::stats::Counters;
 use crate::sys::io::Io;
 use crate::sys::process;
@@ -66,10 +66,11 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
 pub(super) fn log_file(
     settings: &Settings,
     place: &LogPlace,
+    calendar: Calendar,
     counters: Counters,
 ) -> Result<FileOutput, Error> {
     let io = Arc::clone(&settings.io);
-    let opened = FileOutput::open(io, place.places(), settings.rotation, counters);
+    let opened = FileOutput::open(io, place.places(), settings.rotation, calendar, counters);
     opened.map_err(|source| not_opened(place, source))
 }
 
@@ -79,7 +80,7 @@ pub(super) fn sealed_files(settings: &Settings, place: &LogPlace) -> Result<Seal
     opened.map_err(|source| not_opened(place, source))
 }
 
-pub(super) fn not_opened(place: &LogPlace, source: io::Error) -> Error {
+fn not_opened(place: &LogPlace, source: io::Error) -> Error {
     let path = place.path.clone();
     match source.kind() {
         io::ErrorKind::InvalidInput => Error::NotAFile { path },

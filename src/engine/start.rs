@@ -15,10 +15,12 @@ use super::rear::Destination;
 use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
-use crate::config::{Arena as ArenaPlace, Config, OpenFailure, Output, Settings};
+use crate::config::{
+    Arena as ArenaPlace, Config, OpenFailure, Output, Rotate, Settings,
+};
 use crate::config::{SegmentMode, SyncPolicy, UrgentSync};
 use crate::error::{BarrierError, Error};
-use crate::publish::{ConsoleOutput, Target};
+use crate::publish::{Calendar, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
 use crate::sys::stderr;
@@ -56,10 +58,16 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     let environment = |name: &str| std::env::var(name).ok();
     let executable = std::env::current_exe().ok();
     let (settings, warnings) = config.resolve(environment, executable.as_deref())?;
+    // Before anything is touched; where there is no file, nothing is rotated.
+    let period = match settings.output {
+        Output::File => settings.rotation.period,
+        _ => Rotate::Never,
+    };
+    let calendar = Calendar::new(period, settings.rotation.zone)?;
     let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let mut reserved = Reserved::take(place)?;
     let generation = process::generation();
-    let core = match build(&settings, place, &mut warnings) {
+    let core = match build(&settings, &calendar, place, &mut warnings) {
         Err(error) if can_degrade(&settings, &error) => {
             warnings.push(format!("{error}; the log goes to the standard error instead"));
             let also = settings.also.iter().filter(|also| also.console != Output::Stderr);
@@ -72,7 +80,7 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
                 segment_mode: SegmentMode::Publish,
                 ..settings.clone()
             };
-            build(&degraded, place, &mut warnings)?
+            build(&degraded, &calendar, place, &mut warnings)?
         }
         other => other?,
     };
@@ -126,6 +134,7 @@ fn can_degrade(settings: &Settings, error: &Error) -> bool {
 /// Opens everything and starts the threads.
 fn build(
     settings: &Settings,
+    calendar: &Calendar,
     place: Place,
     warnings: &mut Vec<String>,
 ) -> Result<Arc<Core>, Error> {
@@ -139,7 +148,7 @@ fn build(
     let undo = Unlink(Some(Arc::clone(&arena)));
     let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
     let destination = match &log {
-        Some(log) => destination(settings, log, counters.clone())?,
+        Some(log) => destination(settings, log, calendar.clone(), counters.clone())?,
         None => Destination::Appended { target: console_target(settings), files: None },
     };
     if let (Some(log), SyncPolicy::EachBatch) = (&log, settings.sync) {
@@ -173,12 +182,13 @@ impl Drop for Unlink {
 fn destination(
     settings: &Settings,
     log: &LogPlace,
+    calendar: Calendar,
     counters: Counters,
 ) -> Result<Destination, Error> {
     if settings.segment_mode == SegmentMode::Seal {
         return open::sealed_files(settings, log).map(Destination::Sealed);
     }
-    let file = open::log_file(settings, log, counters)?;
+    let file = open::log_file(settings, log, calendar, counters)?;
     let files = file.files();
     if log.is_dir_new {
         files.set_dir_new();

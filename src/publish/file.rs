@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use super::Calendar;
 use super::names::{Places, ns_since_1970};
 use super::rotate::{Rotator, line_end};
 use crate::arena::intent::{Intent, Intents};
@@ -50,10 +51,11 @@ impl FileOutput {
         io: Arc<dyn Io>,
         places: Places,
         rotation: Rotation,
+        calendar: Calendar,
         counters: Counters,
     ) -> io::Result<FileOutput> {
         let (dir, path) = (places.dir.clone(), places.live());
-        let mut rotator = Rotator::new(Arc::clone(&io), places, rotation)?;
+        let mut rotator = Rotator::new(Arc::clone(&io), places, rotation, calendar)?;
         let current = Arc::new(open(&*io, &path)?);
         // The newest line decides to which day the file belongs.
         let changed = current.file.metadata().and_then(|metadata| metadata.modified());

@@ -2,6 +2,7 @@
 //! never syncs. It knows what is written from the newest complete commit slot and from nothing
 //! else.
 
+mod calendar;
 mod console;
 mod file;
 mod names;
@@ -24,6 +25,7 @@ use crate::flush::{EngineThread, Latency, Progress};
 use crate::segment::Pool;
 use crate::stats::{Counter, Counters};
 
+pub(crate) use calendar::Calendar;
 pub(crate) use console::{Console, ConsoleOutput, ConsoleWriter};
 use file::Appended;
 pub(crate) use file::FileOutput;

@@ -6,12 +6,13 @@
 //! names; the next start goes on from there.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::file;
 use super::names::{Numbers, Places};
+use super::{Calendar, file};
 use crate::config::Rotation;
 use crate::config::file_names::PRIVATE_DIR_MODE;
 use crate::flush::files::{LogFile, LogFiles};
@@ -26,9 +27,10 @@ pub(super) struct Rotator {
     io: Arc<dyn Io>,
     places: Places,
     rotation: Rotation,
+    calendar: Calendar,
     numbers: Numbers,
     /// The hour or day of the last append.
-    period: i64,
+    span: Range<i64>,
     failed_at: Option<Instant>,
 }
 
@@ -39,22 +41,26 @@ impl Rotator {
         io: Arc<dyn Io>,
         places: Places,
         rotation: Rotation,
+        calendar: Calendar,
     ) -> io::Result<Rotator> {
         finish_interrupted(&*io, &places)?;
         let numbers = Numbers::behind(&*io, &places)?;
-        Ok(Rotator { io, places, rotation, numbers, period: 0, failed_at: None })
+        Ok(Rotator { io, places, rotation, calendar, numbers, span: 0..0, failed_at: None })
     }
 
     /// The last append to the present file was at this time.
     pub(super) fn appended(&mut self, at: SystemTime) {
-        self.period = self.rotation.period.period(unix_seconds(at));
+        let at = unix_seconds(at);
+        if !self.span.contains(&at) {
+            self.span = self.calendar.span(at);
+        }
     }
 
     /// Whether lines of which the first is `first_line` long go to a new file rather than behind
     /// the `len` bytes of the present one.
     pub(super) fn is_due(&self, len: u64, first_line: usize, now: SystemTime) -> bool {
         let is_full = len.saturating_add(first_line as u64) > self.rotation.bytes;
-        let is_old = self.rotation.period.period(unix_seconds(now)) > self.period;
+        let is_old = unix_seconds(now) >= self.span.end;
         let may_try = self.failed_at.is_none_or(|at| at.elapsed() >= RETRY);
         len > 0 && (is_full || is_old) && may_try
     }

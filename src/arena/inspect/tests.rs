@@ -1,5 +1,5 @@
-//! Tests of looking from outside: what is there is seen as it is, and whatever else is there gets an
-//! answer.
+//! Tests of looking from outside: what is there is seen as it is, and whatever else is there gets
+//! an answer.
 
 use super::*;
 use crate::arena::{Arena, Identity, Lines, Shape, layout, orphans};

@@ -13,8 +13,8 @@ Examples:
   fastlog stat /dev/shm/fastlog-1000 --interval 0     one reading, at once, without rates
 
 Shown are the engines whose arenas are in DIR, in DIR/.fastlog, or in /dev/shm/fastlog-UID if their
-logs are in DIR. Nothing is written, locked or mapped: the engines do not notice. Arenas of processes
-that ended are listed, files that are no arenas are named and counted.
+logs are in DIR. Nothing is written, locked or mapped: the engines do not notice. Arenas of
+processes that ended are listed, files that are no arenas are named and counted.
 
 --json prints an object a line for each arena and reading; docs/stat.md explains the keys. With
 --watch rates are since the reading before, and null in the first.

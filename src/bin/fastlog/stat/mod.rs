@@ -194,8 +194,8 @@ fn say_none(arguments: &Stat, reading: &Reading) -> ExitCode {
     let of = arguments.name.as_deref().map(|name| format!(" of the name `{}`", text::plain(name)));
     eprintln!(
         "fastlog: {dir}: no live engine{} is here, but {} left by processes that ended and {}; an \
-         engine with `arena_dir` is found in that directory, one that writes to a console or has no \
-         room for an arena in none",
+         engine with `arena_dir` is found in that directory, one that writes to a console or has \
+         no room for an arena in none",
         of.unwrap_or_default(),
         text::counted(dead, "arena"),
         text::counted(logs, "log file"),
