@@ -250,6 +250,39 @@ fn orphan(dir: &Path) -> PathBuf {
     path.expect("an arena is left")
 }
 
+/// Lives with an engine at work until it is killed.
+#[test]
+fn live() {
+    if child::case().as_deref() == Some("live") {
+        let engine = Engine::detached(common::config(&child::dir()).name("live"));
+        let engine = engine.expect("the engine starts");
+        log(&engine, 5);
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_is_stopped_or_killed_is_seen_as_that() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut child = child::command("live", dir.path()).spawn().expect("the child starts");
+    let first_line = |arguments: &[&str]| {
+        let output = stat(dir.path(), arguments);
+        text(&output).lines().next().unwrap_or_default().to_owned()
+    };
+    let live = format!("live: live, pid {}, up ", child.id());
+    wait_until("the child's engine", || first_line(&["--interval", "0"]).starts_with(&live));
+    wait_until("its collector", || !first_line(&[]).contains("stands still"));
+    signal(&child, "-STOP");
+    wait_until("the stop", || first_line(&["--interval", "0.5"]).contains("stands still"));
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    let output = stat(dir.path(), &[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output).starts_with("live: dead, pid "), "{}", text(&output));
+}
+
 #[test]
 fn dead_damaged_and_foreign_files_are_shown_and_counted() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -257,7 +290,9 @@ fn dead_damaged_and_foreign_files_are_shown_and_counted() {
     let output = stat(dir.path(), &[]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let shown = text(&output);
-    for words in ["dead: pid ", "started 20", "left by a process that ended; kept for recovery"] {
+    for words in
+        ["dead: dead, pid ", "started 20", "left by a process that ended; kept for recovery"]
+    {
         assert!(shown.contains(words), "{shown}");
     }
     assert!(said(&output).contains("1 arena left by processes that ended"), "{}", said(&output));
@@ -289,7 +324,9 @@ fn dead_damaged_and_foreign_files_are_shown_and_counted() {
     let shown = text(&output);
     assert!(shown.starts_with("test: live"), "{shown}");
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
-    for words in ["within its header", "its version is 77", "\\u{1b}[2J: pid", "e\\u{1b}[31mvil"] {
+    for words in
+        ["within its header", "its version is 77", "\\u{1b}[2J: dead, pid", "e\\u{1b}[31mvil"]
+    {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     assert_eq!(said(&output), "fastlog: 5 files are no arenas that can be read\n");

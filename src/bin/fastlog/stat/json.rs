@@ -142,5 +142,6 @@ fn of_rates(rates: &Rates) -> Value {
         "published_bytes": rates.published_bytes,
         "syncs": rates.syncs,
         "drops": rates.drops,
+        "stands_still": rates.stands_still,
     })
 }

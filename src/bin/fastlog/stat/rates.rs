@@ -13,7 +13,12 @@ pub struct Rates {
     pub published_bytes: f64,
     pub syncs: f64,
     pub drops: f64,
+    /// Whether the collector did not even look at its work: stopped, hung, or panicked.
+    pub stands_still: bool,
 }
+
+/// It looks each 20 ms where it gets a CPU.
+const STANDS_STILL_AFTER: f64 = 0.5;
 
 impl Rates {
     /// None if no time has passed.
@@ -30,6 +35,7 @@ impl Rates {
             published_bytes: rate(Stats::published_bytes),
             syncs: rate(Stats::syncs),
             drops: rate(Stats::dropped),
+            stands_still: seconds >= STANDS_STILL_AFTER && now.uptime == before.uptime,
         })
     }
 }

@@ -69,8 +69,10 @@ impl Block<'_> {
     fn dead(&mut self, snapshot: &Snapshot, path: &str) {
         let made = snapshot.made.map(humantime::format_rfc3339_seconds);
         let made = made.map(|made| format!(", started {made}")).unwrap_or_default();
-        let state =
-            format!("pid {}{made}, left by a process that ended; kept for recovery", snapshot.pid);
+        let state = format!(
+            "dead, pid {}{made}, left by a process that ended; kept for recovery",
+            snapshot.pid
+        );
         self.title(&snapshot.name, YELLOW, &state);
         self.line("arena", path);
         self.log(snapshot);
@@ -79,14 +81,19 @@ impl Block<'_> {
 
     fn live(&mut self, snapshot: &Snapshot, rates: Option<&Rates>, path: &str) {
         let stats = &snapshot.stats;
-        let (colour, stalled) =
-            if stats.stalled() { (RED, ", its output is stalled") } else { (GREEN, "") };
+        let (colour, fault) = if rates.is_some_and(|rates| rates.stands_still) {
+            (RED, ", its collector stands still")
+        } else if stats.stalled() {
+            (RED, ", its output is stalled")
+        } else {
+            (GREEN, "")
+        };
         let lock = match snapshot.holder {
             Holder::Lives => ", without the arena's lock",
             Holder::Locks | Holder::Gone => "",
         };
         let up = time(snapshot.uptime);
-        let state = format!("live, pid {}, up {up}{lock}{stalled}", snapshot.pid);
+        let state = format!("live, pid {}, up {up}{lock}{fault}", snapshot.pid);
         self.title(&snapshot.name, colour, &state);
         self.log(snapshot);
         self.line("arena", path);
