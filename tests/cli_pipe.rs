@@ -173,6 +173,13 @@ fn wrong_arguments_and_places_are_told_apart() {
     let output = pipe(missing, &[]).stdin(Stdio::null()).output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("/no/such/parent"), "{}", said(&output));
+    for (zone, code) in [("No/Where", 1), ("UTC", 0)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = pipe(dir.path(), &["--local-time"]);
+        let output = command.env("TZ", zone).stdin(Stdio::null()).output().expect("it ends");
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        assert_eq!(said(&output).contains("`rotate_in` cannot be `Local`"), code == 1);
+    }
     let help = Command::new(env!("CARGO_BIN_EXE_fastlog")).args(["pipe", "--help"]).output();
     let help = String::from_utf8(help.expect("it ends").stdout).expect("UTF-8");
     assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");

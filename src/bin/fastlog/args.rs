@@ -84,6 +84,9 @@ pub struct Pipe {
     /// Go on in a new file with each hour or day (UTC)
     #[arg(long, value_enum, default_value = "daily")]
     pub rotate: Period,
+    /// Hours and days are those of this machine's time zone
+    #[arg(long)]
+    pub local_time: bool,
     /// How many old files stay
     #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
     pub retain_files: usize,

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 
 use fastlog::cli_support::with_fields;
-use fastlog::{Config, Engine, Level, Logger, Overflow, Preset, fastlog};
+use fastlog::{Config, Engine, Level, Logger, Overflow, Preset, RotateZone, fastlog};
 
 use crate::args::Pipe;
 use crate::progress::Progress;
@@ -61,6 +61,7 @@ fn config(arguments: &Pipe) -> Config {
         .record_bytes(RECORD_BYTES)
         .rotate_bytes(arguments.rotate_bytes.0)
         .rotate(arguments.rotate.into())
+        .rotate_in(if arguments.local_time { RotateZone::Local } else { RotateZone::Utc })
         .retain_files(arguments.retain_files)
         .retain_bytes(arguments.retain_bytes.0)
         .retain_age(arguments.retain_age.0)
