@@ -38,7 +38,9 @@ fn staged_on_disk(dir: &Path) -> u64 {
 
 #[test]
 fn a_sync_of_two_seconds_costs_the_callers_nothing() {
-    const PER_MS: u64 = 100;
+    // A collector without optimisation needs half of a CPU for 100,000 records a second, which a
+    // busy machine does not have.
+    const PER_MS: u64 = if cfg!(debug_assertions) { 20 } else { 100 };
     const MILLISECONDS: u64 = 6_000;
     let dir = memory_dir();
     let disk = Disk::new();
@@ -47,7 +49,8 @@ fn a_sync_of_two_seconds_costs_the_callers_nothing() {
     let config = config.rotate(Rotate::Never).barrier_patience(Duration::from_secs(60));
     // More than a second's records, less than a sync's: other processes may take the collector's
     // CPU for a while.
-    let config = config.ring_bytes(8 << 20).io(Arc::clone(&disk) as _);
+    let ring_bytes = (PER_MS as usize * 1_000 * 50).next_power_of_two();
+    let config = config.ring_bytes(ring_bytes).io(Arc::clone(&disk) as _);
     let engine = Engine::detached(config).expect("the engine starts");
     let (logger, start) = (engine.logger(), Instant::now());
     for ms in 0..MILLISECONDS {
@@ -62,7 +65,7 @@ fn a_sync_of_two_seconds_costs_the_callers_nothing() {
     assert!(stats.flow().sync_latency() >= Duration::from_secs(2), "{stats}");
     assert!(stats.flow().sync_gap() >= Duration::from_secs(2), "{stats}");
     // Several came while a sync was under way.
-    assert!(stats.syncs() <= 2 && stats.published_bytes() > 10 * MIB, "{stats}");
+    assert!(stats.syncs() <= 2 && stats.published_bytes() > PER_MS * MIB / 10, "{stats}");
     let report = drain(&engine);
     assert_eq!((report.written(), report.waits()), (PER_MS * MILLISECONDS, 0));
     assert_eq!(lines(&report).len() as u64, PER_MS * MILLISECONDS);
@@ -107,6 +110,7 @@ fn fixed_intervals_stay_and_the_staging_too() {
     wait_until("pressure", || engine.stats().flow().pressure() >= Pressure::High);
     let flow = engine.stats().flow().clone();
     assert_eq!(flow.publish_every(), Duration::from_millis(5), "{flow}");
+    wait_until("all to be staged", || engine.stats().written() == 30_000);
     let grown = staged_on_disk(dir.path());
     disk.heal();
     wait_until("calm", || engine.stats().flow().pressure() == Pressure::Calm);
