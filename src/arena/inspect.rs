@@ -235,7 +235,6 @@ fn stats(counters: &[u8], header: &Header, pending: u64) -> Stats {
     let get = |counter| count(counters, counter);
     let dropped = Dropped::read(|index| word(counters, index * 8).min(COUNT_MAX));
     let written = get(Counter::Written);
-    let is_monotonic = get(Counter::ClockInUse) == Clock::Monotonic.number();
     let pinned_to = get(Counter::PinnedToPlusOne).checked_sub(1);
     Stats {
         submitted: written + dropped.total() + pending,
@@ -266,7 +265,7 @@ fn stats(counters: &[u8], header: &Header, pending: u64) -> Stats {
         stalled: get(Counter::Stalled) != 0,
         // What lies in a file is, but for rings that had to go elsewhere.
         crash_safe: get(Counter::AnonymousRings) == 0,
-        clock: if is_monotonic { Clock::Monotonic } else { Clock::Tsc },
+        clock: Clock::of_number(get(Counter::ClockInUse)),
         pinned_to: pinned_to.and_then(|cpu| usize::try_from(cpu).ok()),
         log_path: header.log_path(),
         last_failure: None,

@@ -68,7 +68,15 @@ impl Clock {
         match self {
             Clock::Tsc => 1,
             Clock::Monotonic => 2,
+            Clock::Coarse => 3,
         }
+    }
+
+    /// The clock with this number; the usual one for a number that is none.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_number(number: u64) -> Clock {
+        let clocks = [Clock::Monotonic, Clock::Coarse];
+        clocks.into_iter().find(|clock| clock.number() == number).unwrap_or_default()
     }
 }
 

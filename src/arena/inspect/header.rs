@@ -22,6 +22,8 @@ const RECORD_BYTES_MAX: u64 = 32 << 10;
 const FORMATS: [&str; 3] = ["json", "text", "logfmt"];
 const OUTPUTS: [&str; 4] = ["file", "stdout", "stderr", "none"];
 const UNKNOWN: &str = "unknown";
+/// The segment mode in which segments become the log's files.
+const SEALED: u64 = 2;
 
 /// What a header says, all of it possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub(super) struct Header {
     pub(super) directory: PathBuf,
     format: u64,
     output: u64,
+    segment_mode: u64,
 }
 
 /// The word at an offset; 0 where the bytes end before.
@@ -91,6 +94,7 @@ impl Header {
             directory: path(text(bytes, header::DIRECTORY, DIRECTORY_BYTES_MAX)?),
             format: word(bytes, header::FORMAT),
             output: word(bytes, header::OUTPUT),
+            segment_mode: word(bytes, header::SEGMENT_MODE),
         })
     }
 
@@ -110,10 +114,13 @@ impl Header {
         named(&OUTPUTS, self.output)
     }
 
-    /// The visible log, where there is one.
+    /// The visible log, where there is one; the directory, where segments become its files.
     pub(super) fn log_path(&self) -> Option<PathBuf> {
-        let is_file = self.output() == OUTPUTS[0] && self.file_name != Path::new("");
-        is_file.then(|| self.directory.join(&self.file_name))
+        if self.output() != OUTPUTS[0] || self.file_name == Path::new("") {
+            return None;
+        }
+        let is_sealed = self.segment_mode == SEALED;
+        Some(if is_sealed { self.directory.clone() } else { self.directory.join(&self.file_name) })
     }
 }
 
