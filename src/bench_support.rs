@@ -4,7 +4,7 @@
 use crate::envelope::decode::Envelope;
 use crate::envelope::encode;
 use crate::envelope::site::{Site, SiteRef};
-use crate::format::{Colour, Details, Format, Formatter, LineBuffer, Plan, ThreadLabel, number};
+use crate::format::{Colour, Details, Format, Formatter, LineBuffer, Plan, ThreadLabel, digits, number};
 use crate::level::Level;
 pub use crate::ring::bench::{RingReader, RingWriter, ring};
 use crate::value::{EncodedFields, Fields, Scratch};
@@ -79,7 +79,7 @@ fn site<'a>(template: &'a str, names: &'a [&'a str]) -> Site<'a> {
 #[inline]
 pub fn integer(value: u64, out: &mut [u8]) -> usize {
     let mut out = LineBuffer::new(out);
-    number::put_integer(&mut out, value);
+    digits::put_u64(&mut out, value);
     out.len()
 }
 

@@ -3,9 +3,9 @@
 
 use super::bound::BoundRef;
 use super::site::SiteRef;
-use super::{HEADER_GRANULES, Meta, flag};
+use super::{HEADER_GRANULES, META, Meta, TICKS, flag};
 use crate::level::Level;
-use crate::value::{Tag, ValueRef};
+use crate::value::{RawValue, ValueRef};
 
 const GRANULE: usize = 8;
 
@@ -17,7 +17,7 @@ pub(crate) struct Envelope<'a> {
     /// Callsite and flags.
     pub(crate) meta: Meta,
     tags: &'a [u8],
-    rest: &'a [u8],
+    values: &'a [u8],
 }
 
 /// The bytes are no envelope; where the first contradiction stands.
@@ -29,23 +29,46 @@ pub(crate) struct Malformed {
 
 impl<'a> Envelope<'a> {
     /// Takes the bytes of one envelope, commit word included, whose length the commit word gave.
+    #[inline]
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Envelope<'a>, Malformed> {
-        let ticks = word(bytes, GRANULE)?;
-        let meta = Meta::from_word(word(bytes, 2 * GRANULE)?);
-        let start = HEADER_GRANULES * GRANULE;
-        let tags_end = start + usize::from(meta.fields).div_ceil(8) * GRANULE;
-        let tags = bytes.get(start..tags_end).ok_or(Malformed { offset: start })?;
-        Ok(Envelope {
-            ticks,
-            meta,
-            tags: &tags[..usize::from(meta.fields)],
-            rest: &bytes[tags_end..],
-        })
+        const START: usize = HEADER_GRANULES * GRANULE;
+        let malformed = || Malformed { offset: bytes.len().min(START) };
+        let (header, rest) = bytes.split_first_chunk::<START>().ok_or_else(malformed)?;
+        let meta = Meta::from_word(word(header, META));
+        let fields = usize::from(meta.fields);
+        let (tags, values) =
+            rest.split_at_checked(fields.div_ceil(8) * GRANULE).ok_or_else(malformed)?;
+        Ok(Envelope { ticks: word(header, TICKS), meta, tags: &tags[..fields], values })
     }
 
     /// The record's level.
+    #[inline]
     pub(crate) fn level(&self) -> Result<Level, Malformed> {
         Level::from_index(self.meta.level).ok_or(Malformed { offset: 2 * GRANULE + 5 })
+    }
+
+    /// Whether something follows the values.
+    #[inline]
+    pub(crate) fn has_trailer(&self) -> bool {
+        self.meta.flags & (flag::BOUND | flag::SITE) != 0
+    }
+
+    /// Hands all fields to `visit` in call order, which says how many granules each takes, or that
+    /// it is malformed; gives the granules of all.
+    #[inline(always)]
+    pub(crate) fn raw_fields(
+        &self,
+        mut visit: impl FnMut(RawValue<'a>) -> Option<usize>,
+    ) -> Result<usize, Malformed> {
+        let mut bytes = self.values;
+        for &tag in self.tags {
+            let granules = visit(RawValue { tag, bytes });
+            match granules.and_then(|granules| bytes.get(granules * GRANULE..)) {
+                Some(rest) => bytes = rest,
+                None => return Err(self.malformed(bytes)),
+            }
+        }
+        Ok((self.values.len() - bytes.len()) / GRANULE)
     }
 
     /// Decodes all fields, handing each to `visit` in call order, and gives what follows them.
@@ -53,27 +76,42 @@ impl<'a> Envelope<'a> {
         &self,
         mut visit: impl FnMut(ValueRef<'a>),
     ) -> Result<Trailer<'a>, Malformed> {
-        let mut rest = self.rest;
-        let start = HEADER_GRANULES * GRANULE + self.tags.len().div_ceil(8) * GRANULE;
-        for tag in self.tags {
-            let malformed = Malformed { offset: start + (self.rest.len() - rest.len()) };
-            let tag = Tag::from_byte(*tag).ok_or(malformed)?;
-            let (value, granules) = ValueRef::decode(tag, rest).ok_or(malformed)?;
-            rest = rest.get(granules * GRANULE..).ok_or(malformed)?;
+        let granules = self.raw_fields(|raw| {
+            let (value, granules) = raw.decode()?;
             visit(value);
-        }
-        let malformed = Malformed { offset: start + (self.rest.len() - rest.len()) };
+            Some(granules)
+        })?;
+        self.trailer(granules)
+    }
+
+    /// What follows the fields, which take so many granules.
+    pub(crate) fn trailer(&self, granules: usize) -> Result<Trailer<'a>, Malformed> {
+        let mut rest = self.values.get(granules * GRANULE..).unwrap_or_default();
         let mut bound = BoundRef::EMPTY;
         if self.meta.flags & flag::BOUND != 0 {
             let used;
-            (bound, used) = BoundRef::parse(rest).ok_or(malformed)?;
+            (bound, used) = BoundRef::parse(rest).ok_or_else(|| self.malformed(rest))?;
             rest = &rest[used..];
         }
         if self.meta.flags & flag::SITE != 0 {
             // Whoever shares the process with the caller has the callsite itself.
-            SiteRef::parse(rest).ok_or(malformed)?;
+            SiteRef::parse(rest).ok_or_else(|| self.malformed(rest))?;
         }
         Ok(Trailer { bound })
+    }
+
+    /// One of the values, which begins this many granules behind the tags.
+    #[inline(always)]
+    pub(crate) fn raw_field(&self, index: usize, granules: usize) -> Option<RawValue<'a>> {
+        let tag = *self.tags.get(index)?;
+        Some(RawValue { tag, bytes: self.values.get(granules * GRANULE..)? })
+    }
+
+    /// The contradiction stands where `rest` begins, the end of the envelope.
+    #[cold]
+    fn malformed(&self, rest: &[u8]) -> Malformed {
+        let start = HEADER_GRANULES * GRANULE + self.tags.len().div_ceil(8) * GRANULE;
+        Malformed { offset: start + (self.values.len() - rest.len()) }
     }
 }
 
@@ -84,7 +122,9 @@ pub(crate) struct Trailer<'a> {
     pub(crate) bound: BoundRef<'a>,
 }
 
-fn word(bytes: &[u8], at: usize) -> Result<u64, Malformed> {
-    let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
-    word.map(|word| u64::from_le_bytes(*word)).ok_or(Malformed { offset: at })
+/// One granule of the header.
+#[inline(always)]
+fn word(header: &[u8; HEADER_GRANULES * GRANULE], granule: usize) -> u64 {
+    let word = header[granule * GRANULE..].first_chunk::<GRANULE>();
+    u64::from_le_bytes(*word.expect("a granule of the header"))
 }

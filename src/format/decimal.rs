@@ -7,14 +7,18 @@
 //! decimals with at most fifteen digits no two read back as one float, so without its last zeros it
 //! is the shortest one: what ryu gives.
 
+use super::digits;
 use super::line::LineBuffer;
 
-const DECIMALS: usize = 6;
 const SCALE: u64 = 1_000_000;
 /// Fifteen digits in all, six of them behind the point.
 const MAGNITUDE_MAX: f64 = 1e9;
 /// Below it ryu writes an exponent.
 const SCALED_MIN: u64 = 10;
+
+/// 2^52: floats from here on are whole.
+const ROUNDER: f64 = ROUNDER_BITS as f64;
+const ROUNDER_BITS: u64 = 1 << 52;
 
 /// A float as its sign and a whole number of millionths.
 #[derive(Clone, Copy, Debug)]
@@ -28,36 +32,28 @@ impl Decimal {
     #[inline(always)]
     pub(super) fn of(value: f64) -> Option<Decimal> {
         let magnitude = value.abs();
-        if magnitude >= MAGNITUDE_MAX {
-            return None;
-        }
-        let millionths = (magnitude * SCALE as f64 + 0.5) as u64;
-        let is_exact = millionths as f64 / SCALE as f64 == magnitude;
-        let has_exponent = millionths < SCALED_MIN && millionths > 0;
-        let negative = value.is_sign_negative();
-        (is_exact && !has_exponent).then_some(Decimal { negative, millionths })
+        // Adding 2^52 rounds to a whole number, which then stands in the low bits: shorter than a
+        // conversion, which has to saturate.
+        let shifted = magnitude * SCALE as f64 + ROUNDER;
+        let millionths = shifted.to_bits() & (ROUNDER_BITS - 1);
+        let is_exact = (shifted - ROUNDER) / SCALE as f64 == magnitude;
+        let has_exponent = (1..SCALED_MIN).contains(&millionths);
+        let is_short = magnitude < MAGNITUDE_MAX && is_exact && !has_exponent;
+        is_short.then_some(Decimal { negative: value.is_sign_negative(), millionths })
     }
 
     /// Appends it with a point and at least one decimal.
     #[inline(always)]
     pub(super) fn put(self, out: &mut LineBuffer<'_>) {
-        let (whole, millionths) = (self.millionths / SCALE, self.millionths % SCALE);
         if self.negative {
             out.put_byte(b'-');
         }
-        out.put(itoa::Buffer::new().format(whole).as_bytes());
-        let mut text = *b".0000000";
-        let mut rest = millionths;
-        let mut len = 2;
-        for at in (1..=DECIMALS).rev() {
-            let digit = (rest % 10) as u8;
-            text[at] = b'0' + digit;
-            if len == 2 && digit > 0 {
-                len = at + 1;
-            }
-            rest /= 10;
-        }
-        out.put(&text[..len]);
+        digits::put_u64(out, self.millionths / SCALE);
+        // Eight digits of which the last two are 0, so that there is room for the point.
+        let decimals = digits::eight((self.millionths % SCALE) as u32 * 100);
+        let text = u64::from_le_bytes(digits::ascii(decimals)) << 8 | u64::from(b'.');
+        let zeros = (decimals | 1).leading_zeros() as usize / 8;
+        out.put_first(text.to_le_bytes(), 1 + 8 - zeros);
     }
 
     /// As [`put`](Decimal::put), without `.0` where it is whole.
@@ -69,7 +65,7 @@ impl Decimal {
         if self.negative {
             out.put_byte(b'-');
         }
-        out.put(itoa::Buffer::new().format(self.millionths / SCALE).as_bytes());
+        digits::put_u64(out, self.millionths / SCALE);
     }
 }
 

@@ -62,19 +62,85 @@ impl Escape {
 /// Appends text.
 #[inline(always)]
 pub(crate) fn put(out: &mut LineBuffer<'_>, bytes: &[u8], set: Set) {
-    let clean = clean_len(bytes);
-    if clean == bytes.len() { out.put(bytes) } else { put_from(out, bytes, clean, set) }
+    if !out.put_with(bytes.len(), |room| copy_clean(room, bytes)) {
+        out.apart(|out| put_from(out, bytes, clean_len(bytes), set));
+    }
 }
 
 /// Appends text between quotes.
 #[inline(always)]
 pub(crate) fn put_quoted(out: &mut LineBuffer<'_>, bytes: &[u8], set: Set) {
+    let is_put = out.put_with(bytes.len() + 2, |room| match room {
+        [first, text @ .., last] => {
+            (*first, *last) = (b'"', b'"');
+            copy_clean(text, bytes)
+        }
+        _ => false,
+    });
+    if !is_put {
+        out.apart(|out| put_quoted_from(out, bytes, set));
+    }
+}
+
+#[inline(never)]
+fn put_quoted_from(out: &mut LineBuffer<'_>, bytes: &[u8], set: Set) {
     out.put_byte(b'"');
-    put(out, bytes, set);
+    put_from(out, bytes, clean_len(bytes), set);
     out.put_byte(b'"');
 }
 
+/// Copies text to a place of its length as long as it is clean; whether it was to its end.
+#[inline(always)]
+fn copy_clean(to: &mut [u8], bytes: &[u8]) -> bool {
+    let mut is_clean = true;
+    let mut copy = |to: &mut [u8; 8], word: [u8; 8]| {
+        is_clean = dirty_bytes(u64::from_le_bytes(word)) == 0;
+        *to = word;
+        is_clean
+    };
+    let (mut left, mut from) = (&mut *to, bytes);
+    while let (Some((place, more)), Some((word, rest))) =
+        (std::mem::take(&mut left).split_first_chunk_mut::<8>(), from.split_first_chunk::<8>())
+    {
+        if !copy(place, *word) {
+            return false;
+        }
+        (left, from) = (more, rest);
+    }
+    if from.is_empty() {
+        return true;
+    }
+    // The last eight bytes overlap those that are copied already.
+    match (to.last_chunk_mut::<8>(), bytes.last_chunk::<8>()) {
+        (Some(place), Some(word)) => copy(place, *word),
+        _ => copy_clean_short(to, bytes),
+    }
+}
+
+/// As [`copy_clean`], of fewer than eight bytes.
+#[inline(always)]
+fn copy_clean_short(to: &mut [u8], bytes: &[u8]) -> bool {
+    let ends = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>());
+    if let (Some(first), Some(last)) = ends {
+        let word = u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
+        if let Some(place) = to.first_chunk_mut() {
+            *place = *first;
+        }
+        if let Some(place) = to.last_chunk_mut() {
+            *place = *last;
+        }
+        return dirty_bytes(word) == 0;
+    }
+    let mut dirty = 0;
+    for (to, byte) in to.iter_mut().zip(bytes) {
+        *to = *byte;
+        dirty |= dirty_bytes(u64::from(*byte) | FILL);
+    }
+    dirty == 0
+}
+
 /// As [`put`], of text whose first `clean` bytes are known to be clean.
+#[cold]
 #[inline(never)]
 fn put_from(out: &mut LineBuffer<'_>, bytes: &[u8], clean: usize, set: Set) {
     let (head, rest) = bytes.split_at(clean);

@@ -1,41 +1,56 @@
-//! A record's fields, decoded once for the message and the line. Runs on the collector.
+//! A record's fields: found for the message, handed out in order for the line. Runs on the
+//! collector.
 
 use super::plan::Plan;
 use crate::envelope::bound::BoundRef;
 use crate::envelope::decode::{Envelope, Malformed};
-use crate::value::ValueRef;
+use crate::value::{RawValue, ValueRef};
 
-/// Values that are kept; those of longer records are decoded again when they are asked for.
+/// Values whose places are kept; those of longer records are looked for when they are asked for.
 const KEPT_MAX: usize = 16;
 
 /// Where an envelope says how many fields it has.
 const COUNT_OFFSET: usize = 2 * 8 + 4;
 
-/// The call's fields and the bound ones, known to be whole.
+/// The call's fields and the bound ones.
 pub(crate) struct Fields<'e, 'a> {
     envelope: &'e Envelope<'a>,
-    kept: [ValueRef<'a>; KEPT_MAX],
+    /// Where the values begin, in granules; kept only for a message that shows any.
+    places: [u16; KEPT_MAX],
     bound: BoundRef<'a>,
 }
 
 impl<'e, 'a> Fields<'e, 'a> {
-    /// Decodes the fields, which must be as many as the callsite has names.
-    #[inline]
-    pub(crate) fn read(
-        envelope: &'e Envelope<'a>,
-        plan: &Plan,
-    ) -> Result<Fields<'e, 'a>, Malformed> {
-        if usize::from(envelope.meta.fields) != plan.keys.len() {
+    /// The fields of an envelope, not found yet.
+    #[inline(always)]
+    pub(crate) fn of(envelope: &'e Envelope<'a>) -> Fields<'e, 'a> {
+        Fields { envelope, places: [0; KEPT_MAX], bound: BoundRef::EMPTY }
+    }
+
+    /// Finds them, as far as the line needs it; there must be as many as the callsite has names.
+    #[inline(always)]
+    pub(crate) fn find(&mut self, plan: &Plan) -> Result<(), Malformed> {
+        if usize::from(self.envelope.meta.fields) != plan.keys.len() {
             return Err(Malformed { offset: COUNT_OFFSET });
         }
-        let mut kept = [ValueRef::Null; KEPT_MAX];
-        let mut places = kept.iter_mut();
-        let trailer = envelope.fields(|value| {
+        if plan.has_holes() || self.envelope.has_trailer() { self.walk() } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn walk(&mut self) -> Result<(), Malformed> {
+        let (mut places, mut at) = (self.places.iter_mut(), 0);
+        let granules = self.envelope.raw_fields(|value| {
             if let Some(place) = places.next() {
-                *place = value;
+                *place = at;
             }
+            let granules = value.granules()?;
+            at += granules as u16;
+            Some(granules)
         })?;
-        Ok(Fields { envelope, kept, bound: trailer.bound })
+        if self.envelope.has_trailer() {
+            self.bound = self.envelope.trailer(granules)?.bound;
+        }
+        Ok(())
     }
 
     /// How many fields the call has.
@@ -43,43 +58,56 @@ impl<'e, 'a> Fields<'e, 'a> {
         usize::from(self.envelope.meta.fields)
     }
 
-    /// One of the call's values.
+    /// One of the call's values, for a message; nothing if it is malformed, of which
+    /// [`for_each`](Fields::for_each) tells.
     #[inline]
-    pub(crate) fn get(&self, index: usize) -> ValueRef<'a> {
-        match self.kept.get(index) {
-            Some(value) => *value,
-            None => self.decode_again(index),
-        }
-    }
-
-    /// All values of the call, in its order.
-    #[inline]
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(usize, ValueRef<'a>)) {
-        if let Some(kept) = self.kept.get(..self.len()) {
-            return kept.iter().enumerate().for_each(|(index, value)| visit(index, *value));
-        }
-        self.decode_all(&mut visit);
+    pub(crate) fn get(&self, index: usize) -> RawValue<'a> {
+        let place = match self.places.get(index) {
+            Some(place) => usize::from(*place),
+            None => self.look_for(index),
+        };
+        self.envelope.raw_field(index, place).unwrap_or(RawValue::NULL)
     }
 
     #[cold]
-    fn decode_again(&self, wanted: usize) -> ValueRef<'a> {
-        let mut found = ValueRef::Null;
-        self.decode_all(&mut |index, value| {
+    fn look_for(&self, wanted: usize) -> usize {
+        let (mut index, mut at, mut found) = (0, 0, 0);
+        // An error is told when the values are written.
+        let _ = self.envelope.raw_fields(|value| {
             if index == wanted {
-                found = value;
+                found = at;
             }
+            let granules = value.granules()?;
+            at += granules;
+            index += 1;
+            Some(granules)
         });
         found
     }
 
-    #[cold]
-    fn decode_all(&self, visit: &mut dyn FnMut(usize, ValueRef<'a>)) {
+    /// All values of the call, in its order. `write` says how many granules the value takes, or
+    /// that it is malformed.
+    #[inline(always)]
+    pub(crate) fn for_each_raw(
+        &self,
+        write: impl FnMut(RawValue<'a>) -> Option<usize>,
+    ) -> Result<(), Malformed> {
+        self.envelope.raw_fields(write).map(|_| ())
+    }
+
+    /// All values of the call, in its order.
+    #[inline]
+    pub(crate) fn for_each(
+        &self,
+        mut write: impl FnMut(usize, ValueRef<'a>),
+    ) -> Result<(), Malformed> {
         let mut index = 0;
-        // `read` has seen that all of them decode.
-        let _ = self.envelope.fields(|value| {
-            visit(index, value);
+        self.for_each_raw(|raw| {
+            let (value, granules) = raw.decode()?;
+            write(index, value);
             index += 1;
-        });
+            Some(granules)
+        })
     }
 
     /// Whether the logger has bound any.

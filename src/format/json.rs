@@ -2,15 +2,17 @@
 
 use std::fmt::Write;
 
+use super::digits;
 use super::escape::{self, Set};
 use super::fields::Fields;
 use super::line::{Extent, LineBuffer};
 use super::number::{self, Seconds};
 use super::plan::{Plan, key_prefix};
 use super::timestamp::Timestamp;
-use super::{Details, Head, Style, message, raw_json};
+use super::{Details, Head, Style, ThreadLabel, message, raw_json};
+use crate::envelope::decode::Malformed;
 use crate::envelope::site::Site;
-use crate::value::{ListRef, Redacted, ValueRef};
+use crate::value::{ListRef, RawValue, Redacted, ValueRef};
 
 /// Appends a line.
 #[inline]
@@ -19,35 +21,106 @@ pub(super) fn put_line(
     style: &Style,
     plan: &Plan,
     fields: &Fields<'_, '_>,
-    head: &Head<'_>,
+    head: &mut Head<'_>,
     times: &mut Timestamp,
-) {
-    out.put(br#"{"timestamp":""#);
-    out.put(head.timestamp);
-    out.put(&plan.head);
+) -> Result<(), Malformed> {
+    out.apart(|out| {
+        let (second, fraction, last) = head.now.parts(head.utc_ns);
+        out.put_array(br#"{"timestamp":""#);
+        out.put_array(second);
+        out.put_array(&fraction);
+        out.put_byte(last);
+        out.put_stamp(&plan.head);
+        let mut extent = Extent::Whole;
+        if !plan.is_plain {
+            extent = out.apart(|out| put_message(out, style, plan, fields, head.thread, times));
+        }
+        if fields.has_bound() {
+            out.apart(|out| put_bound(out, plan, fields, times));
+        }
+        let mut keys = plan.keys.iter();
+        fields.for_each_raw(|value| {
+            let key = &keys.next()?.written;
+            if key.is_empty() {
+                return skip(value.tag, value.bytes);
+            }
+            out.put_stamp(key);
+            put_field(out, value, times)
+        })?;
+        if head.truncated || extent == Extent::Cut {
+            out.put(br#","truncated":true"#);
+        }
+        out.put_array(b"}\n");
+        Ok(())
+    })
+}
+
+/// Appends a field's value and says how many granules it takes.
+#[inline(always)]
+fn put_field(
+    out: &mut LineBuffer<'_>,
+    value: RawValue<'_>,
+    times: &mut Timestamp,
+) -> Option<usize> {
+    match value.tag {
+        RawValue::U64 => digits::put_u64(out, value.word()?),
+        RawValue::I64 => digits::put_i64(out, value.word()? as i64),
+        RawValue::F64 => put_f64(out, f64::from_bits(value.word()?)),
+        RawValue::TEXT => {
+            let (text, granules) = value.text()?;
+            escape::put_quoted(out, text, Set::Json);
+            return Some(granules);
+        }
+        tag => return out.apart(|out| put_other(out, tag, value.bytes, times)),
+    }
+    Some(1)
+}
+
+/// Passes over a value that is not shown.
+#[cold]
+#[inline(never)]
+fn skip(tag: u8, bytes: &[u8]) -> Option<usize> {
+    RawValue { tag, bytes }.decode().map(|(_, granules)| granules)
+}
+
+#[inline(never)]
+fn put_other(
+    out: &mut LineBuffer<'_>,
+    tag: u8,
+    bytes: &[u8],
+    times: &mut Timestamp,
+) -> Option<usize> {
+    let (value, granules) = RawValue { tag, bytes }.decode()?;
+    put_value(out, value, times);
+    Some(granules)
+}
+
+/// JSON has no number for floats that are not finite.
+#[inline(always)]
+fn put_f64(out: &mut LineBuffer<'_>, value: f64) {
+    if value.is_finite() { number::put_f64(out, value) } else { out.put_array(b"null") }
+}
+
+/// Appends the message behind its lead, and what stands between it and the fields.
+#[inline(never)]
+fn put_message(
+    out: &mut LineBuffer<'_>,
+    style: &Style,
+    plan: &Plan,
+    fields: &Fields<'_, '_>,
+    thread: &ThreadLabel<'_>,
+    times: &mut Timestamp,
+) -> Extent {
     let extent = out.within(style.message_max.saturating_sub(plan.lead), |out| {
         message::put(out, &plan.parts, fields, Set::Json, times);
     });
     out.put_byte(b'"');
     if style.details.thread {
         out.put(br#","thread":"#);
-        head.thread.with_text(|text| escape::put_quoted(out, text, Set::Json));
+        thread.with_text(|text| escape::put_quoted(out, text, Set::Json));
     }
-    out.put(&plan.site);
-    if fields.has_bound() {
-        put_bound(out, plan, fields, times);
-    }
-    fields.for_each(|index, value| {
-        let key = &plan.keys[index].written;
-        if !key.is_empty() {
-            out.put(key);
-            put_value(out, value, times);
-        }
-    });
-    if head.truncated || extent == Extent::Cut {
-        out.put(br#","truncated":true"#);
-    }
-    out.put(b"}\n");
+    out.put_stamp(&plan.site);
+    extent
 }
 
 #[cold]
@@ -66,16 +139,15 @@ fn put_bound(
     }
 }
 
-/// Appends a value. A float that JSON has no number for is null.
-#[inline]
+/// Appends a value.
 fn put_value(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp) {
     match value {
         ValueRef::Text(text) => escape::put_quoted(out, text, Set::Json),
-        ValueRef::U64(value) => number::put_integer(out, value),
-        ValueRef::I64(value) => number::put_integer(out, value),
-        ValueRef::F64(value) if value.is_finite() => number::put_f64(out, value),
+        ValueRef::U64(value) => digits::put_u64(out, value),
+        ValueRef::I64(value) => digits::put_i64(out, value),
+        ValueRef::F64(value) => put_f64(out, value),
         ValueRef::F32(value) if value.is_finite() => number::put_float(out, value),
-        ValueRef::Null | ValueRef::F64(_) | ValueRef::F32(_) => out.put(b"null"),
+        ValueRef::Null | ValueRef::F32(_) => out.put(b"null"),
         ValueRef::Bool(true) => out.put(b"true"),
         ValueRef::Bool(false) => out.put(b"false"),
         _ => put_rare(out, value, times),
@@ -131,7 +203,7 @@ fn put_list(out: &mut LineBuffer<'_>, list: ListRef<'_>, times: &mut Timestamp) 
 /// From behind the timestamp to the message.
 pub(super) fn head(site: &Site<'_>) -> Vec<u8> {
     let mut head = Vec::new();
-    head.extend_from_slice(br#"","level":""#);
+    head.extend_from_slice(br#"Z","level":""#);
     head.extend_from_slice(site.level.as_str().as_bytes());
     head.extend_from_slice(br#"","target":""#);
     escape::extend(&mut head, site.target, Set::Json);

@@ -7,10 +7,11 @@ use std::fmt;
 const SHORT_MAX: usize = 32;
 
 /// Bytes being written one behind the other. What does not fit is not written at all, nor is
-/// anything after it: the buffer is then [full](LineBuffer::is_full).
+/// anything after it: the buffer is then [full](LineBuffer::is_full). Behind what is written lie
+/// any bytes, as much is copied in chunks of fixed size.
 #[derive(Debug)]
 pub(crate) struct LineBuffer<'a> {
-    /// Ends at `len` once the buffer is full, so that `put` needs no flag.
+    /// Empty once the buffer is full, so that `put` needs no flag.
     out: &'a mut [u8],
     len: usize,
     full: bool,
@@ -50,20 +51,85 @@ impl<'a> LineBuffer<'a> {
         self.full
     }
 
+    /// Lets `write` append through a copy of this buffer. A buffer whose address is known to a
+    /// function that is not inlined stays in memory, with a load and a store for each append: the
+    /// copy's is known, this one's is not.
+    #[inline(always)]
+    pub(crate) fn apart<R>(&mut self, write: impl FnOnce(&mut LineBuffer<'_>) -> R) -> R {
+        let LineBuffer { len, full, overflow, .. } = *self;
+        let mut copy = LineBuffer { out: &mut *self.out, len, full, overflow };
+        let result = write(&mut copy);
+        let is_full = copy.full;
+        self.len = copy.len;
+        if is_full {
+            self.close();
+        }
+        result
+    }
+
     /// Appends bytes. Within [`within`](LineBuffer::within) they may be cut, at a character.
     #[inline(always)]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        if !self.copy(bytes) {
-            self.overflow(bytes);
+        match self.claim(bytes.len()) {
+            Some(room) => {
+                copy_short(room, bytes);
+                self.len += bytes.len();
+            }
+            None => self.apart(|out| out.overflow(bytes)),
         }
     }
 
     /// Appends bytes that are never cut: an escape sequence.
     #[inline(always)]
     pub(crate) fn put_whole(&mut self, bytes: &[u8]) {
-        if !self.copy(bytes) {
-            self.close();
+        match self.claim(bytes.len()) {
+            Some(room) => {
+                copy_short(room, bytes);
+                self.len += bytes.len();
+            }
+            None => self.close(),
         }
+    }
+
+    /// Appends as many bytes as are known when this is compiled.
+    #[inline(always)]
+    pub(crate) fn put_array<const N: usize>(&mut self, bytes: &[u8; N]) {
+        match self.claim_array::<N>() {
+            Some(room) => {
+                *room = *bytes;
+                self.len += N;
+            }
+            None => self.apart(|out| out.overflow(bytes)),
+        }
+    }
+
+    /// Appends the first `len` of eight bytes.
+    #[inline(always)]
+    pub(crate) fn put_first(&mut self, bytes: [u8; 8], len: usize) {
+        match self.claim_array::<8>() {
+            Some(room) => {
+                *room = bytes;
+                self.len += len;
+            }
+            None => self.apart(|out| out.put_near_end(u64::from_le_bytes(bytes), len)),
+        }
+    }
+
+    /// Appends a stamp.
+    #[inline(always)]
+    pub(crate) fn put_stamp<const N: usize>(&mut self, stamp: &Stamp<N>) {
+        match self.claim_array::<N>() {
+            Some(room) if stamp.len <= N => {
+                *room = stamp.first;
+                self.len += stamp.len;
+            }
+            _ => self.apart(|out| out.put_long_stamp(stamp)),
+        }
+    }
+
+    #[inline(never)]
+    fn put_long_stamp<const N: usize>(&mut self, stamp: &Stamp<N>) {
+        self.put(stamp.as_bytes());
     }
 
     /// Appends a byte.
@@ -78,21 +144,27 @@ impl<'a> LineBuffer<'a> {
         }
     }
 
+    /// Appends `len` bytes if `write`, which gets their place, says that they are written; whether
+    /// it did.
+    #[inline(always)]
+    pub(crate) fn put_with(&mut self, len: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        let is_written = self.claim(len).is_some_and(write);
+        self.len += if is_written { len } else { 0 };
+        is_written
+    }
+
     /// Forgets what was written after the first `len` bytes. A full buffer stays full.
     pub(crate) fn truncate_to(&mut self, len: usize) {
         self.len = len.min(self.len);
-        if self.full {
-            self.close();
-        }
     }
 
     /// Lets `write` append at most `max` bytes: a text is cut there at a whole character or escape
     /// sequence. Where this buffer ends before, it is full.
     #[inline(always)]
     pub(crate) fn within(&mut self, max: usize, write: impl FnOnce(&mut LineBuffer<'_>)) -> Extent {
-        let room = self.out.len() - self.len;
+        let room = self.room();
         let end = self.len + room.min(max);
-        let out = &mut self.out[..end];
+        let Some(out) = self.out.get_mut(..end) else { return Extent::Whole };
         let mut part = LineBuffer { out, len: self.len, full: false, overflow: Overflow::Cut };
         write(&mut part);
         let (len, cut) = (part.len, part.full);
@@ -103,35 +175,83 @@ impl<'a> LineBuffer<'a> {
         if cut { Extent::Cut } else { Extent::Whole }
     }
 
+    /// What is left of the memory.
+    fn room(&self) -> usize {
+        self.out.len().saturating_sub(self.len)
+    }
+
+    /// The next `len` bytes.
     #[inline(always)]
-    fn copy(&mut self, bytes: &[u8]) -> bool {
-        match self.out[self.len..].get_mut(..bytes.len()) {
-            Some(room) => {
-                copy_short(room, bytes);
-                self.len += bytes.len();
-                true
-            }
-            None => false,
-        }
+    fn claim(&mut self, len: usize) -> Option<&mut [u8]> {
+        let end = self.len.checked_add(len)?;
+        self.out.get_mut(self.len..end)
+    }
+
+    #[inline(always)]
+    fn claim_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        self.claim(N)?.first_chunk_mut()
+    }
+
+    /// As [`put_first`](LineBuffer::put_first), where all eight would not fit.
+    #[cold]
+    #[inline(never)]
+    fn put_near_end(&mut self, bytes: u64, len: usize) {
+        self.put(&bytes.to_le_bytes()[..len.min(8)]);
     }
 
     #[cold]
     #[inline(never)]
     fn overflow(&mut self, bytes: &[u8]) {
+        if self.full {
+            return;
+        }
         if let Overflow::Cut = self.overflow {
-            let room = self.out.len() - self.len;
             // Of text that is valid UTF-8, one of the last four bytes begins a character.
             let is_start = |at: &usize| bytes[*at] & 0b1100_0000 != 0b1000_0000;
-            let end = (0..=room).rev().find(is_start).unwrap_or(0);
-            self.copy(&bytes[..end]);
+            let end = (0..=self.room()).rev().find(is_start).unwrap_or(0);
+            self.put_whole(&bytes[..end]);
         }
         self.close();
     }
 
-    #[cold]
+    #[inline(always)]
     fn close(&mut self) {
         self.full = true;
-        self.out = &mut std::mem::take(&mut self.out)[..self.len];
+        self.out = &mut [];
+    }
+}
+
+/// Bytes that are appended again and again: `N` at once, whatever there are, which is shorter than a
+/// call of `memcpy` and leaves all registers as they are. Those of more than `N` go the usual way.
+#[derive(Debug)]
+pub(crate) struct Stamp<const N: usize> {
+    first: [u8; N],
+    len: usize,
+    /// All of them, if they are more than `N`.
+    long: Box<[u8]>,
+}
+
+impl<const N: usize> Stamp<N> {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.first.get(..self.len).unwrap_or(&self.long)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl<const N: usize> From<&[u8]> for Stamp<N> {
+    fn from(bytes: &[u8]) -> Stamp<N> {
+        let mut first = [0; N];
+        let is_long = match first.get_mut(..bytes.len()) {
+            Some(start) => {
+                start.copy_from_slice(bytes);
+                false
+            }
+            None => true,
+        };
+        Stamp { first, len: bytes.len(), long: if is_long { bytes.into() } else { Box::default() } }
     }
 }
 

@@ -11,6 +11,7 @@ use super::plan::{Plan, key_prefix};
 use super::text::{put_scalar, put_text};
 use super::timestamp::Timestamp;
 use super::{Details, Head, Style, message};
+use crate::envelope::decode::Malformed;
 use crate::envelope::site::Site;
 use crate::value::{ListRef, ValueRef};
 
@@ -23,12 +24,12 @@ pub(super) fn put_line(
     style: &Style,
     plan: &Plan,
     fields: &Fields<'_, '_>,
-    head: &Head<'_>,
+    head: &mut Head<'_>,
     times: &mut Timestamp,
-) {
+) -> Result<(), Malformed> {
     out.put(b"timestamp=");
-    out.put(head.timestamp);
-    out.put(&plan.head);
+    out.put_array(head.now.format(head.utc_ns));
+    out.put_stamp(&plan.head);
     let extent = out.within(style.message_max.saturating_sub(plan.lead), |out| {
         message::put(out, &plan.parts, fields, Set::Quoted, times);
     });
@@ -37,7 +38,7 @@ pub(super) fn put_line(
         out.put(b" thread=");
         head.thread.with_text(|text| put_text(out, text));
     }
-    out.put(&plan.site);
+    out.put_stamp(&plan.site);
     if fields.has_bound() {
         for (name, value) in fields.shown_bound(plan) {
             put_key(out, name);
@@ -47,14 +48,15 @@ pub(super) fn put_line(
     fields.for_each(|index, value| {
         let key = &plan.keys[index].written;
         if !key.is_empty() {
-            out.put(key);
+            out.put_stamp(key);
             put_value(out, value, times);
         }
-    });
+    })?;
     if head.truncated || extent == Extent::Cut {
         out.put(b" truncated=true");
     }
     out.put_byte(b'\n');
+    Ok(())
 }
 
 fn put_value(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp) {

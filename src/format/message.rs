@@ -10,6 +10,8 @@
 use std::fmt::{self, Binary, Debug, Display, LowerExp, LowerHex, Octal, UpperHex, Write};
 use std::time::Duration;
 
+use super::decimal::Decimal;
+use super::digits;
 use super::escape::{self, Escaped, Set, chars_lossy};
 use super::fields::Fields;
 use super::line::LineBuffer;
@@ -17,10 +19,10 @@ use super::number::{self, Seconds};
 use super::plan::Part;
 use super::timestamp::Timestamp;
 use crate::template::{Align, Kind, Sign, Spec};
-use crate::value::{ListRef, Redacted, ValueRef};
+use crate::value::{ListRef, RawValue, Redacted, ValueRef};
 
 /// Appends the parts of a message.
-#[inline]
+#[inline(always)]
 pub(super) fn put(
     out: &mut LineBuffer<'_>,
     parts: &[Part],
@@ -30,11 +32,15 @@ pub(super) fn put(
 ) {
     for part in parts {
         match part {
-            Part::Literal(text) => out.put(text.as_bytes()),
+            Part::Literal(text) => out.put_stamp(text),
             Part::Escape(escape) => out.put_whole(escape.as_bytes()),
-            Part::Plain { field } => put_plain(out, fields.get(*field), set, times),
+            Part::Plain { field } => {
+                // Who writes the fields finds what is malformed, and takes the line back.
+                let _ = put_hole(out, fields.get(*field), set, times);
+            }
             Part::Formatted { field, spec } => {
-                put_formatted(out, fields.get(*field), spec, set, times);
+                let RawValue { tag, bytes } = fields.get(*field);
+                out.apart(|out| put_other(out, tag, bytes, spec, set, times));
             }
         }
         if out.is_full() {
@@ -43,8 +49,48 @@ pub(super) fn put(
     }
 }
 
+/// Appends a value as `{}` shows it; none: it is malformed.
+#[inline(always)]
+fn put_hole(
+    out: &mut LineBuffer<'_>,
+    value: RawValue<'_>,
+    set: Set,
+    times: &mut Timestamp,
+) -> Option<()> {
+    match value.tag {
+        RawValue::U64 => digits::put_u64(out, value.word()?),
+        RawValue::I64 => digits::put_i64(out, value.word()? as i64),
+        RawValue::F64 if put_short(out, f64::from_bits(value.word()?)) => {}
+        RawValue::TEXT => escape::put(out, value.text()?.0, set),
+        tag => out.apart(|out| put_other(out, tag, value.bytes, &Spec::PLAIN, set, times)),
+    }
+    Some(())
+}
+
+/// Appends a float that has a short decimal; whether it has.
+#[inline(always)]
+fn put_short(out: &mut LineBuffer<'_>, value: f64) -> bool {
+    Decimal::of(value).map(|decimal| decimal.put_plain(out)).is_some()
+}
+
+#[inline(never)]
+fn put_other(
+    out: &mut LineBuffer<'_>,
+    tag: u8,
+    bytes: &[u8],
+    spec: &Spec,
+    set: Set,
+    times: &mut Timestamp,
+) {
+    match (RawValue { tag, bytes }).decode() {
+        Some((value, _)) if *spec == Spec::PLAIN => put_plain(out, value, set, times),
+        Some((value, _)) => put_formatted(out, value, spec, set, times),
+        None => {}
+    }
+}
+
 /// Appends a value as `{}` shows it.
-#[inline]
+#[inline(never)]
 pub(super) fn put_plain(
     out: &mut LineBuffer<'_>,
     value: ValueRef<'_>,
@@ -53,8 +99,8 @@ pub(super) fn put_plain(
 ) {
     match value {
         ValueRef::Text(text) => escape::put(out, text, set),
-        ValueRef::U64(value) => number::put_integer(out, value),
-        ValueRef::I64(value) => number::put_integer(out, value),
+        ValueRef::U64(value) => digits::put_u64(out, value),
+        ValueRef::I64(value) => digits::put_i64(out, value),
         ValueRef::F64(value)
             if value.is_finite() && number::put_f64_display(out, value) => {}
         ValueRef::F32(value)

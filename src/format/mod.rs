@@ -9,6 +9,7 @@
 //! ```
 
 mod decimal;
+pub(crate) mod digits;
 mod escape;
 mod fields;
 mod json;
@@ -100,7 +101,7 @@ pub(crate) struct ThreadLabel<'a> {
 
 impl ThreadLabel<'_> {
     /// Hands on the name, or else the number as text.
-    fn with_text(self, show: impl FnOnce(&[u8])) {
+    fn with_text(&self, show: impl FnOnce(&[u8])) {
         match self.name {
             Some(name) => show(name),
             None => show(itoa::Buffer::new().format(self.id).as_bytes()),
@@ -178,8 +179,10 @@ impl Style {
 
 /// What a line shows that is neither the callsite's nor a field.
 struct Head<'a> {
-    timestamp: &'a [u8; 30],
-    thread: ThreadLabel<'a>,
+    now: &'a mut Timestamp,
+    utc_ns: i64,
+    /// Borrowed: to copy it at once would wait for its parts to be stored.
+    thread: &'a ThreadLabel<'a>,
     truncated: bool,
 }
 
@@ -226,23 +229,21 @@ impl Formatter {
         utc_ns: i64,
         thread: ThreadLabel<'_>,
     ) -> Result<(), LineError> {
-        let fields = Fields::read(envelope, plan)?;
+        let mut fields = Fields::of(envelope);
+        fields.find(plan)?;
         let start = out.len();
-        let head = Head {
-            timestamp: self.now.format(utc_ns),
-            thread,
-            truncated: envelope.meta.flags & flag::TRUNCATED != 0,
-        };
+        let truncated = envelope.meta.flags & flag::TRUNCATED != 0;
+        let mut head = Head { now: &mut self.now, utc_ns, thread: &thread, truncated };
         let (style, times) = (&self.style, &mut self.times);
-        match style.format {
-            Format::Json => json::put_line(out, style, plan, &fields, &head, times),
-            Format::Logfmt => logfmt::put_line(out, style, plan, &fields, &head, times),
-            Format::Text => text::put_line(out, style, plan, &fields, &head, times),
-        }
-        if out.is_full() {
+        let written = match style.format {
+            Format::Json => json::put_line(out, style, plan, &fields, &mut head, times),
+            Format::Logfmt => logfmt::put_line(out, style, plan, &fields, &mut head, times),
+            Format::Text => text::put_line(out, style, plan, &fields, &mut head, times),
+        };
+        let is_full = out.is_full();
+        if is_full || written.is_err() {
             out.truncate_to(start);
-            return Err(LineError::Full);
         }
-        Ok(())
+        if is_full { Err(LineError::Full) } else { written.map_err(LineError::from) }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::decimal::Decimal;
 use super::line::LineBuffer;
 use super::timestamp::Timestamp;
+use ryu::Float;
 
 /// Appends an integer.
 #[inline(always)]
@@ -17,14 +18,14 @@ pub(crate) fn put_integer(out: &mut LineBuffer<'_>, value: impl itoa::Integer) {
 pub(crate) fn put_f64(out: &mut LineBuffer<'_>, value: f64) {
     match Decimal::of(value) {
         Some(decimal) => decimal.put(out),
-        None => put_float(out, value),
+        None => out.apart(|out| put_float(out, value)),
     }
 }
 
 /// As [`put_f64`], with the digits of an `f32` for one.
-#[inline(always)]
-pub(crate) fn put_float(out: &mut LineBuffer<'_>, value: impl ryu::Float) {
-    out.put(ryu::Buffer::new().format_finite(value).as_bytes());
+#[inline(never)]
+pub(crate) fn put_float(out: &mut LineBuffer<'_>, value: impl Float) {
+    shortest(value, |text| out.put(text));
 }
 
 /// Appends a finite float as `{}` shows it. Says whether it did, as [`put_float_display`] does.
@@ -45,16 +46,23 @@ pub(crate) fn put_f64_display(out: &mut LineBuffer<'_>, value: f64) -> bool {
 #[inline(always)]
 pub(crate) fn put_float_display(
     out: &mut LineBuffer<'_>,
-    value: impl ryu::Float,
+    value: impl Float,
     digits: u32,
 ) -> bool {
-    let mut buffer = ryu::Buffer::new();
-    let text = buffer.format_finite(value).as_bytes();
-    if text.len() > digits as usize || text.contains(&b'e') {
-        return false;
-    }
-    out.put(text.strip_suffix(b".0").unwrap_or(text));
-    true
+    let mut is_put = false;
+    shortest(value, |text| {
+        is_put = text.len() <= digits as usize && !text.contains(&b'e');
+        if is_put {
+            out.put(text.strip_suffix(b".0").unwrap_or(text));
+        }
+    });
+    is_put
+}
+
+/// Hands on the fewest digits that name a finite float, as ryu writes them.
+#[inline(always)]
+fn shortest(value: impl Float, show: impl FnOnce(&[u8])) {
+    show(ryu::Buffer::new().format_finite(value).as_bytes());
 }
 
 /// Nanoseconds in a second.

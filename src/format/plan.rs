@@ -2,6 +2,7 @@
 //! callsite's first record arrives; the one part of `format` that allocates.
 
 use super::escape::{Escape, Set};
+use super::line::Stamp;
 use super::{Format, Style, json, logfmt, text};
 use crate::envelope::site::Site;
 use crate::template::{Piece, Spec, Template};
@@ -9,14 +10,18 @@ use crate::template::{Piece, Spec, Template};
 /// A callsite's share of its lines, for the [`Formatter`](super::Formatter) that made it.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// From behind the timestamp to the message, and the message up to its first hole.
-    pub(super) head: Box<[u8]>,
+    /// From behind the timestamp to the message, and the message up to its first hole; in JSON, if
+    /// it has none and no thread follows it, also what stands behind it, up to the fields.
+    pub(super) head: Stamp<128>,
+    /// Whether `head` goes up to the fields.
+    pub(super) is_plain: bool,
     /// How much of `head` belongs to the message.
     pub(super) lead: usize,
+    has_holes: bool,
     /// The rest of the message.
     pub(super) parts: Box<[Part]>,
     /// File and line, if they are shown.
-    pub(super) site: Box<[u8]>,
+    pub(super) site: Stamp<32>,
     /// The call's fields.
     pub(super) keys: Box<[Key]>,
 }
@@ -25,7 +30,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(super) enum Part {
     /// Text that needs no escape.
-    Literal(Box<str>),
+    Literal(Stamp<32>),
     Escape(Escape),
     /// A hole `{}`.
     Plain {
@@ -38,12 +43,18 @@ pub(super) enum Part {
     },
 }
 
+impl Part {
+    fn is_hole(&self) -> bool {
+        matches!(self, Part::Plain { .. } | Part::Formatted { .. })
+    }
+}
+
 /// A field's key.
 #[derive(Debug)]
 pub(super) struct Key {
     name: Box<str>,
     /// All that stands before the value. Empty if a later field has the same key: it is shown.
-    pub(super) written: Box<[u8]>,
+    pub(super) written: Stamp<32>,
 }
 
 impl Plan {
@@ -57,9 +68,10 @@ impl Plan {
         };
         let mut lead = 0;
         if let Some(Part::Literal(text)) = parts.first() {
+            let text = text.as_bytes();
             if text.len() <= style.message_max {
                 lead = text.len();
-                head.extend_from_slice(text.as_bytes());
+                head.extend_from_slice(text);
                 parts.remove(0);
             }
         }
@@ -68,6 +80,11 @@ impl Plan {
             Format::Logfmt => logfmt::site(site, style.details),
             Format::Text => text::site(site, style.details, style.colour),
         };
+        let is_plain = style.format == Format::Json && parts.is_empty() && !style.details.thread;
+        if is_plain {
+            head.push(b'"');
+            head.extend_from_slice(&shown_site);
+        }
         let keys = site.names.iter().enumerate().map(|(index, name)| {
             let written = match style.format {
                 _ if site.names[index + 1..].contains(name) => Vec::new(),
@@ -77,15 +94,22 @@ impl Plan {
                 Format::Logfmt => logfmt::key(name),
                 Format::Text => text::key(name, style.colour),
             };
-            Key { name: (*name).into(), written: written.into() }
+            Key { name: (*name).into(), written: Stamp::from(&written[..]) }
         });
         Plan {
-            head: head.into(),
+            head: Stamp::from(&head[..]),
+            is_plain,
             lead,
+            has_holes: parts.iter().any(Part::is_hole),
             parts: parts.into(),
-            site: shown_site.into(),
+            site: Stamp::from(&shown_site[..]),
             keys: keys.collect(),
         }
+    }
+
+    /// Whether the message shows fields.
+    pub(super) fn has_holes(&self) -> bool {
+        self.has_holes
     }
 
     /// Whether the call itself has a field of this name: one that shows, not the one that is the
@@ -126,7 +150,7 @@ fn push_literal(parts: &mut Vec<Part>, text: &str, set: Set) {
 
 fn push_run(parts: &mut Vec<Part>, text: &str) {
     if !text.is_empty() {
-        parts.push(Part::Literal(text.into()));
+        parts.push(Part::Literal(text.as_bytes().into()));
     }
 }
 

@@ -6,6 +6,7 @@ use super::line::{Extent, LineBuffer};
 use super::plan::{Plan, key_prefix};
 use super::timestamp::Timestamp;
 use super::{Colour, Details, Head, Style, message};
+use crate::envelope::decode::Malformed;
 use crate::envelope::site::Site;
 use crate::level::Level;
 use crate::value::{ListRef, ValueRef};
@@ -28,11 +29,11 @@ pub(super) fn put_line(
     style: &Style,
     plan: &Plan,
     fields: &Fields<'_, '_>,
-    head: &Head<'_>,
+    head: &mut Head<'_>,
     times: &mut Timestamp,
-) {
-    out.put(&head.timestamp[TIME_OF_DAY]);
-    out.put(&plan.head);
+) -> Result<(), Malformed> {
+    out.put(&head.now.format(head.utc_ns)[TIME_OF_DAY]);
+    out.put_stamp(&plan.head);
     let extent = out.within(style.message_max.saturating_sub(plan.lead), |out| {
         message::put(out, &plan.parts, fields, Set::Terminal, times);
     });
@@ -47,7 +48,7 @@ pub(super) fn put_line(
         put_key(out, "", "thread", style.colour);
         head.thread.with_text(|text| put_text(out, text));
     }
-    out.put(&plan.site);
+    out.put_stamp(&plan.site);
     if fields.has_bound() {
         for (key, value) in fields.shown_bound(plan) {
             put_key(out, key_prefix(key), key, style.colour);
@@ -57,15 +58,16 @@ pub(super) fn put_line(
     fields.for_each(|index, value| {
         let key = &plan.keys[index].written;
         if !key.is_empty() {
-            out.put(key);
+            out.put_stamp(key);
             put_value(out, value, times);
         }
-    });
+    })?;
     if head.truncated {
         out.put_byte(b' ');
         out.put(ELLIPSIS.as_bytes());
     }
     out.put_byte(b'\n');
+    Ok(())
 }
 
 fn put_value(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp) {

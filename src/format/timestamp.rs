@@ -1,40 +1,101 @@
 //! Timestamps as text, on the collector thread. No allocation; a second's date is computed once.
 
+use super::digits;
+
 const NS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Formats instants as RFC 3339 with nanoseconds, and remembers the last second's digits: within
-/// one second only the nine digits of the fraction are written.
+/// Digits that stand for tens of microseconds and more.
+const UPPER: usize = 5;
+/// Nanoseconds in one of them.
+const LOWER_NS: u32 = 10_000;
+/// Where the digits of the fraction stand.
+const FRACTION_AT: usize = 20;
+
+/// Formats instants as RFC 3339 with nanoseconds, and remembers the digits of the last one: within
+/// one second only those of the fraction are written, within 10 us only four.
 ///
 /// The whole range of `i64` nanoseconds is right, from 1677-09-21 to 2262-04-11, so a year always
 /// has four digits and the text always 30 bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Timestamp {
     text: [u8; 30],
-    /// The second since 1970 that the text's first 19 bytes show.
-    second: i64,
+    /// Where the second begins that the text's first 19 bytes show.
+    start_ns: i64,
+    /// How long it lasts: less than a second where `i64::MAX` ends it, as the differences wrap; not
+    /// at all if it is that of `i64::MIN`, which begins before it.
+    len_ns: u64,
+    /// The first digits of the fraction, and what they say.
+    upper_text: [u8; 8],
+    upper: u32,
 }
 
 impl Timestamp {
     /// A cache that holds the first second of 1970.
     pub(crate) const fn new() -> Timestamp {
-        Timestamp { text: *b"1970-01-01T00:00:00.000000000Z", second: 0 }
+        Timestamp {
+            text: *b"1970-01-01T00:00:00.000000000Z",
+            start_ns: 0,
+            len_ns: NS_PER_SECOND as u64,
+            upper_text: *b"00000\0\0\0",
+            upper: 0,
+        }
     }
 
     /// `2026-11-20T21:33:00.123456789Z` for nanoseconds since 1970.
     #[inline]
     pub(crate) fn format(&mut self, utc_ns: i64) -> &[u8; 30] {
-        let second = utc_ns.div_euclid(NS_PER_SECOND);
-        if second != self.second {
-            self.write_second(second);
-        }
-        // Wraps where the second of `i64::MIN` begins before it; the difference is right.
-        self.write_fraction(utc_ns.wrapping_sub(second.wrapping_mul(NS_PER_SECOND)) as u32);
+        let (first, last) = self.fraction(utc_ns);
+        self.text[FRACTION_AT..][..8].copy_from_slice(&first);
+        self.text[FRACTION_AT + 8] = last;
         &self.text
     }
 
+    /// The text in parts, `2026-11-20T21:33:00.`, `12345678` and `9`, for who puts them together:
+    /// to read what was just written in smaller parts would wait for these to be stored.
+    #[inline(always)]
+    pub(crate) fn parts(&mut self, utc_ns: i64) -> (&[u8; FRACTION_AT], [u8; 8], u8) {
+        let (first, last) = self.fraction(utc_ns);
+        (self.text.first_chunk().expect("30 bytes"), first, last)
+    }
+
+    #[inline(always)]
+    fn fraction(&mut self, utc_ns: i64) -> ([u8; 8], u8) {
+        // As unsigned, so that what lies before the second is beyond it as well.
+        let mut ns = utc_ns.wrapping_sub(self.start_ns) as u64;
+        if ns >= self.len_ns {
+            ns = self.write_second(utc_ns);
+        }
+        let (upper, lower) = (ns as u32 / LOWER_NS, ns as u32 % LOWER_NS);
+        if upper != self.upper {
+            self.write_upper(upper);
+        }
+        let lower = u64::from(u32::from_le_bytes(digits::four(lower)));
+        let first = u64::from_le_bytes(self.upper_text) | lower << (8 * UPPER);
+        (first.to_le_bytes(), (lower >> 24) as u8)
+    }
+
+    #[inline(never)]
+    fn write_upper(&mut self, upper: u32) {
+        // Eight digits without the first three.
+        let text = u64::from_le_bytes(digits::ascii(digits::eight(upper)));
+        self.upper_text = (text >> (8 * (8 - UPPER))).to_le_bytes();
+        self.upper = upper;
+    }
+
+    /// Takes over the second of an instant; its nanoseconds since then.
     #[cold]
-    fn write_second(&mut self, second: i64) {
+    fn write_second(&mut self, utc_ns: i64) -> u64 {
+        let second = utc_ns.div_euclid(NS_PER_SECOND);
+        self.write_date(second);
+        let start_ns = second.checked_mul(NS_PER_SECOND);
+        self.start_ns = start_ns.unwrap_or_default();
+        let left_ns = (i64::MAX.wrapping_sub(self.start_ns) as u64).saturating_add(1);
+        self.len_ns = if start_ns.is_some() { left_ns.min(NS_PER_SECOND as u64) } else { 0 };
+        utc_ns.rem_euclid(NS_PER_SECOND) as u64
+    }
+
+    fn write_date(&mut self, second: i64) {
         let (year, month, day) = civil_from_days(second.div_euclid(SECONDS_PER_DAY));
         let of_day = second.rem_euclid(SECONDS_PER_DAY) as u32;
         self.write_pair(0, year / 100);
@@ -44,27 +105,14 @@ impl Timestamp {
         self.write_pair(11, of_day / 3_600);
         self.write_pair(14, of_day / 60 % 60);
         self.write_pair(17, of_day % 60);
-        self.second = second;
     }
 
-    #[inline]
-    fn write_fraction(&mut self, ns: u32) {
-        let (upper, lower) = (ns / 10_000, ns % 10_000);
-        self.text[20] = digit(upper / 10_000);
-        self.write_pair(21, upper / 100 % 100);
-        self.write_pair(23, upper % 100);
-        self.write_pair(25, lower / 100);
-        self.write_pair(27, lower % 100);
-    }
-
-    #[inline]
     fn write_pair(&mut self, at: usize, value: u32) {
         self.text[at] = digit(value / 10);
         self.text[at + 1] = digit(value % 10);
     }
 }
 
-#[inline]
 fn digit(value: u32) -> u8 {
     b'0' + value as u8
 }

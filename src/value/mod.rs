@@ -15,6 +15,7 @@
 
 mod fields;
 mod list;
+mod raw;
 mod scalar;
 mod scratch;
 mod text;
@@ -28,6 +29,7 @@ pub use text::Text;
 pub use wire::{ElementKind, Tag};
 pub use wrap::{Chain, Debug, Display, Redacted, chain, debug, display};
 
+pub(crate) use raw::RawValue;
 pub(crate) use scratch::{ScratchGuard, free_scratch};
 pub(crate) use text::floor_char_boundary;
 pub(crate) use wire::{ListRef, ValueRef};

@@ -54,7 +54,7 @@ pub enum Tag {
 }
 
 impl Tag {
-    const ALL: [Tag; 21] = [
+    pub(crate) const ALL: [Tag; 21] = [
         Tag::Null,
         Tag::Bool,
         Tag::U64,
@@ -201,7 +201,7 @@ impl<'a> ValueRef<'a> {
 }
 
 /// The granules of a tag whose values all have one size.
-const fn scalar_granules(tag: Tag) -> usize {
+pub(super) const fn scalar_granules(tag: Tag) -> usize {
     match tag {
         Tag::Null | Tag::Redacted => 0,
         Tag::U128 | Tag::I128 | Tag::Duration | Tag::Time | Tag::Ipv6 | Tag::Uuid => 2,
