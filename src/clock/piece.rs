@@ -1,6 +1,8 @@
 //! One linear piece of the function from ticks to UTC: plain numbers, so that a process that reads
 //! a dead engine's arena converts exactly as the engine did. Pure; any thread.
 
+use super::sample::Rate;
+
 /// From `base_ticks` on, UTC is a straight line:
 ///
 /// ```text
@@ -31,6 +33,20 @@ impl Piece {
     /// UTC at `ticks`, in nanoseconds since 1970.
     #[inline]
     pub(crate) fn utc_ns(&self, ticks: u64) -> i64 {
+        let since_base = ticks.wrapping_sub(self.base_ticks);
+        let product = u128::from(since_base) * u128::from(self.mult);
+        let is_behind_base = since_base >> 63 == 0;
+        let fits = product >> (63 + Rate::SHIFT) == 0;
+        if is_behind_base && fits && self.shift == Rate::SHIFT {
+            // All records of a running engine: a third of the instructions of the rest.
+            return self.base_utc_ns.saturating_add((product >> Rate::SHIFT) as i64);
+        }
+        self.utc_ns_anywhere(ticks)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn utc_ns_anywhere(&self, ticks: u64) -> i64 {
         let since_base = ticks.wrapping_sub(self.base_ticks) as i64;
         let product = i128::from(since_base) * i128::from(self.mult);
         self.base_utc_ns.saturating_add(saturate(product.wrapping_shr(self.shift as u32)))

@@ -130,20 +130,9 @@ impl Batch {
         peeked: Peeked,
         clock: &TickClock,
     ) -> Taken {
-        loop {
-            match self.write(&mut sources[ring], peeked, clock) {
-                Ok(()) => break,
-                Err(LineError::Full) if self.parts.writer.len() > 0 => {
-                    self.end(sources);
-                    if !self.next_segment(sources) {
-                        return Taken::Abandoned;
-                    }
-                }
-                // A whole segment holds any line, see LINE_BYTES_MAX.
-                Err(LineError::Full | LineError::Malformed { .. }) => {
-                    self.parts.counters.drop_record(DropReason::Damaged, Level::Info);
-                    break;
-                }
+        if let Err(error) = self.write(&mut sources[ring], peeked, clock) {
+            if !self.write_again(error, sources, ring, peeked, clock) {
+                return Taken::Abandoned;
             }
         }
         let source = &mut sources[ring];
@@ -152,15 +141,45 @@ impl Batch {
             source.is_touched = true;
             self.touched.push(ring);
         }
-        let part = source.consumer.capacity() / self.parts.governor.decision().batch_part;
-        if self.has_urgent || source.consumer.held() >= part || self.touched.len() == MOVED_MAX {
+        // Held times its inverse is at least the ring: a division takes as long as four fields.
+        let part = self.parts.governor.decision().batch_part;
+        let holds_part = source.consumer.held() * part >= source.consumer.capacity();
+        if self.has_urgent || holds_part || self.touched.len() == MOVED_MAX {
             self.end(sources);
             return Taken::Committed;
         }
         Taken::Kept
     }
 
+    /// Goes on after a record that was not written: in a new segment, or without it; false when
+    /// the engine is to be abandoned.
+    #[cold]
+    #[inline(never)]
+    fn write_again(
+        &mut self,
+        mut error: LineError,
+        sources: &mut [Source],
+        ring: usize,
+        peeked: Peeked,
+        clock: &TickClock,
+    ) -> bool {
+        while error == LineError::Full && self.parts.writer.len() > 0 {
+            self.end(sources);
+            if !self.next_segment(sources) {
+                return false;
+            }
+            match self.write(&mut sources[ring], peeked, clock) {
+                Ok(()) => return true,
+                Err(again) => error = again,
+            }
+        }
+        // A whole segment holds any line, see LINE_BYTES_MAX.
+        self.parts.counters.drop_record(DropReason::Damaged, Level::Info);
+        true
+    }
+
     /// Formats one record, or takes note of a control envelope.
+    #[inline(always)]
     fn write(
         &mut self,
         source: &mut Source,
@@ -339,6 +358,7 @@ impl Batch {
 }
 
 /// A callsite's plan, made when its first record comes.
+#[inline]
 pub(super) fn plan<'a>(
     plans: &'a mut Vec<Option<Box<Plan>>>,
     formatter: &Formatter,
@@ -346,11 +366,18 @@ pub(super) fn plan<'a>(
 ) -> Option<&'a Plan> {
     let index = id as usize;
     if plans.get(index).is_none_or(Option::is_none) {
-        let callsite = callsite::by_id(id)?;
-        if plans.len() <= index {
-            plans.resize_with(index + 1, || None);
-        }
-        plans[index] = Some(Box::new(formatter.plan(&callsite.site())));
+        make_plan(plans, formatter, id)?;
     }
-    plans[index].as_deref()
+    plans.get(index)?.as_deref()
+}
+
+#[cold]
+#[inline(never)]
+fn make_plan(plans: &mut Vec<Option<Box<Plan>>>, formatter: &Formatter, id: u32) -> Option<()> {
+    let (callsite, index) = (callsite::by_id(id)?, id as usize);
+    if plans.len() <= index {
+        plans.resize_with(index + 1, || None);
+    }
+    plans[index] = Some(Box::new(formatter.plan(&callsite.site())));
+    Some(())
 }

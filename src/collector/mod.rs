@@ -208,10 +208,11 @@ impl Collector {
         sources::refresh(&mut self.sources, &self.registry);
         self.merge.restart(self.sources.len());
         let mut is_empty = true;
-        for (ring, source) in self.sources.iter().enumerate() {
-            if let Some(peeked) = source.consumer.peek() {
+        for ring in 0..self.sources.len() {
+            self.sources[ring].next = self.sources[ring].consumer.peek();
+            if let Some(peeked) = self.sources[ring].next {
                 is_empty = false;
-                if let Some(ticks) = self.place(source.ticks(peeked), cut_off) {
+                if let Some(ticks) = self.place(self.sources[ring].ticks(peeked), cut_off) {
                     self.merge.push(Head { ticks, ring });
                 }
             }
@@ -231,22 +232,27 @@ impl Collector {
         Pass::Wrote
     }
 
-    /// Takes the records of the first ring that come before all others; false: abandoned.
+    /// Takes the records of the first ring that come before all others; false: abandoned. Its next
+    /// one was peeked and placed when its head came into the heap.
     fn drain_run(&mut self, ring: usize, limit: Head, cut_off: u64) -> bool {
-        while let Some(peeked) = self.sources[ring].consumer.peek() {
-            let stored = self.sources[ring].ticks(peeked);
-            let Some(ticks) = self.place(stored, cut_off) else { break };
-            if (Head { ticks, ring }) > limit {
-                self.merge.replace_first(ticks);
-                return true;
-            }
-            match self.batch.take(&mut self.sources, ring, peeked, &self.clock) {
+        let Some(mut next) = self.sources[ring].next else { return true };
+        loop {
+            let is_after_cut_off = self.sources[ring].ticks(next) > cut_off;
+            match self.batch.take(&mut self.sources, ring, next, &self.clock) {
                 Taken::Kept => {}
                 Taken::Committed => self.registry.source.publish(self.registry.source.now()),
                 Taken::Abandoned => return false,
             }
-            if stored > cut_off {
+            if is_after_cut_off {
                 self.batch.forget_ticks_after(cut_off);
+            }
+            let Some(peeked) = self.sources[ring].consumer.peek() else { break };
+            let Some(ticks) = self.place(self.sources[ring].ticks(peeked), cut_off) else { break };
+            next = peeked;
+            if (Head { ticks, ring }) > limit {
+                self.sources[ring].next = Some(next);
+                self.merge.replace_first(ticks);
+                return true;
             }
         }
         self.merge.pop();

@@ -15,6 +15,8 @@ pub(super) struct Source {
     pub(super) label: Label,
     /// Whether the present batch has taken a record of it.
     pub(super) is_touched: bool,
+    /// The next record, as the present pass has seen it.
+    pub(super) next: Option<Peeked>,
 }
 
 impl Source {
@@ -84,6 +86,7 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
             number: entry.number,
             label: Label::default(),
             is_touched: false,
+            next: None,
         });
     });
 }
