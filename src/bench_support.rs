@@ -1,6 +1,7 @@
 //! What the benches and the fuzz targets need of the inside, one stage of the journey each. Behind
 //! the feature `bench-internals`: no part of the public interface, it may change at any time.
 
+pub use crate::collector::bench::Passes;
 use crate::envelope::decode::Envelope;
 use crate::envelope::encode;
 use crate::envelope::site::{Site, SiteRef};

@@ -3,6 +3,8 @@
 //! a free segment.
 
 mod batch;
+#[cfg(all(feature = "bench-internals", not(loom)))]
+pub(crate) mod bench;
 mod due;
 mod governor;
 mod idle;

@@ -27,6 +27,26 @@ pub struct RingWriter {
 }
 
 impl RingWriter {
+    pub(crate) fn new(producer: Producer<Mapped>) -> RingWriter {
+        RingWriter { producer }
+    }
+
+    /// Copies a record into the ring, commit word excepted; false when the ring is full.
+    #[inline]
+    pub(crate) fn put(&mut self, words: &[u64]) -> bool {
+        let ring = self.producer.ring();
+        // SAFETY: as in `emit`; a claim holds as many granules as it was asked for.
+        unsafe {
+            let Some(claim) = ring.claim(words.len()) else { return self.look() };
+            let out = ring.memory().granule(claim.index);
+            for (granule, word) in words.iter().enumerate().skip(1) {
+                out.add(granule).write(*word);
+            }
+            ring.commit(claim);
+        }
+        true
+    }
+
     /// Claims, fills and commits a record; false when the ring is full.
     #[inline]
     pub fn emit<const GRANULES: usize>(&mut self, value: u64) -> bool {
