@@ -1,5 +1,5 @@
 //! Formatting alone: from an envelope to its line in memory that stays in the first cache, and its
-//! parts beside std's: itoa and ryu against `std::fmt`.
+//! parts beside std's, ryu's and zmij's.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -26,7 +26,7 @@ fn numbers(c: &mut Criterion) {
         at = (at + 1) % values.len();
         values[at]
     };
-    group.bench_function("itoa", |b| b.iter(|| integer(next(), black_box(&mut out))));
+    group.bench_function("engine", |b| b.iter(|| integer(next(), black_box(&mut out))));
     group.bench_function("std", |b| {
         b.iter(|| write!(&mut black_box(&mut out)[..], "{}", next()).expect("room"));
     });
@@ -43,6 +43,29 @@ fn numbers(c: &mut Criterion) {
     });
     group.bench_function("std", |b| {
         b.iter(|| write!(&mut black_box(&mut out)[..], "{:?}", next()).expect("room"));
+    });
+    group.finish();
+    long_floats(c, &mut out);
+}
+
+/// Floats of many digits: what the engine is built with, and both of what it can be built with.
+fn long_floats(c: &mut Criterion, out: &mut [u8]) {
+    let mut group = c.benchmark_group("format/f64 of many digits");
+    let values: Vec<f64> = (1..1024).map(|n| 1.0 / f64::from(n)).collect();
+    let mut at = 0;
+    let mut next = move || {
+        at = (at + 1) % values.len();
+        values[at]
+    };
+    group.bench_function("engine", |b| b.iter(|| float(next(), black_box(&mut *out))));
+    group.bench_function("ryu", |b| {
+        b.iter(|| ryu::Buffer::new().format_finite(black_box(next())).len());
+    });
+    group.bench_function("zmij", |b| {
+        b.iter(|| zmij::Buffer::new().format_finite(black_box(next())).len());
+    });
+    group.bench_function("std", |b| {
+        b.iter(|| write!(&mut black_box(&mut *out)[..], "{:?}", next()).expect("room"));
     });
     group.finish();
 }

@@ -5,7 +5,10 @@ use std::fmt;
 use super::decimal::Decimal;
 use super::line::LineBuffer;
 use super::timestamp::Timestamp;
+#[cfg(not(feature = "zmij"))]
 use ryu::Float;
+#[cfg(feature = "zmij")]
+use zmij::Float;
 
 /// Appends an integer.
 #[inline(always)]
@@ -60,9 +63,29 @@ pub(crate) fn put_float_display(
 }
 
 /// Hands on the fewest digits that name a finite float, as ryu writes them.
+#[cfg(not(feature = "zmij"))]
 #[inline(always)]
 fn shortest(value: impl Float, show: impl FnOnce(&[u8])) {
     show(ryu::Buffer::new().format_finite(value).as_bytes());
+}
+
+/// Hands on the fewest digits that name a finite float, as ryu writes them: zmij has a plus in its
+/// exponents.
+#[cfg(feature = "zmij")]
+#[inline(always)]
+fn shortest(value: impl Float, show: impl FnOnce(&[u8])) {
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value).as_bytes();
+    match text.iter().position(|byte| *byte == b'+') {
+        None => show(text),
+        Some(plus) => {
+            let mut without = [0; 24];
+            let len = text.len() - 1;
+            without[..plus].copy_from_slice(&text[..plus]);
+            without[plus..len].copy_from_slice(&text[plus + 1..]);
+            show(&without[..len]);
+        }
+    }
 }
 
 /// Nanoseconds in a second.
@@ -146,4 +169,46 @@ fn hex(byte: u8) -> [u8; 2] {
 /// Digits and their like as text.
 pub(crate) fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(value: impl Float) -> String {
+        let mut text = String::new();
+        shortest(value, |bytes| text.push_str(ascii(bytes)));
+        text
+    }
+
+    fn check(bits: u64) {
+        let (double, single) = (f64::from_bits(bits), f32::from_bits(bits as u32));
+        if double.is_finite() {
+            assert_eq!(text(double), ryu::Buffer::new().format_finite(double));
+        }
+        if single.is_finite() {
+            assert_eq!(text(single), ryu::Buffer::new().format_finite(single));
+        }
+    }
+
+    #[test]
+    fn at_each_power_of_ten_floats_are_as_ryu_has_them() {
+        for power in -330..310 {
+            for start in ["1", "1.5", "9.999999999999999", "1.2345"] {
+                let value: f64 = format!("{start}e{power}").parse().expect("a float");
+                check(value.to_bits());
+                check(u64::from((value as f32).to_bits()));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn any_float_is_as_ryu_has_it(bits: u64) {
+            check(bits);
+        }
+    }
 }
