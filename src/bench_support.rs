@@ -5,7 +5,9 @@ pub use crate::collector::bench::Passes;
 use crate::envelope::decode::Envelope;
 use crate::envelope::encode;
 use crate::envelope::site::{Site, SiteRef};
-use crate::format::{Colour, Details, Format, Formatter, LineBuffer, Plan, ThreadLabel, digits, number};
+use crate::format::{
+    Colour, Details, Format, Formatter, LineBuffer, Plan, ThreadLabel, digits, number,
+};
 use crate::level::Level;
 pub use crate::ring::bench::{RingReader, RingWriter, ring};
 use crate::value::{EncodedFields, Fields, Scratch};

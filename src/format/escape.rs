@@ -122,7 +122,8 @@ fn copy_clean(to: &mut [u8], bytes: &[u8]) -> bool {
 fn copy_clean_short(to: &mut [u8], bytes: &[u8]) -> bool {
     let ends = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>());
     if let (Some(first), Some(last)) = ends {
-        let word = u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
+        let word =
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
         if let Some(place) = to.first_chunk_mut() {
             *place = *first;
         }

@@ -221,8 +221,9 @@ impl<'a> LineBuffer<'a> {
     }
 }
 
-/// Bytes that are appended again and again: `N` at once, whatever there are, which is shorter than a
-/// call of `memcpy` and leaves all registers as they are. Those of more than `N` go the usual way.
+/// Bytes that are appended again and again: `N` at once, whatever there are, which is shorter than
+/// a call of `memcpy` and leaves all registers as they are. Those of more than `N` go the usual
+/// way.
 #[derive(Debug)]
 pub(crate) struct Stamp<const N: usize> {
     first: [u8; N],

@@ -101,8 +101,7 @@ pub(super) fn put_plain(
         ValueRef::Text(text) => escape::put(out, text, set),
         ValueRef::U64(value) => digits::put_u64(out, value),
         ValueRef::I64(value) => digits::put_i64(out, value),
-        ValueRef::F64(value)
-            if value.is_finite() && number::put_f64_display(out, value) => {}
+        ValueRef::F64(value) if value.is_finite() && number::put_f64_display(out, value) => {}
         ValueRef::F32(value)
             if value.is_finite() && number::put_float_display(out, value, f32::DIGITS) => {}
         _ => put_formatted(out, value, &Spec::PLAIN, set, times),

@@ -47,11 +47,7 @@ pub(crate) fn put_f64_display(out: &mut LineBuffer<'_>, value: f64) -> bool {
 /// very large and very small ones it leaves to std, which writes no exponent there, and those of
 /// `digits` (`f64::DIGITS`) or more, as only of these two shortest forms can be equally near.
 #[inline(always)]
-pub(crate) fn put_float_display(
-    out: &mut LineBuffer<'_>,
-    value: impl Float,
-    digits: u32,
-) -> bool {
+pub(crate) fn put_float_display(out: &mut LineBuffer<'_>, value: impl Float, digits: u32) -> bool {
     let mut is_put = false;
     shortest(value, |text| {
         is_put = text.len() <= digits as usize && !text.contains(&b'e');
