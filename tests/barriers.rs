@@ -365,13 +365,15 @@ fn a_sync_by_itself_that_fails_is_told_at_the_next_barrier() {
     disk.set(Faults { sync_error: Some(0), ..Faults::default() });
     fastlog!(logger: logger, INFO, "lost");
     wait_until("the sync to fail", || engine.stats().sync_failures() == 1);
+    // The start record may have been synced before.
+    let syncs = disk.synced().len();
     engine.flush().expect("it is published all the same");
     let error = engine.sync().expect_err("the device refused");
     assert!(matches!(error, BarrierError::Sync { .. }), "{error}");
     let error = engine.drain().expect_err("the device refused");
     assert!(matches!(error.reason(), BarrierError::Sync { .. }), "{error}");
     assert!(error.report().is_some_and(|report| report.is_balanced()));
-    assert_eq!(disk.synced().len(), 1, "once, however often anybody asks");
+    assert_eq!(disk.synced().len(), syncs, "once, however often anybody asks");
 }
 
 #[test]
