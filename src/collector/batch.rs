@@ -5,22 +5,23 @@
 //! the end of a pass. Its end is: slot, then the rings' `released` words, then wake-ups.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::governor::Governor;
 use super::side::Side;
 use super::own::OwnRecord;
+use super::plans::Plans;
+use super::sealing::Sealing;
 use super::sources::Source;
 use crate::arena::commit::{Commits, MOVED_MAX, Written};
 use crate::arena::layout::SEGMENT_BYTES;
-use crate::callsite;
 use crate::clock::{TickClock, TickSource};
 use crate::envelope::decode::Envelope;
 use crate::envelope::{RECORD_BYTES_MAX, control, flag};
 use crate::flush::Progress;
 use crate::flush::controller::Staging;
 use crate::flush::signal::{Signal, bit};
-use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
+use crate::format::{Formatter, LineBuffer, LineError, ThreadLabel};
 use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
@@ -56,31 +57,10 @@ pub(super) struct Parts {
     pub(super) sealing: Option<Sealing>,
 }
 
-/// When a segment is sealed before it is full.
-#[derive(Debug)]
-pub(super) struct Sealing {
-    after: Duration,
-    /// Since when the present segment has lines.
-    since: Option<Instant>,
-}
-
-impl Sealing {
-    pub(super) fn new(after: Duration) -> Sealing {
-        Sealing { after, since: None }
-    }
-
-    /// Whether the segment is old; asked again and again.
-    fn is_due(&mut self, has_lines: bool) -> bool {
-        self.since = if has_lines { self.since.or_else(|| Some(Instant::now())) } else { None };
-        self.since.is_some_and(|since| since.elapsed() >= self.after)
-    }
-}
-
 /// All that turns records into committed lines.
 pub(super) struct Batch {
     pub(super) parts: Parts,
-    /// By callsite id.
-    plans: Vec<Option<Box<Plan>>>,
+    plans: Plans,
     copy: Box<[u8; RECORD_BYTES_MAX]>,
     written: Written,
     /// Rings that gave records to the present batch.
@@ -108,7 +88,7 @@ impl Batch {
     pub(super) fn new(parts: Parts) -> Batch {
         Batch {
             parts,
-            plans: Vec::new(),
+            plans: Plans::default(),
             copy: Box::new([0; RECORD_BYTES_MAX]),
             written: Written::default(),
             touched: Vec::with_capacity(MOVED_MAX),
@@ -197,7 +177,9 @@ impl Batch {
             return Ok(());
         }
         let level = envelope.level()?;
-        let plan = plan(&mut self.plans, &self.parts.formatter, envelope.meta.id)
+        let plan = self
+            .plans
+            .of(&self.parts.formatter, envelope.meta.id)
             .ok_or(LineError::Malformed { offset: 16 })?;
         let mut line = LineBuffer::new(self.parts.writer.room());
         let utc_ns = clock.utc_ns(envelope.ticks);
@@ -350,34 +332,9 @@ impl Batch {
         // The first slot that names the new segment may take a while; the seal is there already.
         self.written.len = 0;
         if let Some(sealing) = &mut self.parts.sealing {
-            sealing.since = None;
+            sealing.restart();
         }
         self.parts.publisher.raise(bit::SEGMENT);
         true
     }
-}
-
-/// A callsite's plan, made when its first record comes.
-#[inline]
-pub(super) fn plan<'a>(
-    plans: &'a mut Vec<Option<Box<Plan>>>,
-    formatter: &Formatter,
-    id: u32,
-) -> Option<&'a Plan> {
-    let index = id as usize;
-    if plans.get(index).is_none_or(Option::is_none) {
-        make_plan(plans, formatter, id)?;
-    }
-    plans.get(index)?.as_deref()
-}
-
-#[cold]
-#[inline(never)]
-fn make_plan(plans: &mut Vec<Option<Box<Plan>>>, formatter: &Formatter, id: u32) -> Option<()> {
-    let (callsite, index) = (callsite::by_id(id)?, id as usize);
-    if plans.len() <= index {
-        plans.resize_with(index + 1, || None);
-    }
-    plans[index] = Some(Box::new(formatter.plan(&callsite.site())));
-    Some(())
 }

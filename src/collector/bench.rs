@@ -57,7 +57,7 @@ impl Passes {
     pub fn new(rings: usize) -> Passes {
         let (arena, registry) = registry();
         let pool = Arc::new(Pool::new(HOT_SEGMENTS, HOT_SEGMENTS, Anonymous).expect("memory"));
-        let writer = SegmentWriter::begin(Arc::clone(&pool), arena.id()).expect("a segment");
+        let writer = SegmentWriter::begin(pool.clone(), arena.id()).expect("a segment");
         // Of known rate, so that a start takes no time that varies.
         let clock = TickClock::calibrate(registry.source);
         let ticks = registry.source.now();
@@ -81,6 +81,7 @@ impl Passes {
                 warnings: Vec::new(),
             },
             sides: Vec::new(),
+            seal_after: None,
             registry,
         });
         let callsite = ORDER.register();
@@ -113,7 +114,8 @@ impl Passes {
 }
 
 fn registry() -> (Arc<Arena>, Arc<Registry>) {
-    let lines = Lines { format: 0, details: 0, output: 0 };
+    let segment_bytes = layout::SEGMENT_BYTES;
+    let lines = Lines { format: 0, details: 0, output: 0, segment_mode: 0, segment_bytes };
     let directory = Path::new("");
     let identity = Identity { name: "bench", file_name: "", directory, lines };
     let (ring_bytes, record_bytes) = (RING_GRANULES * 8, RECORD_GRANULES * 8);

@@ -10,6 +10,8 @@ mod governor;
 mod idle;
 mod merge;
 mod own;
+mod plans;
+mod sealing;
 mod side;
 mod sources;
 
@@ -29,11 +31,12 @@ use crate::registry::Registry;
 use crate::segment::SegmentWriter;
 use crate::stats::Counter;
 
-use batch::{Batch, Sealing, Taken};
+use batch::{Batch, Taken};
 use governor::Governor;
 use idle::Idle;
 use merge::{Head, Merge};
 use own::{GAP_QUIET, GapWatch, OwnRecords};
+use sealing::Sealing;
 use side::Side;
 use sources::Source;
 

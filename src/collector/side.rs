@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::batch::plan;
 use super::own::OwnRecord;
+use super::plans::Plans;
 use crate::envelope::decode::Envelope;
 use crate::flush::signal::{Signal, bit};
 use crate::format::{Formatter, LineBuffer, Plan, ThreadLabel};
@@ -23,15 +23,14 @@ pub(crate) struct SideParts {
 /// The collector's end.
 pub(super) struct Side {
     parts: SideParts,
-    /// By callsite id.
-    plans: Vec<Option<Box<Plan>>>,
+    plans: Plans,
     /// Whether the present batch has lines for it.
     has_lines: bool,
 }
 
 impl Side {
     pub(super) fn new(parts: SideParts) -> Side {
-        Side { parts, plans: Vec::new(), has_lines: false }
+        Side { parts, plans: Plans::default(), has_lines: false }
     }
 
     /// Takes a record that the main output has taken; false if it wants the record and has no room.
@@ -46,7 +45,7 @@ impl Side {
             return true;
         }
         let SideParts { formatter, buffer, .. } = &mut self.parts;
-        let Some(plan) = plan(&mut self.plans, formatter, envelope.meta.id) else { return true };
+        let Some(plan) = self.plans.of(formatter, envelope.meta.id) else { return true };
         let is_in = put(buffer, formatter, plan, envelope, utc_ns, label);
         self.has_lines |= is_in;
         is_in

@@ -126,6 +126,8 @@ impl AheadKeeper {
         let first = self.parts.first.region();
         // Where that fails, the collector faults the pages in.
         let _ = first.populate(0, first.len());
+        self.make_wanted();
+        self.old_files.look(false);
         loop {
             self.make_wanted();
             let bits = self.sleep();

@@ -89,6 +89,7 @@ impl Keeper {
         self.prepare();
         // Should it fail, whoever asks for a sync hears of it.
         let _ = self.sync_directory();
+        self.old_files.look(false);
         loop {
             let bits = self.sleep();
             if bits & bit::ABANDON != 0 {
