@@ -1,6 +1,7 @@
 //! The caller's path: gate, clock, claim, encode, commit. Runs on the caller's thread.
 //!
-//! [`emit`] is inlined into each call. It neither locks, allocates, enters the kernel nor formats,
+//! A call tests its gate, evaluates and encodes its arguments in place, and calls what all call sites
+//! with the same types of fields share. That neither locks, allocates, enters the kernel nor formats,
 //! and runs no user code between claim and commit. What happens rarely stands behind one cold call:
 //! a thread's first record, a full ring, a cut record, another clock, another engine.
 
@@ -65,9 +66,9 @@ impl Drop for Rendering {
     }
 }
 
-/// Takes the fields by value, so that they stay in registers and are stored for the cold path's
-/// sake only on the cold path.
-#[inline(always)]
+/// Not inlined: 0.6 ns more (10.1 against 9.5, beside a clock read of 9), but 180 bytes of code a call
+/// site instead of 459, and one copy for all sites with fields of the same types.
+#[inline(never)]
 fn emit_encoded<E: EncodedFields>(
     callsite: &'static Callsite,
     state: i64,
