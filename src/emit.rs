@@ -1,9 +1,9 @@
 //! The caller's path: gate, clock, claim, encode, commit. Runs on the caller's thread.
 //!
-//! A call tests its gate, evaluates and encodes its arguments in place, and calls what all call sites
-//! with the same types of fields share. That neither locks, allocates, enters the kernel nor formats,
-//! and runs no user code between claim and commit. What happens rarely stands behind one cold call:
-//! a thread's first record, a full ring, a cut record, another clock, another engine.
+//! A call tests its gate, evaluates and encodes its arguments in place, and calls what all sites
+//! with the same types of fields share. That neither locks, allocates, enters the kernel nor
+//! formats, and runs no user code between claim and commit. What happens rarely stands behind one
+//! cold call: a thread's first record, a full ring, a cut record, another clock, another engine.
 
 #![allow(unsafe_code)] // Writes claimed ring memory and reads this thread's ring by pointer.
 
