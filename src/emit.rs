@@ -66,8 +66,8 @@ impl Drop for Rendering {
     }
 }
 
-/// Not inlined: 0.6 ns more (10.1 against 9.5, beside a clock read of 9), but 180 bytes of code a call
-/// site instead of 459, and one copy for all sites with fields of the same types.
+/// Not inlined: 0.6 ns more (10.1 against 9.5, beside a clock read of 9), but 180 bytes of code a
+/// call site instead of 459, and one copy for all sites with fields of the same types.
 #[inline(never)]
 fn emit_encoded<E: EncodedFields>(
     callsite: &'static Callsite,
