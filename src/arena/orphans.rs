@@ -95,7 +95,8 @@ fn is_orphan(path: &Path, log: SameLog<'_>) -> bool {
     if own.iter().any(|own| own == path) {
         return false;
     }
-    let Ok(file) = File::open(path) else { return false };
+    // Not through a pipe of that name, which would hang the start.
+    let Ok(file) = crate::sys::open::to_read(path) else { return false };
     let is_same = match log {
         SameLog::ByPlace => true,
         SameLog::In(directory) => has_directory(&file, directory),

@@ -146,3 +146,13 @@ fn the_header_says_how_the_lines_look_and_where_they_go() {
     assert_eq!((word(header::DIRECTORY), &directory), (12, b"/var/log/app"));
     arena.unlink().unwrap();
 }
+
+/// A start that opened it would wait for somebody who writes to it.
+#[test]
+fn a_pipe_that_is_called_like_an_arena_is_passed_over() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let made = std::process::Command::new("mkfifo").arg(dir.path().join("app.1-0f.arena")).status();
+    assert!(made.expect("mkfifo is there").success());
+    std::os::unix::fs::symlink("/dev/zero", dir.path().join("app.2-0f.arena")).expect("a link");
+    assert_eq!(orphans(&OsIo, dir.path()), 0);
+}

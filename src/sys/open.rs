@@ -28,7 +28,6 @@ pub(super) fn regular_file(path: &Path, flags: OFlags, mode: Mode) -> io::Result
 ///
 /// # Errors
 /// As [`regular_file`], and `NotFound`.
-#[cfg(feature = "cli")]
 pub(crate) fn to_read(path: &Path) -> io::Result<File> {
     open_regular(path, OFlags::RDONLY, Mode::empty())
 }
