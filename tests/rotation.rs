@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::disk::{Disk, Faults, memory_dir};
 use common::{all_lines, drain, wait_until};
 use fastlog::{Config, Engine, Io, OsIo, Rotate, fastlog};
 
@@ -53,6 +54,30 @@ fn log(engine: &Engine, numbers: std::ops::Range<u64>) {
     for n in numbers {
         fastlog!(logger: logger, INFO, "a line of some length, so that files fill", n);
     }
+}
+
+/// What retention removes is not synced before: else files would pile up, open and on the disk, for
+/// as long as they come faster than the device takes them.
+#[test]
+fn a_slow_device_does_not_hold_up_the_removal_of_old_files() {
+    const ROTATIONS: u64 = 300;
+    let dir = memory_dir();
+    let disk = Disk::new();
+    let config = config(dir.path()).retain_files(3).io(Arc::clone(&disk) as _);
+    let engine = Engine::detached(config).expect("the engine starts");
+    disk.set(Faults { sync_delay: Duration::from_millis(50), ..Faults::default() });
+    let mut n = 0;
+    wait_until("many rotations", || {
+        log(&engine, n..n + 1_000);
+        n += 1_000;
+        engine.stats().rotations() >= ROTATIONS
+    });
+    let report = drain(&engine);
+    let (numbers, files) = numbers(dir.path());
+    assert!(numbers.ends_with(&[n - 2, n - 1]) && files <= 5, "{files} files: {report}");
+    let stats = engine.stats();
+    assert!(stats.removed_files() >= ROTATIONS - 5, "{stats}");
+    assert!(stats.syncs() < ROTATIONS / 2, "{stats}");
 }
 
 #[test]

@@ -102,6 +102,8 @@ impl Keeper {
                 self.unsynced_since.get_or_insert_with(Instant::now);
             }
             let is_rotated = bits & bit::ROTATED != 0;
+            // Before the sync: what retention removes needs none.
+            self.old_files.look(is_rotated);
             let syncs = self.parts.limits.sync != SyncGoal::Never;
             // What failed is tried again by itself: a directory may recover, a file be replaced.
             let is_due = self.has_failed || self.decide(published) == Some(Duration::ZERO);
@@ -120,7 +122,6 @@ impl Keeper {
                 }
                 break;
             }
-            self.old_files.look(is_rotated);
             if self.old_files.step() {
                 self.parts.files.set_dir_dirty();
             }
@@ -198,9 +199,18 @@ impl Keeper {
         }
     }
 
-    /// Syncs the replaced files, then the current one; none that has refused before.
+    /// Syncs the replaced files, the newest first, then the current one; none that has refused
+    /// before. Where files are replaced faster than the device takes them, retention removes the
+    /// oldest meanwhile: who would read them?
     fn sync_files(&mut self, unsynced: &mut Unsynced) -> Result<(), SyncFailure> {
         while let Some(file) = unsynced.retired.pop() {
+            if self.parts.signal.is_raised(bit::ROTATED) {
+                self.old_files.look(true);
+            }
+            let is_removed = self.parts.io.fstat(file.file.as_fd()).is_ok_and(|s| s.links == 0);
+            if is_removed {
+                continue;
+            }
             if file.refused.get().is_none() {
                 self.sync_file(&file)?;
             }
