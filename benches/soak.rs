@@ -23,6 +23,9 @@ fn main() {
         .dir(dir.path())
         .name("soak")
         .overflow(Overflow::Block)
+        // A device that is written to at full speed stands still for seconds at times.
+        .stall_after(Duration::from_secs(300))
+        .barrier_patience(Duration::from_secs(300))
         .rotate_bytes(ROTATE_BYTES)
         .retain_files(RETAINED)
         .ignore_env();
