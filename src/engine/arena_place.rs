@@ -76,6 +76,7 @@ fn lines(settings: &Settings) -> Lines {
             Format::Json => 1,
             Format::Text => 2,
             Format::Logfmt => 3,
+            Format::Binary => 4,
         },
         details: settings.details.bits(),
         output: match settings.output {

@@ -41,6 +41,17 @@ impl<'a> Envelope<'a> {
         Ok(Envelope { ticks: word(header, TICKS), meta, tags: &tags[..fields], values })
     }
 
+    /// One whose parts stood apart: its tags, one for each field, and what follows them.
+    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
+    pub(crate) fn from_parts(
+        ticks: u64,
+        meta: Meta,
+        tags: &'a [u8],
+        rest: &'a [u8],
+    ) -> Envelope<'a> {
+        Envelope { ticks, meta, tags, rest }
+    }
+
     /// The record's level.
     #[inline]
     pub(crate) fn level(&self) -> Result<Level, Malformed> {

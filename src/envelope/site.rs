@@ -75,8 +75,14 @@ impl<'a> SiteRef<'a> {
         (end == len).then_some(entry)
     }
 
+    /// Bytes of the entry.
+    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
+    pub(crate) fn len(self) -> usize {
+        self.bytes.len()
+    }
+
     /// The callsite's id.
-    #[cfg(any(test, feature = "bench-internals"))]
+    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
     fn id(self) -> u32 {
         u32::from_le_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }
@@ -87,7 +93,7 @@ impl<'a> SiteRef<'a> {
     }
 
     /// All texts: target, template, file, names. `parse` has checked every range.
-    #[cfg(any(test, feature = "bench-internals"))]
+    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
     fn texts(self) -> impl Iterator<Item = &'a str> {
         let texts = 3 + usize::from(self.bytes[13]);
         let mut at = FIXED_BYTES + 2 * texts;
@@ -99,7 +105,7 @@ impl<'a> SiteRef<'a> {
     }
 
     /// Hands the decoded entry to `read`.
-    #[cfg(any(test, feature = "bench-internals"))]
+    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
     pub(crate) fn with<R>(self, read: impl FnOnce(&Site<'_>) -> R) -> R {
         let texts: Vec<&str> = self.texts().collect();
         let line =

@@ -259,7 +259,7 @@ impl<const N: usize> From<&[u8]> for Stamp<N> {
 /// Copies between slices of equal length. Short ones as two overlapping halves of fixed size, which
 /// saves the call of `memcpy`.
 #[inline(always)]
-fn copy_short(to: &mut [u8], from: &[u8]) {
+pub(super) fn copy_short(to: &mut [u8], from: &[u8]) {
     match from.len() {
         0..4 => {
             for (to, from) in to.iter_mut().zip(from) {

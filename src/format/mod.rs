@@ -8,6 +8,7 @@
 //! UTC, thread ─────────┘
 //! ```
 
+pub(crate) mod binary;
 mod decimal;
 pub(crate) mod digits;
 mod escape;
@@ -70,6 +71,14 @@ pub enum Format {
     /// Control characters and what reverses text are escaped, so that no value can touch the
     /// terminal. `…` stands where something was cut.
     Text,
+    /// Raw values, some 40 bytes a record, and a dictionary of the calls in each segment: the
+    /// least work, for logs that are kept and seldom read.
+    ///
+    /// `fastlog cat` prints its records as the lines that [`Format::Json`] would have written,
+    /// byte for byte. `docs/format.md` has the format itself, for other readers. Files end in
+    /// `.flog`, and a file holds whole segments. Needs [`Output::File`](crate::Output::File), or
+    /// [`Output::Null`](crate::Output::Null) for measuring.
+    Binary,
 }
 
 /// What lines show beside the standard keys, in this order, before the fields.
@@ -150,6 +159,14 @@ impl Details {
         }
     }
 
+    /// Those of [`bits`](Details::bits).
+    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
+    pub(crate) fn from_bits(bits: u64) -> Option<Details> {
+        let is_shown = |bit: u64| bits & bit != 0;
+        let details = Details { thread: is_shown(1), file: is_shown(2), line: is_shown(4) };
+        (details.bits() == bits).then_some(details)
+    }
+
     /// 1 for the thread, 2 for the file, 4 for the line: as the arena keeps them.
     pub(crate) fn bits(self) -> u64 {
         u64::from(self.thread) | u64::from(self.file) << 1 | u64::from(self.line) << 2
@@ -170,7 +187,8 @@ impl Style {
     /// What is escaped in the message.
     fn set(&self) -> Set {
         match self.format {
-            Format::Json => Set::Json,
+            // What a binary log is printed as.
+            Format::Json | Format::Binary => Set::Json,
             Format::Logfmt => Set::Quoted,
             Format::Text => Set::Terminal,
         }
@@ -236,7 +254,9 @@ impl Formatter {
         let mut head = Head { now: &mut self.now, utc_ns, thread: &thread, truncated };
         let (style, times) = (&self.style, &mut self.times);
         let written = match style.format {
-            Format::Json => json::put_line(out, style, plan, &fields, &mut head, times),
+            Format::Json | Format::Binary => {
+                json::put_line(out, style, plan, &fields, &mut head, times)
+            }
             Format::Logfmt => logfmt::put_line(out, style, plan, &fields, &mut head, times),
             Format::Text => text::put_line(out, style, plan, &fields, &mut head, times),
         };

@@ -62,7 +62,7 @@ impl Plan {
         let set = style.set();
         let mut parts = parts(&Template::parse(site.template, site.names), set);
         let mut head = match style.format {
-            Format::Json => json::head(site),
+            Format::Json | Format::Binary => json::head(site),
             Format::Logfmt => logfmt::head(site),
             Format::Text => text::head(site, style.colour),
         };
@@ -76,7 +76,7 @@ impl Plan {
             }
         }
         let shown_site = match style.format {
-            Format::Json => json::site(site, style.details),
+            Format::Json | Format::Binary => json::site(site, style.details),
             Format::Logfmt => logfmt::site(site, style.details),
             Format::Text => text::site(site, style.details, style.colour),
         };
@@ -90,7 +90,7 @@ impl Plan {
                 _ if site.names[index + 1..].contains(name) => Vec::new(),
                 // The whole message is this field: it is shown there, and not once more.
                 _ if *name == MESSAGE && site.template == MESSAGE_ALONE => Vec::new(),
-                Format::Json => json::key(name),
+                Format::Json | Format::Binary => json::key(name),
                 Format::Logfmt => logfmt::key(name),
                 Format::Text => text::key(name, style.colour),
             };
@@ -110,6 +110,12 @@ impl Plan {
     /// Whether the message shows fields.
     pub(super) fn has_holes(&self) -> bool {
         self.has_holes
+    }
+
+    /// How many fields the call has.
+    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
+    pub(super) fn fields(&self) -> usize {
+        self.keys.len()
     }
 
     /// Whether the call itself has a field of this name: one that shows, not the one that is the
