@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::{Arena, Idle, Output, Overflow, Pin, SyncPolicy, UrgentSync};
+use crate::config::{
+    Arena, Idle, Output, Overflow, Pin, SegmentMode, SyncPolicy, UrgentSync,
+};
 use crate::error::ConfigError;
 use crate::format::Format;
 use crate::level::Level;
@@ -18,16 +20,18 @@ use crate::level::Level;
 /// | `Production` | INFO | `File` | `Json` | 1 MiB | `BlockFor(10ms)` | `InLogDir` |
 /// | `Durable` | INFO | `File` | `Json` | 256 KiB | `Block` | `InLogDir` |
 /// | `LowLatency` | INFO | `File` | `Json` | 1 MiB | `Drop` | `SharedMemory` |
+/// | `Archive` | INFO | `File` | `Binary` | 1 MiB | `BlockFor(50ms)` | `InLogDir` |
 /// | `Container` | INFO | `Stdout` | `Json` | 256 KiB | `BlockFor(10ms)` | `Anonymous` |
 /// | `Development` | DEBUG | `Stderr` | `Text` | 256 KiB | `Block` | `Anonymous` |
 ///
-/// | preset | `pin` | `idle` | `publish_every` | `sync` | `urgent_sync` |
-/// |---|---|---|---|---|---|
-/// | `Production` | `Auto` | `Park` | 5ms | `Every(1s)` | `AtMostEvery(100ms)` |
-/// | `Durable` | `Auto` | `Park` | 5ms | `EachBatch` | `Never` |
-/// | `LowLatency` | `Auto` | `Spin` | 20ms | `Every(5s)` | `Never` |
-/// | `Container` | `None` | `Park` | 5ms | `Never` | `Never` |
-/// | `Development` | `None` | `Park` | 5ms | `Never` | `Never` |
+/// | preset | `pin` | `idle` | `segment_mode` | `publish_every` | `sync` | `urgent_sync` |
+/// |---|---|---|---|---|---|---|
+/// | `Production` | `Auto` | `Park` | `Publish` | 5ms | `Every(1s)` | `AtMostEvery(100ms)` |
+/// | `Durable` | `Auto` | `Park` | `Publish` | 5ms | `EachBatch` | `Never` |
+/// | `LowLatency` | `Auto` | `Spin` | `Publish` | 20ms | `Every(5s)` | `Never` |
+/// | `Archive` | `Auto` | `Park` | `Seal` | 5ms | `Never` | `Never` |
+/// | `Container` | `None` | `Park` | `Publish` | 5ms | `Never` | `Never` |
+/// | `Development` | `None` | `Park` | `Publish` | 5ms | `Never` | `Never` |
 ///
 /// All other options have one default, named at their setter.
 ///
@@ -48,6 +52,9 @@ pub enum Preset {
     /// The shortest calls: rings in shared memory, a collector that spins, records dropped rather
     /// than waited for.
     LowLatency,
+    /// For logs that are kept and seldom read: binary, in files that are synced when they are
+    /// complete. `fastlog cat` prints them as JSON.
+    Archive,
     /// JSON on the standard output, for whoever runs the container to collect.
     Container,
     /// For people at a terminal: coloured text on the standard error, from DEBUG up.
@@ -65,83 +72,26 @@ pub(crate) struct Row {
     pub(crate) arena: Arena,
     pub(crate) pin: Pin,
     pub(crate) idle: Idle,
+    pub(crate) segment_mode: SegmentMode,
     pub(crate) publish_every: Duration,
     pub(crate) sync: SyncPolicy,
     pub(crate) urgent_sync: UrgentSync,
 }
 
 impl Preset {
-    /// The table: what each preset sets.
+    /// What the preset sets: its row of the table.
     pub(crate) const fn row(self) -> Row {
         match self {
-            Preset::Production => Row {
-                level: Level::INFO,
-                output: Output::File,
-                format: Format::Json,
-                ring_bytes: MIB,
-                overflow: Overflow::BlockFor(ms(10)),
-                arena: Arena::InLogDir,
-                pin: Pin::Auto,
-                idle: Idle::Park,
-                publish_every: ms(5),
-                sync: SyncPolicy::Every(ms(1000)),
-                urgent_sync: UrgentSync::AtMostEvery(ms(100)),
-            },
-            Preset::Durable => Row {
-                level: Level::INFO,
-                output: Output::File,
-                format: Format::Json,
-                ring_bytes: 256 * KIB,
-                overflow: Overflow::Block,
-                arena: Arena::InLogDir,
-                pin: Pin::Auto,
-                idle: Idle::Park,
-                publish_every: ms(5),
-                sync: SyncPolicy::EachBatch,
-                urgent_sync: UrgentSync::Never,
-            },
-            Preset::LowLatency => Row {
-                level: Level::INFO,
-                output: Output::File,
-                format: Format::Json,
-                ring_bytes: MIB,
-                overflow: Overflow::Drop,
-                arena: Arena::SharedMemory,
-                pin: Pin::Auto,
-                idle: Idle::Spin,
-                publish_every: ms(20),
-                sync: SyncPolicy::Every(ms(5000)),
-                urgent_sync: UrgentSync::Never,
-            },
-            Preset::Container => Row {
-                level: Level::INFO,
-                output: Output::Stdout,
-                format: Format::Json,
-                ring_bytes: 256 * KIB,
-                overflow: Overflow::BlockFor(ms(10)),
-                arena: Arena::Anonymous,
-                pin: Pin::None,
-                idle: Idle::Park,
-                publish_every: ms(5),
-                sync: SyncPolicy::Never,
-                urgent_sync: UrgentSync::Never,
-            },
-            Preset::Development => Row {
-                level: Level::DEBUG,
-                output: Output::Stderr,
-                format: Format::Text,
-                ring_bytes: 256 * KIB,
-                overflow: Overflow::Block,
-                arena: Arena::Anonymous,
-                pin: Pin::None,
-                idle: Idle::Park,
-                publish_every: ms(5),
-                sync: SyncPolicy::Never,
-                urgent_sync: UrgentSync::Never,
-            },
+            Preset::Production => PRODUCTION,
+            Preset::Durable => DURABLE,
+            Preset::LowLatency => LOW_LATENCY,
+            Preset::Archive => ARCHIVE,
+            Preset::Container => CONTAINER,
+            Preset::Development => DEVELOPMENT,
         }
     }
 }
+
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
@@ -149,10 +99,102 @@ const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-const PRESETS: [Preset; 5] = [
+// The table.
+const PRODUCTION: Row = Row {
+    level: Level::INFO,
+    output: Output::File,
+    format: Format::Json,
+    ring_bytes: MIB,
+    overflow: Overflow::BlockFor(ms(10)),
+    arena: Arena::InLogDir,
+    pin: Pin::Auto,
+    idle: Idle::Park,
+    segment_mode: SegmentMode::Publish,
+    publish_every: ms(5),
+    sync: SyncPolicy::Every(ms(1000)),
+    urgent_sync: UrgentSync::AtMostEvery(ms(100)),
+};
+
+const DURABLE: Row = Row {
+    level: Level::INFO,
+    output: Output::File,
+    format: Format::Json,
+    ring_bytes: 256 * KIB,
+    overflow: Overflow::Block,
+    arena: Arena::InLogDir,
+    pin: Pin::Auto,
+    idle: Idle::Park,
+    segment_mode: SegmentMode::Publish,
+    publish_every: ms(5),
+    sync: SyncPolicy::EachBatch,
+    urgent_sync: UrgentSync::Never,
+};
+
+const LOW_LATENCY: Row = Row {
+    level: Level::INFO,
+    output: Output::File,
+    format: Format::Json,
+    ring_bytes: MIB,
+    overflow: Overflow::Drop,
+    arena: Arena::SharedMemory,
+    pin: Pin::Auto,
+    idle: Idle::Spin,
+    segment_mode: SegmentMode::Publish,
+    publish_every: ms(20),
+    sync: SyncPolicy::Every(ms(5000)),
+    urgent_sync: UrgentSync::Never,
+};
+
+const ARCHIVE: Row = Row {
+    level: Level::INFO,
+    output: Output::File,
+    format: Format::Binary,
+    ring_bytes: MIB,
+    overflow: Overflow::BlockFor(ms(50)),
+    arena: Arena::InLogDir,
+    pin: Pin::Auto,
+    idle: Idle::Park,
+    segment_mode: SegmentMode::Seal,
+    publish_every: ms(5),
+    sync: SyncPolicy::Never,
+    urgent_sync: UrgentSync::Never,
+};
+
+const CONTAINER: Row = Row {
+    level: Level::INFO,
+    output: Output::Stdout,
+    format: Format::Json,
+    ring_bytes: 256 * KIB,
+    overflow: Overflow::BlockFor(ms(10)),
+    arena: Arena::Anonymous,
+    pin: Pin::None,
+    idle: Idle::Park,
+    segment_mode: SegmentMode::Publish,
+    publish_every: ms(5),
+    sync: SyncPolicy::Never,
+    urgent_sync: UrgentSync::Never,
+};
+
+const DEVELOPMENT: Row = Row {
+    level: Level::DEBUG,
+    output: Output::Stderr,
+    format: Format::Text,
+    ring_bytes: 256 * KIB,
+    overflow: Overflow::Block,
+    arena: Arena::Anonymous,
+    pin: Pin::None,
+    idle: Idle::Park,
+    segment_mode: SegmentMode::Publish,
+    publish_every: ms(5),
+    sync: SyncPolicy::Never,
+    urgent_sync: UrgentSync::Never,
+};
+
+const PRESETS: [Preset; 6] = [
     Preset::Production,
     Preset::Durable,
     Preset::LowLatency,
+    Preset::Archive,
     Preset::Container,
     Preset::Development,
 ];
@@ -174,6 +216,7 @@ impl Preset {
             Preset::Production => "production",
             Preset::Durable => "durable",
             Preset::LowLatency => "low-latency",
+            Preset::Archive => "archive",
             Preset::Container => "container",
             Preset::Development => "development",
         }

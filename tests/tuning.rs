@@ -26,7 +26,8 @@ const GROUPED: [(&str, &str); 9] = [
     ("retention.age", "retain_age"),
     ("retention.free_bytes", "keep_free_bytes"),
 ];
-const PRESETS: [(&str, Preset); 4] = [
+const PRESETS: [(&str, Preset); 5] = [
+    ("Archive", Preset::Archive),
     ("Durable", Preset::Durable),
     ("LowLatency", Preset::LowLatency),
     ("Container", Preset::Container),

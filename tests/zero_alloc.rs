@@ -218,6 +218,14 @@ fn to_a_file() {
 }
 
 #[test]
+fn to_a_binary_file() {
+    run("to_a_binary_file", |dir| {
+        let change = |config: Config| config.format(fastlog::Format::Binary);
+        assert_steady(dir, |config| change(config).include(fastlog::Detail::Thread), 24 * MIB);
+    });
+}
+
+#[test]
 fn to_a_file_with_many_syncs() {
     run("to_a_file_with_many_syncs", |dir| {
         let change = |config: Config| config.sync(SyncPolicy::EachBatch).clock(Clock::Monotonic);

@@ -17,11 +17,12 @@ use crate::arena::commit::{Commits, MOVED_MAX, Written};
 use crate::arena::layout::SEGMENT_BYTES;
 use crate::clock::{TickClock, TickSource};
 use crate::envelope::decode::Envelope;
-use crate::envelope::{RECORD_BYTES_MAX, control, flag};
+use crate::envelope::{Meta, RECORD_BYTES_MAX, flag};
 use crate::flush::Progress;
 use crate::flush::controller::Staging;
 use crate::flush::signal::{Signal, bit};
-use crate::format::{Formatter, LineBuffer, LineError, ThreadLabel};
+use crate::format::binary::write::Writer;
+use crate::format::{Formatter, LineBuffer, LineError};
 use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
@@ -44,6 +45,8 @@ const _: () = assert!(LINE_BYTES_MAX <= 16 * RECORD_BYTES_MAX);
 /// What a batch is made of.
 pub(super) struct Parts {
     pub(super) formatter: Formatter,
+    /// Instead of lines, binary segments.
+    pub(super) binary: Option<Writer>,
     pub(super) writer: SegmentWriter,
     pub(super) commits: Commits,
     pub(super) counters: Counters,
@@ -53,7 +56,7 @@ pub(super) struct Parts {
     pub(super) governor: Governor,
     pub(super) sides: Vec<Side>,
     pub(super) source: TickSource,
-    /// Where segments become files of the log.
+    /// Where files of the log are made of segments.
     pub(super) sealing: Option<Sealing>,
 }
 
@@ -61,7 +64,7 @@ pub(super) struct Parts {
 pub(super) struct Batch {
     pub(super) parts: Parts,
     plans: Plans,
-    copy: Box<[u8; RECORD_BYTES_MAX]>,
+    pub(super) copy: Box<[u8; RECORD_BYTES_MAX]>,
     written: Written,
     /// Rings that gave records to the present batch.
     touched: Vec<usize>,
@@ -110,7 +113,7 @@ impl Batch {
         peeked: Peeked,
         clock: &TickClock,
     ) -> Taken {
-        if let Err(error) = self.write(&mut sources[ring], peeked, clock) {
+        if let Err(error) = self.write_any(&mut sources[ring], peeked, clock) {
             if !self.write_again(error, sources, ring, peeked, clock) {
                 return Taken::Abandoned;
             }
@@ -148,7 +151,7 @@ impl Batch {
             if !self.next_segment(sources) {
                 return false;
             }
-            match self.write(&mut sources[ring], peeked, clock) {
+            match self.write_any(&mut sources[ring], peeked, clock) {
                 Ok(()) => return true,
                 Err(again) => error = again,
             }
@@ -156,6 +159,21 @@ impl Batch {
         // A whole segment holds any line, see LINE_BYTES_MAX.
         self.parts.counters.drop_record(DropReason::Damaged, Level::Info);
         true
+    }
+
+    /// Writes one record, or takes note of a control envelope.
+    #[inline(always)]
+    fn write_any(
+        &mut self,
+        source: &mut Source,
+        peeked: Peeked,
+        clock: &TickClock,
+    ) -> Result<(), LineError> {
+        if self.parts.binary.is_some() {
+            self.write_binary(source, peeked, clock)
+        } else {
+            self.write(source, peeked, clock)
+        }
     }
 
     /// Formats one record, or takes note of a control envelope.
@@ -169,11 +187,7 @@ impl Batch {
         let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
         let envelope = Envelope::parse(bytes)?;
         if !envelope.meta.is_record() {
-            if envelope.meta.id == control::THREAD {
-                source.label.read(&envelope);
-                let ThreadLabel { id, name } = source.label.get();
-                source.consumer.ring().set_owner(id, name.unwrap_or_default());
-            }
+            source.note(&envelope);
             return Ok(());
         }
         let level = envelope.level()?;
@@ -191,14 +205,21 @@ impl Batch {
                 self.parts.counters.add(Counter::SideDropped, 1);
             }
         }
+        let record = (envelope.ticks, envelope.meta);
+        self.count_record(record, level, len);
+        Ok(())
+    }
+
+    /// The record has `len` bytes of the segment.
+    #[inline(always)]
+    pub(super) fn count_record(&mut self, (ticks, meta): (u64, Meta), level: Level, len: usize) {
         self.parts.writer.advance(len);
         self.written.bytes += len as u64;
         self.written.records += 1;
-        self.late += u64::from(envelope.ticks < self.last_ticks);
-        self.last_ticks = self.last_ticks.max(envelope.ticks);
-        self.truncated += u64::from(envelope.meta.flags & flag::TRUNCATED != 0);
+        self.late += u64::from(ticks < self.last_ticks);
+        self.last_ticks = self.last_ticks.max(ticks);
+        self.truncated += u64::from(meta.flags & flag::TRUNCATED != 0);
         self.has_urgent |= level.is_urgent();
-        Ok(())
     }
 
     /// The counter was set back, if it was beyond `latest`: what follows is not late for that.
@@ -218,11 +239,16 @@ impl Batch {
         let Ok(envelope) = Envelope::parse(&record.envelope) else { return };
         let utc_ns = clock.utc_ns(envelope.ticks);
         loop {
-            let Parts { formatter, writer, .. } = &mut self.parts;
-            let (mut line, label) = (LineBuffer::new(writer.room()), OwnRecord::LABEL);
-            match formatter.line(&mut line, record.plan, &envelope, utc_ns, label) {
-                Ok(()) => {
-                    let len = line.len();
+            let put = if self.parts.binary.is_some() {
+                self.put_own(record)
+            } else {
+                let Parts { formatter, writer, .. } = &mut self.parts;
+                let (mut line, label) = (LineBuffer::new(writer.room()), OwnRecord::LABEL);
+                let put = formatter.line(&mut line, record.plan, &envelope, utc_ns, label);
+                put.map(|()| line.len())
+            };
+            match put {
+                Ok(len) => {
                     self.parts.writer.advance(len);
                     self.written.bytes += len as u64;
                     self.own += 1;
@@ -284,22 +310,6 @@ impl Batch {
         self.parts.publisher.raise(bit::WORK | urgency);
         self.parts.sides.iter_mut().for_each(Side::wake);
         self.has_urgent = false;
-    }
-
-    /// Ends the segment, where it becomes a file of the log, so that what it holds is to be seen.
-    pub(super) fn seal(&mut self) {
-        if self.parts.sealing.is_some() && self.parts.writer.is_open() {
-            self.parts.writer.seal();
-            self.parts.publisher.raise(bit::SEGMENT);
-        }
-    }
-
-    /// Seals the segment if its first line is old.
-    pub(super) fn seal_if_old(&mut self) {
-        let has_lines = self.parts.writer.is_open();
-        if self.parts.sealing.as_mut().is_some_and(|sealing| sealing.is_due(has_lines)) {
-            self.seal();
-        }
     }
 
     fn count(&mut self) {

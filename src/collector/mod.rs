@@ -5,6 +5,7 @@
 mod batch;
 #[cfg(all(feature = "bench-internals", not(loom)))]
 pub(crate) mod bench;
+mod binary;
 mod due;
 mod governor;
 mod idle;
@@ -26,6 +27,7 @@ use crate::flush::actuator::Actuators;
 use crate::flush::controller::Limits;
 use crate::flush::signal::{Signal, bit};
 use crate::format::Formatter;
+use crate::format::binary::write::Writer;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::registry::Registry;
 use crate::segment::SegmentWriter;
@@ -42,6 +44,7 @@ use sources::Source;
 
 pub(crate) use idle::Idling;
 pub(crate) use own::StartNote;
+pub(crate) use sealing::SealWhen;
 pub(crate) use side::SideParts;
 
 /// How often the counters of losses are looked at, and the controller.
@@ -90,8 +93,9 @@ pub(crate) struct Parts {
     pub(crate) actuators: Arc<Actuators>,
     pub(crate) start_note: StartNote,
     pub(crate) sides: Vec<SideParts>,
-    /// How old a segment gets before it is sealed, where it becomes a file of the log.
-    pub(crate) seal_after: Option<Duration>,
+    /// When segments are sealed before they are full, where files are made of them.
+    pub(crate) seal_when: Option<SealWhen>,
+    pub(crate) binary: Option<Writer>,
 }
 
 /// The thread's state.
@@ -142,7 +146,8 @@ impl Collector {
             governor,
             sides: parts.sides.into_iter().map(Side::new).collect(),
             source: registry.source,
-            sealing: parts.seal_after.map(Sealing::new),
+            sealing: parts.seal_when.map(Sealing::new),
+            binary: parts.binary,
         });
         Collector {
             order_window: clock.ticks_of(parts.order_window),
@@ -194,7 +199,7 @@ impl Collector {
             let pass = self.pass(cut_off);
             self.keep_house(now);
             if is_asked && pass != Pass::Abandoned {
-                self.batch.seal();
+                self.batch.show();
                 self.registry.progress.set_barriers(barrier);
                 self.batch.parts.publisher.raise(bit::BARRIER);
             }
@@ -314,8 +319,10 @@ impl Collector {
         }
     }
 
-    fn store_clock(&self) {
+    /// For whoever converts ticks later.
+    fn store_clock(&mut self) {
         let pieces = self.clock.pieces();
+        self.batch.set_clock(pieces);
         self.arena.store_clock(pieces.iter().flat_map(|piece| {
             [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift]
         }));
@@ -332,7 +339,7 @@ impl Collector {
             self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);
-        self.batch.seal();
+        self.batch.show();
         self.batch.stop_sides(bits);
         self.registry.progress.set_done(EngineThread::Collector);
         self.batch.parts.publisher.raise(bit::STOP | (bits & bit::ABANDON));

@@ -38,12 +38,16 @@ static CLOCK_STEPPED: Callsite =
 
 /// A record of the engine's own, ready to be formatted.
 pub(super) struct OwnRecord<'a> {
+    /// Which of the kinds it is, below [`OwnRecord::KINDS`].
+    pub(super) key: usize,
     pub(super) plan: &'a Plan,
     pub(super) site: &'static Callsite,
     pub(super) envelope: Vec<u8>,
 }
 
 impl OwnRecord<'_> {
+    /// How many kinds there are.
+    pub(super) const KINDS: usize = 4;
     /// Whose it is.
     pub(super) const LABEL: ThreadLabel<'static> = ThreadLabel { id: 0, name: Some(b"fastlog") };
 }
@@ -83,18 +87,23 @@ impl OwnRecords {
         let (pid, log) = (std::process::id(), &note.log);
         let rest = (&note.is_crash_safe, (&note.orphans, ()));
         let fields = (&version, (&pid, (log, rest)));
-        OwnRecord { plan: &self.start, site: &START, envelope: envelope(&START, ticks, &fields) }
+        OwnRecord {
+            key: 0,
+            plan: &self.start,
+            site: &START,
+            envelope: envelope(&START, ticks, &fields),
+        }
     }
 
     pub(super) fn warning(&self, ticks: u64, warning: &str) -> OwnRecord<'_> {
         let envelope = envelope(&WARNING, ticks, &(&warning, ()));
-        OwnRecord { plan: &self.warning, site: &WARNING, envelope }
+        OwnRecord { key: 1, plan: &self.warning, site: &WARNING, envelope }
     }
 
     pub(super) fn clock_stepped(&self, ticks: u64, offset_ns: i64) -> OwnRecord<'_> {
         let by_s = offset_ns as f64 / 1e9;
         let envelope = envelope(&CLOCK_STEPPED, ticks, &(&by_s, ()));
-        OwnRecord { plan: &self.clock, site: &CLOCK_STEPPED, envelope }
+        OwnRecord { key: 2, plan: &self.clock, site: &CLOCK_STEPPED, envelope }
     }
 
     pub(super) fn gap(&self, ticks: u64, gap: &ClosedGap) -> OwnRecord<'_> {
@@ -105,7 +114,8 @@ impl OwnRecords {
         let (since, until) = (time(gap.since_utc_ns), time(gap.until_utc_ns));
         let rest = (&until, (&levels, (&reasons, ())));
         let fields = (&lost.total(), (&since, rest));
-        OwnRecord { plan: &self.gap, site: &GAP, envelope: envelope(&GAP, ticks, &fields) }
+        let envelope = envelope(&GAP, ticks, &fields);
+        OwnRecord { key: 3, plan: &self.gap, site: &GAP, envelope }
     }
 }
 

@@ -1,29 +1,67 @@
-//! When a segment that becomes a file of the log is sealed although it is not full. Runs on the
+//! When segments end before they are full, where files of the log are made of them. Runs on the
 //! collector.
 
 use std::time::{Duration, Instant};
 
-/// The age of the present segment.
+use super::batch::Batch;
+use crate::flush::signal::bit;
+
+/// When a segment is sealed before it is full.
 #[derive(Debug)]
 pub(super) struct Sealing {
-    after: Duration,
-    /// Since when it has lines.
+    when: SealWhen,
+    /// Since when the present segment has lines.
     since: Option<Instant>,
 }
 
+/// What for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SealWhen {
+    /// It becomes a file of the log then: when it is so old, and when somebody asks to see it.
+    Shown(Duration),
+    /// Its bytes are appended as they come, but files change with segments: when it is so old.
+    Old(Duration),
+}
+
 impl Sealing {
-    pub(super) fn new(after: Duration) -> Sealing {
-        Sealing { after, since: None }
+    pub(super) fn new(when: SealWhen) -> Sealing {
+        Sealing { when, since: None }
+    }
+
+    /// A new segment is begun.
+    pub(super) fn restart(&mut self) {
+        self.since = None;
     }
 
     /// Whether the segment is old; asked again and again.
-    pub(super) fn is_due(&mut self, has_lines: bool) -> bool {
+    fn is_due(&mut self, has_lines: bool) -> bool {
         self.since = if has_lines { self.since.or_else(|| Some(Instant::now())) } else { None };
-        self.since.is_some_and(|since| since.elapsed() >= self.after)
+        let (SealWhen::Shown(after) | SealWhen::Old(after)) = self.when;
+        self.since.is_some_and(|since| since.elapsed() >= after)
+    }
+}
+
+impl Batch {
+    /// Ends the segment, where it becomes a file of the log, so that what it holds is to be seen.
+    pub(super) fn show(&mut self) {
+        let sealing = self.parts.sealing.as_ref();
+        if sealing.is_some_and(|sealing| matches!(sealing.when, SealWhen::Shown(_))) {
+            self.seal();
+        }
     }
 
-    /// There is another segment.
-    pub(super) fn restart(&mut self) {
-        self.since = None;
+    fn seal(&mut self) {
+        if self.parts.writer.is_open() {
+            self.parts.writer.seal();
+            self.parts.publisher.raise(bit::SEGMENT);
+        }
+    }
+
+    /// Seals the segment if its first line is old.
+    pub(super) fn seal_if_old(&mut self) {
+        let has_lines = self.parts.writer.is_open();
+        if self.parts.sealing.as_mut().is_some_and(|sealing| sealing.is_due(has_lines)) {
+            self.seal();
+        }
     }
 }

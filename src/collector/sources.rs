@@ -25,6 +25,15 @@ impl Source {
         (self.consumer.ring().used() * 1000 / self.consumer.capacity()) as u32
     }
 
+    /// Takes note of a control envelope.
+    pub(super) fn note(&mut self, envelope: &Envelope<'_>) {
+        if envelope.meta.id == control::THREAD {
+            self.label.read(envelope);
+            let ThreadLabel { id, name } = self.label.get();
+            self.consumer.ring().set_owner(id, name.unwrap_or_default());
+        }
+    }
+
     /// When a peeked record was made.
     #[inline]
     pub(super) fn ticks(&self, peeked: Peeked) -> u64 {

@@ -8,6 +8,7 @@
 //! app.4711.jsonl                             written now by a second engine of the name
 //! app.4711-20261120T213300Z-000001.jsonl     and rotated
 //! ```
+//! Those of a binary log end in `.flog` instead.
 
 use crate::format::timestamp::Timestamp;
 
@@ -16,7 +17,27 @@ pub(crate) const DIR_MODE: u32 = 0o750;
 /// Mode of the directory beside the log.
 pub(crate) const PRIVATE_DIR_MODE: u32 = 0o700;
 
-const EXTENSION: &str = ".jsonl";
+/// What files are made of, which the ends of their names tell. A file begins with one, and what is
+/// appended goes on where the last one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Lines, each ended by a newline: `.jsonl`.
+    Lines,
+    /// Binary segments, which only their own beginning tells how to read: `.flog`.
+    Segments,
+}
+
+impl Unit {
+    const ALL: [Unit; 2] = [Unit::Lines, Unit::Segments];
+
+    fn extension(self) -> &'static str {
+        match self {
+            Unit::Lines => ".jsonl",
+            Unit::Segments => ".flog",
+        }
+    }
+}
+
 /// `20261120T213300Z`.
 const START_LEN: usize = 16;
 const NUMBER_LEN_MIN: usize = 6;
@@ -37,18 +58,18 @@ impl Packed {
 }
 
 /// The name of the file that is written, for a base such as `app` or `app.4711`.
-pub(crate) fn live(base: &str) -> String {
-    format!("{base}{EXTENSION}")
+pub(crate) fn live(base: &str, unit: Unit) -> String {
+    format!("{base}{}", unit.extension())
 }
 
 /// The name that a file gets when it is rotated; it began `start_ns` after 1970.
-pub(crate) fn rotated(base: &str, start_ns: i64, number: u64) -> String {
+pub(crate) fn rotated(base: &str, unit: Unit, start_ns: i64, number: u64) -> String {
     let mut times = Timestamp::new();
     let text = times.format(start_ns);
     // `2026-11-20T21:33:00.123456789Z` without its punctuation and fraction.
     let digits = text[..19].iter().filter(|byte| !matches!(byte, b'-' | b':'));
     let start: String = digits.map(|byte| char::from(*byte)).collect();
-    format!("{base}-{start}Z-{number:0NUMBER_LEN_MIN$}{EXTENSION}")
+    format!("{base}-{start}Z-{number:0NUMBER_LEN_MIN$}{}", unit.extension())
 }
 
 /// A rotated file's name, taken apart.
@@ -67,13 +88,17 @@ pub(crate) fn parse(name: &str) -> Option<Rotated<'_>> {
         name.strip_suffix(suffix).map(|plain| (*packed, plain))
     });
     let (packed, plain) = packed.unwrap_or((Packed::Plain, name));
-    let (rest, number) = plain.strip_suffix(EXTENSION)?.rsplit_once('-')?;
+    let (rest, number) = without_extension(plain)?.rsplit_once('-')?;
     let (base, start) = rest.rsplit_once('-')?;
     let is_number = number.len() >= NUMBER_LEN_MIN
         && (number.len() == NUMBER_LEN_MIN || !number.starts_with('0'))
         && number.bytes().all(|byte| byte.is_ascii_digit());
     let number = number.parse().ok().filter(|_| is_number)?;
     (!base.is_empty() && is_start(start)).then_some(Rotated { base, start, number, packed })
+}
+
+fn without_extension(name: &str) -> Option<&str> {
+    Unit::ALL.iter().find_map(|unit| name.strip_suffix(unit.extension()))
 }
 
 fn is_start(text: &str) -> bool {
@@ -87,7 +112,7 @@ fn is_start(text: &str) -> bool {
 
 /// The base of a file that is written now.
 pub(crate) fn base_of_live(name: &str) -> Option<&str> {
-    name.strip_suffix(EXTENSION).filter(|base| !base.is_empty() && parse(name).is_none())
+    without_extension(name).filter(|base| !base.is_empty() && parse(name).is_none())
 }
 
 /// Whether files of this base are files of the log `name`: its own, or those of engines that found
@@ -111,7 +136,9 @@ mod tests {
 
     #[test]
     fn names_are_as_drawn() {
-        assert_eq!(live("app"), "app.jsonl");
+        let rotated = |base, start_ns, number| rotated(base, Unit::Lines, start_ns, number);
+        assert_eq!(live("app", Unit::Lines), "app.jsonl");
+        assert_eq!(live("app", Unit::Segments), "app.flog");
         assert_eq!(rotated("app", START_NS, 7), "app-20261120T213300Z-000007.jsonl");
         assert_eq!(rotated("app.1-2", START_NS, 1 << 20), "app.1-2-20261120T213300Z-1048576.jsonl");
         assert_eq!(rotated("app", 0, 1), "app-19700101T000000Z-000001.jsonl");
@@ -128,6 +155,7 @@ mod tests {
         };
         assert_eq!(parse(name), Some(whole));
         assert_eq!(parse(&format!("{name}.zst")), Some(Rotated { packed: Packed::Zstd, ..whole }));
+        assert_eq!(parse("a-b.c-20261120T213300Z-000007.flog"), Some(whole));
         assert_eq!(parse(&format!("{name}.gz")), Some(Rotated { packed: Packed::Gzip, ..whole }));
         let others = [
             "app.jsonl",
@@ -159,7 +187,11 @@ mod tests {
             assert!(!is_of(base, "app"), "{base}");
         }
         assert_eq!(base_of_live("app.jsonl"), Some("app"));
-        for name in [".jsonl", "app.json", "app-20261120T213300Z-000007.jsonl"] {
+        assert_eq!(base_of_live("app.flog"), Some("app"));
+        let rotated = "app-20261120T213300Z-000007";
+        let rotated = [".jsonl", ".flog"].map(|extension| format!("{rotated}{extension}"));
+        let names = [".jsonl", ".flog", "app.json"].into_iter();
+        for name in names.chain(rotated.iter().map(String::as_str)) {
             assert_eq!(base_of_live(name), None, "{name}");
         }
     }
@@ -171,7 +203,8 @@ mod tests {
             start_ns in 0_i64..4_000_000_000_000_000_000,
             number: u32,
         ) {
-            let name = rotated(&base, start_ns, u64::from(number));
+            let unit = Unit::ALL[number as usize % 2];
+            let name = rotated(&base, unit, start_ns, u64::from(number));
             let parsed = parse(&name).expect("a rotated file's name");
             prop_assert_eq!((parsed.base, parsed.number), (&*base, u64::from(number)));
         }

@@ -132,6 +132,7 @@ impl Config {
             arena: _,
             pin,
             idle,
+            segment_mode,
             publish_every,
             sync,
             urgent_sync,
@@ -147,7 +148,7 @@ impl Config {
             format,
             colour: Colour::Auto,
             details: Details::default(),
-            segment_mode: SegmentMode::Publish,
+            segment_mode,
             sealing: Sealing::DEFAULT,
             rotation: Rotation::DEFAULT,
             retention: Retention::DEFAULT,
@@ -189,7 +190,8 @@ impl Config {
         self
     }
 
-    /// The log's name, from which its file is called `<name>.jsonl`.
+    /// The log's name, from which its file is called `<name>.jsonl`, or `<name>.flog` if it is
+    /// binary.
     ///
     /// 1 to 64 of `A-Z a-z 0-9 . _ -`, the first no dot. Default: the stem of the executable's
     /// file name, with `_` for characters that a name may not have. One engine at a time writes
@@ -236,7 +238,8 @@ impl Config {
 
     /// How a record is written.
     ///
-    /// Default: [`Format::Text`] with `Development`, [`Format::Json`] with the others.
+    /// Default: [`Format::Text`] with `Development`, [`Format::Binary`] with `Archive`,
+    /// [`Format::Json`] with the others.
     pub fn format(mut self, format: Format) -> Config {
         self.format = format;
         self
@@ -261,7 +264,7 @@ impl Config {
 
     /// What becomes of the memory-mapped segments.
     ///
-    /// Default: [`SegmentMode::Publish`].
+    /// Default: [`SegmentMode::Seal`] with `Archive`, [`SegmentMode::Publish`] with the others.
     pub fn segment_mode(mut self, mode: SegmentMode) -> Config {
         self.segment_mode = mode;
         self
@@ -269,8 +272,9 @@ impl Config {
 
     /// What a call does when its thread's ring is full.
     ///
-    /// Default: [`Overflow::BlockFor`] 10 ms with `Production` and `Container`,
-    /// [`Overflow::Block`] with `Durable` and `Development`, [`Overflow::Drop`] with `LowLatency`.
+    /// Default: [`Overflow::BlockFor`] 10 ms with `Production` and `Container`, 50 ms with
+    /// `Archive`, [`Overflow::Block`] with `Durable` and `Development`, [`Overflow::Drop`] with
+    /// `LowLatency`.
     pub fn overflow(mut self, overflow: Overflow) -> Config {
         self.overflow = overflow;
         self
@@ -279,10 +283,10 @@ impl Config {
     /// The size of each thread's ring, in bytes.
     ///
     /// A power of two from 16 KiB to 64 MiB, and at least eight times
-    /// [`record_bytes`](Config::record_bytes). Default: 1 MiB with `Production` and `LowLatency`,
-    /// 256 KiB with the others. Every thread that logs has one, all of it resident; a thread that
-    /// ends leaves its ring to a later one. It is the burst that a thread can log before the
-    /// [overflow policy](Config::overflow) decides.
+    /// [`record_bytes`](Config::record_bytes). Default: 1 MiB with `Production`, `LowLatency` and
+    /// `Archive`, 256 KiB with the others. Every thread that logs has one, all of it resident; a
+    /// thread that ends leaves its ring to a later one. It is the burst that a thread can log
+    /// before the [overflow policy](Config::overflow) decides.
     pub fn ring_bytes(mut self, bytes: usize) -> Config {
         self.ring_bytes = bytes;
         self
@@ -319,9 +323,9 @@ impl Config {
     /// Where rings and segments live, which decides what of them outlives the process.
     ///
     /// Default with a file: [`Arena::SharedMemory`] with `LowLatency`, [`Arena::InLogDir`] with
-    /// `Production` and `Durable`, [`Arena::Anonymous`] with the others; without a file always
-    /// [`Arena::Anonymous`]. Where the place refuses, the engine starts with anonymous memory and
-    /// says so on the standard error, in the log and in `stats().crash_safe()`.
+    /// `Production`, `Durable` and `Archive`, [`Arena::Anonymous`] with the others; without a file
+    /// always [`Arena::Anonymous`]. Where the place refuses, the engine starts with anonymous
+    /// memory and says so on the standard error, in the log and in `stats().crash_safe()`.
     pub fn arena(mut self, arena: Arena) -> Config {
         self.arena = Some(arena);
         self

@@ -37,9 +37,9 @@ pub enum Overflow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SegmentMode {
-    /// The publisher appends their lines to `<dir>/<name>.jsonl`, and they are used again. The
-    /// visible file never has a hole of zeros and ends with a whole line except during an append,
-    /// so whatever follows it just works.
+    /// The publisher appends their lines to `<dir>/<name>.jsonl` (`.flog` if they are binary), and
+    /// they are used again. The visible file never has a hole of zeros and ends with a whole line
+    /// except during an append, so whatever follows it just works.
     Publish,
     /// A segment becomes a file of the log itself, and no byte is copied: when it is full or old
     /// ([`segment_bytes`](crate::Config::segment_bytes), [`seal_after`](crate::Config::seal_after))

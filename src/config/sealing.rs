@@ -28,7 +28,8 @@ impl Config {
     }
 
     /// How long after its first line a segment is sealed, full or not, where the mode is
-    /// [`SegmentMode::Seal`](crate::SegmentMode::Seal).
+    /// [`SegmentMode::Seal`](crate::SegmentMode::Seal), or where the log is binary: its files
+    /// change with segments, so that this is how late one is rotated.
     ///
     /// 10 ms to 24 h. Default: 60 s.
     pub fn seal_after(mut self, age: Duration) -> Config {

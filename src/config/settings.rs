@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::also::Also;
+use super::file_names::Unit;
 use super::filter::Filter;
 use super::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
@@ -94,6 +95,14 @@ impl fmt::Display for Warning {
 }
 
 impl Settings {
+    /// What the log's files are made of.
+    pub(crate) fn unit(&self) -> Unit {
+        match self.format {
+            Format::Binary => Unit::Segments,
+            Format::Json | Format::Logfmt | Format::Text => Unit::Lines,
+        }
+    }
+
     /// Bytes of a segment.
     pub(crate) fn segment_bytes(&self) -> usize {
         match self.segment_mode {
@@ -210,6 +219,7 @@ impl Config {
 
     /// Only what would break a promise is an error: a value that has nothing to act on is not.
     fn check_interplay(&self) -> Result<(), ConfigError> {
+        self.check_binary()?;
         for (index, also) in self.also.iter().enumerate() {
             let earlier = self.also[..index].iter().map(|also| ("also", &also.console));
             let mut others = earlier.chain([("output", &self.output)]);
@@ -234,6 +244,24 @@ impl Config {
             });
         }
         if self.segment_mode == SegmentMode::Seal { self.check_sealing() } else { Ok(()) }
+    }
+
+    /// Nobody reads it on a console, where each write has to end with a line.
+    fn check_binary(&self) -> Result<(), ConfigError> {
+        let refused = |with, console: &Output, instead: &str| {
+            let (option, value) = ("format", format!("{:?}", Format::Binary));
+            let (other, instead) = (format!("{console:?}"), instead.to_owned());
+            Err(ConfigError::Conflict { option, value, with, other, instead })
+        };
+        let is_console = matches!(self.output, Output::Stdout | Output::Stderr);
+        if self.format == Format::Binary && is_console {
+            let instead = "`Output::File` (`fastlog cat` prints it), or another `Format`";
+            return refused("output", &self.output, instead);
+        }
+        match self.also.iter().find(|also| also.format == Format::Binary) {
+            Some(also) => refused("also", &also.console, "another `Format` for that console"),
+            None => Ok(()),
+        }
     }
 
     /// A segment becomes a file of the log, and not with each batch.

@@ -39,7 +39,7 @@ pub(super) fn place(
         record_bytes: settings.record_bytes,
         rings_max: settings.max_rings,
     };
-    let file_name = log.map(|log| file_names::live(&log.base)).unwrap_or_default();
+    let file_name = log.map(|log| file_names::live(&log.base, settings.unit())).unwrap_or_default();
     let identity = Identity {
         name: &settings.name,
         file_name: &file_name,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lock::{NameLock, NotLocked};
-use crate::config::file_names::{self, DIR_MODE, PRIVATE_DIR_MODE};
+use crate::config::file_names::{self, DIR_MODE, PRIVATE_DIR_MODE, Unit};
 use crate::config::{InUse, Output, SegmentMode, Settings};
 use crate::error::Error;
 use crate::publish::{Calendar, Console, FileOutput, Places, SealedFiles};
@@ -28,6 +28,7 @@ pub(super) struct LogPlace {
     pub(super) private_dir: PathBuf,
     /// The name, or the one with a suffix that is used instead.
     pub(super) base: String,
+    pub(super) unit: Unit,
     /// The visible file; where segments become the files, their directory.
     pub(super) path: PathBuf,
     pub(super) lock: NameLock,
@@ -38,7 +39,7 @@ pub(super) struct LogPlace {
 impl LogPlace {
     pub(super) fn places(&self) -> Places {
         let (dir, private_dir) = (self.dir.clone(), self.private_dir.clone());
-        Places { dir, private_dir, base: self.base.clone() }
+        Places { dir, private_dir, base: self.base.clone(), unit: self.unit }
     }
 }
 
@@ -59,7 +60,8 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
     let (lock, base, warning) = lock_name(settings, &dir, &private_dir)?;
     let path = log_path(settings, &dir, &base);
-    Ok(LogPlace { dir, is_dir_new, private_dir, base, path, lock, warning })
+    let unit = settings.unit();
+    Ok(LogPlace { dir, is_dir_new, private_dir, base, unit, path, lock, warning })
 }
 
 /// Opens the visible file.
@@ -124,7 +126,7 @@ fn lock_name(
         Err(holder) => holder,
     };
     if settings.in_use == InUse::Fail {
-        return Err(Error::LockedBy { path: file_path(dir, name), pid: holder });
+        return Err(Error::LockedBy { path: file_path(settings, dir, name), pid: holder });
     }
     let pid = process::pid();
     let suffixes = (1..SUFFIXES_MAX).map(|n| match n {
@@ -133,17 +135,17 @@ fn lock_name(
     });
     for suffixed in suffixes {
         if let Ok(lock) = take(settings, private_dir, &suffixed)? {
-            let path = file_path(dir, &suffixed);
+            let path = file_path(settings, dir, &suffixed);
             let holder =
                 holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
             let warning = format!(
                 "{holder} writes the log {:?}: this engine writes {path:?}",
-                file_path(dir, name)
+                file_path(settings, dir, name)
             );
             return Ok((lock, suffixed, Some(warning)));
         }
     }
-    Err(Error::LockedBy { path: file_path(dir, name), pid: holder })
+    Err(Error::LockedBy { path: file_path(settings, dir, name), pid: holder })
 }
 
 /// The lock, or who holds it.
@@ -163,11 +165,11 @@ fn take(
 
 fn log_path(settings: &Settings, dir: &Path, base: &str) -> PathBuf {
     match settings.segment_mode {
-        SegmentMode::Publish => file_path(dir, base),
+        SegmentMode::Publish => file_path(settings, dir, base),
         SegmentMode::Seal => dir.to_owned(),
     }
 }
 
-fn file_path(dir: &Path, name: &str) -> PathBuf {
-    dir.join(file_names::live(name))
+fn file_path(settings: &Settings, dir: &Path, name: &str) -> PathBuf {
+    dir.join(file_names::live(name, settings.unit()))
 }

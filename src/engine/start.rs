@@ -20,6 +20,7 @@ use crate::config::{
 };
 use crate::config::{SegmentMode, SyncPolicy, UrgentSync};
 use crate::error::{BarrierError, Error};
+use crate::format::Format;
 use crate::publish::{Calendar, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
@@ -78,6 +79,11 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
                 sync: SyncPolicy::Never,
                 urgent_sync: UrgentSync::Never,
                 segment_mode: SegmentMode::Publish,
+                // Of a binary log, the lines that it would be printed as.
+                format: match settings.format {
+                    Format::Binary => Format::Json,
+                    format => format,
+                },
                 ..settings.clone()
             };
             build(&degraded, &calendar, place, &mut warnings)?

@@ -10,7 +10,8 @@ use super::start::HOT_SEGMENTS;
 use super::threads::{Threads, pin_collector};
 use crate::arena::{Arena, layout};
 use crate::clock::{TickClock, TickSource};
-use crate::collector::{self, Barriers, Collector, Idling, SideParts, StartNote};
+use crate::collector::{self, Barriers, Collector, Idling, SealWhen, SideParts, StartNote};
+use crate::config::file_names::Unit;
 use crate::config::{
     Colour, FlushControl, Idle, Output, SegmentMode, Settings, Shed, SyncPolicy, UrgentSync,
 };
@@ -19,6 +20,7 @@ use crate::flush::actuator::Actuators;
 use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
 use crate::flush::{EngineThread, Progress};
 use crate::flush::signal::Signal;
+use crate::format::binary::write::{Origin, Writer};
 use crate::format::{self, Format, Formatter};
 use crate::primitive::Ordering;
 use crate::publish::Console;
@@ -26,6 +28,7 @@ use crate::registry::{self, Registry};
 use crate::segment::{SegmentWriter, Supply};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::FileKind;
+use crate::sys::process;
 
 /// Written bytes at which the publisher does not wait for its interval: half of the hot segments.
 const PUBLISH_BYTES: u64 = (HOT_SEGMENTS * layout::SEGMENT_BYTES / 2) as u64;
@@ -162,14 +165,20 @@ fn collector(
         let source = std::io::ErrorKind::OutOfMemory.into();
         Error::Memory { bytes: settings.segment_bytes(), source }
     })?;
-    let seal_after = match settings.segment_mode {
-        SegmentMode::Publish => None,
-        SegmentMode::Seal => Some(settings.sealing.after),
+    let seal_when = match (settings.segment_mode, settings.unit()) {
+        (SegmentMode::Publish, Unit::Lines) => None,
+        (SegmentMode::Publish, Unit::Segments) => Some(SealWhen::Old(settings.sealing.after)),
+        (SegmentMode::Seal, _) => Some(SealWhen::Shown(settings.sealing.after)),
+    };
+    let clock = TickClock::calibrate(shared.registry.source);
+    let binary = match settings.unit() {
+        Unit::Lines => None,
+        Unit::Segments => Some(binary(settings, shared, &clock)),
     };
     Ok(Collector::new(collector::Parts {
         registry: Arc::clone(&shared.registry),
         arena: Arc::clone(&shared.arena),
-        clock: TickClock::calibrate(shared.registry.source),
+        clock,
         formatter: formatter(
             settings,
             open::console(&settings.output),
@@ -185,8 +194,20 @@ fn collector(
         actuators: Arc::clone(&shared.actuators),
         start_note,
         sides,
-        seal_after,
+        seal_when,
+        binary,
     }))
+}
+
+/// What writes binary segments.
+fn binary(settings: &Settings, shared: &Shared, clock: &TickClock) -> Writer {
+    let origin = Origin {
+        details: settings.details,
+        message_max: settings.record_bytes,
+        pid: process::pid(),
+        engine: shared.arena.id(),
+    };
+    Writer::new(origin, clock.pieces())
 }
 
 fn limits(settings: &Settings) -> Limits {

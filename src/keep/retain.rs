@@ -116,6 +116,7 @@ fn doomed(files: &Files, retention: &Retention) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::file_names::Unit;
     use crate::sys::io::{OsIo, Space};
     use std::collections::BTreeSet;
     use std::fs;
@@ -200,7 +201,8 @@ mod tests {
     fn the_oldest_make_room_on_the_disk() {
         let dir = tempfile::tempdir().expect("a directory");
         for hour in 0..6 {
-            let name = file_names::rotated("app", i64::from(hour) * 3_600_000_000_000, 1);
+            let start_ns = i64::from(hour) * 3_600_000_000_000;
+            let name = file_names::rotated("app", Unit::Lines, start_ns, 1);
             fs::write(dir.path().join(name), b"{}\n").expect("a file");
         }
         let retention = Retention { free_bytes: 60, ..KEEP_ALL };

@@ -15,8 +15,8 @@ fn documented(preset: Preset) -> [String; 2] {
             row.arena
         ),
         format!(
-            "/// | `{preset:?}` | `{:?}` | `{:?}` | {:?} | `{:?}` | `{:?}` |\n",
-            row.pin, row.idle, row.publish_every, row.sync, row.urgent_sync
+            "/// | `{preset:?}` | `{:?}` | `{:?}` | `{:?}` | {:?} | `{:?}` | `{:?}` |\n",
+            row.pin, row.idle, row.segment_mode, row.publish_every, row.sync, row.urgent_sync
         ),
     ]
 }
@@ -36,6 +36,8 @@ fn the_table_holds_what_the_design_decided() {
     let short = |preset: Preset| {
         let row = preset.row();
         let collector = (row.pin, row.idle);
+        let mode = if preset == Preset::Archive { SegmentMode::Seal } else { SegmentMode::Publish };
+        assert_eq!(row.segment_mode, mode, "{preset}");
         let sync = (row.publish_every.as_millis(), row.sync, row.urgent_sync);
         (
             row.level,
@@ -78,6 +80,13 @@ fn the_table_holds_what_the_design_decided() {
             (20, paced, UrgentSync::Never)
         )
     );
+    let budget = Overflow::BlockFor(Duration::from_millis(50));
+    let binary = (Output::File, Format::Binary);
+    assert_eq!(
+        short(Preset::Archive),
+        (info, binary, 1 << 20, budget, Arena::InLogDir, parks_pinned, never)
+    );
+    let budget = Overflow::BlockFor(Duration::from_millis(10));
     let stdout = (Output::Stdout, Format::Json);
     assert_eq!(
         short(Preset::Container),
@@ -100,6 +109,7 @@ fn names_and_synonyms_are_read_in_any_case() {
         ("low-latency", Preset::LowLatency),
         ("low_latency", Preset::LowLatency),
         ("LowLatency", Preset::LowLatency),
+        ("Archive", Preset::Archive),
         ("container", Preset::Container),
         ("web", Preset::Container),
         ("FastAPI", Preset::Container),
@@ -119,12 +129,12 @@ fn names_and_synonyms_are_read_in_any_case() {
 
 #[test]
 fn an_unknown_name_is_told_the_valid_ones() {
-    for name in ["archive", "", "-", "dev elopment", "prod\0"] {
+    for name in ["archives", "", "-", "dev elopment", "prod\0"] {
         assert_eq!(
             name.parse::<Preset>().unwrap_err().to_string(),
             format!(
                 "the option `preset` cannot be `{}`: use one of production, durable, \
-                 low-latency, container, development",
+                 low-latency, archive, container, development",
                 name.escape_debug()
             )
         );

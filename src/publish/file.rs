@@ -11,10 +11,11 @@ use std::time::SystemTime;
 
 use super::Calendar;
 use super::names::{Places, ns_since_1970};
-use super::rotate::{Rotator, line_end};
+use super::rotate::Rotator;
+use super::unit;
 use crate::arena::intent::{Intent, Intents};
 use crate::config::Rotation;
-use crate::config::file_names::DIR_MODE;
+use crate::config::file_names::{DIR_MODE, Unit};
 use crate::flush::Progress;
 use crate::flush::files::{LogFile, LogFiles};
 use crate::primitive::AtomicBool;
@@ -31,6 +32,9 @@ pub(crate) struct FileOutput {
     files: Arc<LogFiles>,
     counters: Counters,
     rotator: Rotator,
+    unit: Unit,
+    /// Where the last append to the present file ended.
+    end: u64,
     /// Whether the keeper is to hear of a rotation.
     is_rotated: bool,
 }
@@ -43,7 +47,8 @@ pub(super) struct Appended {
 }
 
 impl FileOutput {
-    /// Opens the log, or makes it. A last byte other than a newline gets one.
+    /// Opens the log, or makes it. A last line without its newline gets one; a file of segments
+    /// that an earlier engine wrote, the last of them perhaps cut off, gets its complete name.
     ///
     /// # Errors
     /// The system's.
@@ -54,14 +59,21 @@ impl FileOutput {
         calendar: Calendar,
         counters: Counters,
     ) -> io::Result<FileOutput> {
-        let (dir, path) = (places.dir.clone(), places.live());
+        let (dir, path, unit) = (places.dir.clone(), places.live(), places.unit);
         let mut rotator = Rotator::new(Arc::clone(&io), places, rotation, calendar)?;
-        let current = Arc::new(open(&*io, &path)?);
+        let current = Arc::new(open(&*io, &path, unit)?);
         // The newest line decides to which day the file belongs.
         let changed = current.file.metadata().and_then(|metadata| metadata.modified());
         rotator.appended(changed.unwrap_or_else(|_| SystemTime::now()));
         let files = Arc::new(LogFiles::new(Arc::clone(&current)));
-        Ok(FileOutput { io, dir, path, current, files, counters, rotator, is_rotated: false })
+        let (end, is_rotated) = (0, false);
+        let mut output =
+            FileOutput { io, dir, path, current, files, counters, rotator, unit, end, is_rotated };
+        let status = output.io.fstat(output.current.file.as_fd())?;
+        if unit == Unit::Segments && status.len > 0 {
+            output.rotate(status)?;
+        }
+        Ok(output)
     }
 
     /// The files, for the keeper.
@@ -98,8 +110,9 @@ impl FileOutput {
         let before = Arc::clone(&self.current);
         let now = SystemTime::now();
         let status = match self.look(progress).and_then(|status| {
-            let is_whole = Arc::ptr_eq(&before, &self.current) && is_line_start(lines, from);
-            let first_line = line_end(lines, from) - from;
+            let is_whole =
+                Arc::ptr_eq(&before, &self.current) && unit::is_start(self.unit, lines, from);
+            let first_line = unit::end(self.unit, lines, from) - from;
             if is_whole && self.rotator.is_due(status.len, first_line, now) {
                 return self.rotate(status);
             }
@@ -108,8 +121,10 @@ impl FileOutput {
             Ok(status) => status,
             Err(error) => return Appended { to: from, result: Err(error) },
         };
-        let is_same = Arc::ptr_eq(&before, &self.current);
-        let from = if is_same { from } else { line_start(lines, from) };
+        // A segment that is not where its beginning is cannot be read.
+        let is_moved = self.unit == Unit::Segments && status.len != self.end;
+        let is_same = Arc::ptr_eq(&before, &self.current) && !is_moved;
+        let from = if is_same { from } else { unit::start(self.unit, lines, from) };
         // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
         let offset = status.len;
         let end = self.rotator.part_end(lines, from, offset);
@@ -126,6 +141,7 @@ impl FileOutput {
                 }
                 Ok(count) => {
                     to += count;
+                    self.end = at + count as u64;
                     progress.moved();
                 }
                 Err(error) => return Appended { to, result: Err(error) },
@@ -175,11 +191,11 @@ impl FileOutput {
 
     /// Renamed or deleted by somebody else: from now on a new file of the old name.
     fn reopen(&mut self) -> io::Result<()> {
-        let file = match open(&*self.io, &self.path) {
+        let file = match open(&*self.io, &self.path, self.unit) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.io.create_dir(&self.dir, DIR_MODE)?;
                 self.files.set_dir_new();
-                open(&*self.io, &self.path)?
+                open(&*self.io, &self.path, self.unit)?
             }
             other => other?,
         };
@@ -195,20 +211,11 @@ impl FileOutput {
     }
 }
 
-fn is_line_start(lines: &[u8], at: usize) -> bool {
-    at == 0 || lines[at - 1] == b'\n'
-}
-
-/// Where the line that holds the byte `at` begins. A segment begins with a line.
-fn line_start(lines: &[u8], at: usize) -> usize {
-    lines[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
-}
-
 /// Opens or makes a log file, and ends its last line if somebody left it open.
-pub(super) fn open(io: &dyn Io, path: &Path) -> io::Result<LogFile> {
+pub(super) fn open(io: &dyn Io, path: &Path, unit: Unit) -> io::Result<LogFile> {
     let file = io.open_log(path)?;
     let status = io.fstat(file.as_fd())?;
-    if status.len > 0 && last_byte(io, path, status.len)? != b'\n' {
+    if unit == Unit::Lines && status.len > 0 && last_byte(io, path, status.len)? != b'\n' {
         io.pwrite(file.as_fd(), b"\n", status.len)?;
     }
     let (dev, ino, birth_ns) = (status.dev, status.ino, birth_ns(&file));

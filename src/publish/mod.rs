@@ -9,6 +9,7 @@ mod names;
 mod rotate;
 mod seal;
 mod side;
+mod unit;
 
 use std::collections::VecDeque;
 use std::io;

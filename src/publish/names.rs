@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::file_names;
+use crate::config::file_names::{self, Unit};
 use crate::sys::io::Io;
 
 /// How many names are tried in one attempt, should somebody else have taken them.
@@ -19,12 +19,13 @@ pub(crate) struct Places {
     pub(crate) private_dir: PathBuf,
     /// `app`, or `app.4711` where the name was in use.
     pub(crate) base: String,
+    pub(crate) unit: Unit,
 }
 
 impl Places {
     /// The log's name.
     pub(crate) fn live(&self) -> PathBuf {
-        self.dir.join(file_names::live(&self.base))
+        self.dir.join(file_names::live(&self.base, self.unit))
     }
 
     /// Where the next file waits that the keeper makes.
@@ -73,7 +74,7 @@ impl Numbers {
         mut announce: impl FnMut(&str),
     ) -> io::Result<PathBuf> {
         for _ in 0..NUMBERS_MAX {
-            let name = file_names::rotated(&places.base, start_ns, self.next);
+            let name = file_names::rotated(&places.base, places.unit, start_ns, self.next);
             announce(&name);
             let complete = places.dir.join(name);
             match io.link(path, &complete) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::names::{Numbers, Places};
-use super::{Calendar, file};
+use super::{Calendar, file, unit};
 use crate::config::Rotation;
 use crate::config::file_names::PRIVATE_DIR_MODE;
 use crate::flush::files::{LogFile, LogFiles};
@@ -74,8 +74,7 @@ impl Rotator {
         if left <= room || self.failed_at.is_some() {
             return lines.len();
         }
-        let fitting = lines[from..from + room].iter().rposition(|byte| *byte == b'\n');
-        fitting.map_or_else(|| line_end(lines, from), |end| from + end + 1)
+        unit::fitting(self.places.unit, lines, from, room)
     }
 
     /// Rotates; gives the file to go on with.
@@ -105,7 +104,7 @@ impl Rotator {
         self.numbers.advance();
         // Only the publisher sets it, once.
         let _ = current.rotated.set(rotated);
-        file::open(&*self.io, &live)
+        file::open(&*self.io, &live, self.places.unit)
     }
 
     fn make_next(&self, next: &Path) -> io::Result<()> {
@@ -137,12 +136,6 @@ fn finish_interrupted(io: &dyn Io, places: &Places) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Where the line that begins at `from`, or goes on there, ends.
-pub(super) fn line_end(lines: &[u8], from: usize) -> usize {
-    let newline = lines[from..].iter().position(|byte| *byte == b'\n');
-    newline.map_or(lines.len(), |end| from + end + 1)
 }
 
 pub(super) fn unix_seconds(time: SystemTime) -> i64 {

@@ -3,6 +3,7 @@
 
 pub mod child;
 pub mod disk;
+pub mod flog;
 pub mod mount;
 
 use std::fs::File;

@@ -21,7 +21,12 @@
 //! ```
 
 #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
+pub(crate) mod damage;
+#[cfg(any(test, feature = "cli", feature = "bench-internals"))]
+pub(crate) mod lines;
+#[cfg(any(test, feature = "cli", feature = "bench-internals"))]
 pub(crate) mod read;
+mod shapes;
 #[cfg(test)]
 mod tests;
 pub(crate) mod write;

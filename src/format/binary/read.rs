@@ -5,9 +5,9 @@
 //! A record's line is made by the [`Formatter`] that would have made it on the collector, from the
 //! same envelope, plan and time: hence the same bytes.
 
-use std::fmt;
 use std::ops::Range;
 
+use super::damage::Damage;
 use super::{
     BEGIN_BYTES, CLOCK_AT, CLOCK_GRANULES, DETAILS_AT, GRANULE, Kind, MAGIC, MESSAGE_MAX_AT,
     NAMELESS, SEGMENT_AT, THREADS, TICKS_AT, VERSION, VERSION_AT,
@@ -37,79 +37,6 @@ pub(crate) struct Block {
     pub(crate) len: usize,
     /// None: it only says what is needed to read others.
     pub(crate) record: Option<Record>,
-}
-
-/// Why a block cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Damage {
-    /// The input ends inside a block; this many bytes are needed at least.
-    Cut { needed: usize },
-    /// No segment begins here.
-    NoSegment,
-    /// A version that this program does not read.
-    Version(u16),
-    /// The begin block contradicts itself.
-    Begin,
-    /// No block is of this kind.
-    Kind(u8),
-    /// A block's length or number is not what its kind asks for.
-    Header(&'static str),
-    /// A callsite's entry is none.
-    Site,
-    /// A shape is none, or not its callsite's.
-    Shape,
-    /// A record's shape has not been told.
-    UnknownShape(u16),
-    /// A thread's slot has not been told.
-    UnknownThread(u16),
-    /// A record's values contradict its shape.
-    Values,
-    /// A record's line is longer than any that is written.
-    TooLong,
-}
-
-impl Damage {
-    /// Whether the block's length is known all the same, so that reading can go on behind it.
-    pub(crate) fn is_within_block(self) -> bool {
-        matches!(self, Damage::Values | Damage::TooLong)
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Damage::Cut { .. } => f.write_str("the last block is cut off"),
-            Damage::NoSegment => f.write_str("no segment begins here"),
-            Damage::Version(version) => write!(
-                f,
-                "the segment has version {version} of the binary format, this program reads \
-                 {VERSION}: use the `fastlog` of the release that wrote it, or a newer one"
-            ),
-            Damage::Begin => f.write_str("the segment's first block contradicts itself"),
-            Damage::Kind(kind) => write!(f, "no block has kind {kind}"),
-            Damage::Header(what) => write!(f, "the header of {what} contradicts itself"),
-            Damage::Site => f.write_str("a callsite's entry contradicts itself"),
-            Damage::Shape => f.write_str("a shape does not match its callsite"),
-            Damage::UnknownShape(number) => write!(f, "nothing says what shape {number} is"),
-            Damage::UnknownThread(number) => write!(f, "nothing says who thread {number} is"),
-            Damage::Values => f.write_str("a record's values do not match its shape"),
-            Damage::TooLong => f.write_str("a record's line is longer than a line can be"),
-        }
-    }
-}
-
-/// Where the input cannot be read, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct DecodeError {
-    /// Bytes from the input's start to the block.
-    pub(crate) offset: u64,
-    pub(crate) damage: Damage,
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at byte {}: {}", self.offset, self.damage)
-    }
 }
 
 /// What records of a callsite have in common besides it.
@@ -374,59 +301,4 @@ fn pieces(bytes: &[u8]) -> [Piece; 2] {
         let at = |index: usize| word(bytes, (first + index) * GRANULE);
         Piece { base_ticks: at(0), base_utc_ns: at(1) as i64, mult: at(2), shift: at(3) }
     })
-}
-
-/// Where the next segment begins in `bytes`: its offset; none if none does.
-pub(crate) fn find_begin(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(first) = bytes[at..].iter().position(|byte| *byte == MAGIC[0]) {
-        if bytes[at + first..].starts_with(&MAGIC) {
-            return Some(at + first);
-        }
-        at += first + 1;
-    }
-    None
-}
-
-/// The lines of bytes that are all there: of each record one, in order; of what is damaged an
-/// error, behind which it goes on at the next block if that is known, else at the next segment.
-#[derive(Debug)]
-pub(crate) struct Lines<'a> {
-    decoder: Decoder,
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Lines<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Lines<'a> {
-        Lines { decoder: Decoder::new(), bytes, at: 0 }
-    }
-
-    /// Appends the next record's line; none at the end.
-    pub(crate) fn next(&mut self, out: &mut LineBuffer<'_>) -> Option<Result<(), DecodeError>> {
-        while self.at < self.bytes.len() {
-            let (start, bytes) = (self.at, &self.bytes[self.at..]);
-            let outcome = match self.decoder.block(bytes) {
-                Ok(block) => {
-                    self.at += block.len;
-                    let Some(record) = block.record else { continue };
-                    self.decoder.line(bytes, &record, out)
-                }
-                Err(damage) => Err(damage),
-            };
-            let Err(damage) = outcome else { return Some(Ok(())) };
-            if !damage.is_within_block() {
-                self.skip(start);
-            }
-            return Some(Err(DecodeError { offset: start as u64, damage }));
-        }
-        None
-    }
-
-    /// Goes on with the next segment behind the byte `start`, where one was sought already.
-    fn skip(&mut self, start: usize) {
-        self.decoder.reset();
-        let rest = &self.bytes[start + 1..];
-        self.at = find_begin(rest).map_or(self.bytes.len(), |begin| start + 1 + begin);
-    }
 }

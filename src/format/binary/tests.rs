@@ -7,7 +7,8 @@ mod hostile;
 use proptest::prelude::*;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::read::{Damage, DecodeError, Lines};
+use super::damage::{Damage, DecodeError};
+use super::lines::Lines;
 use super::write::{Origin, Writer};
 use super::*;
 use crate::clock::utc_ns;

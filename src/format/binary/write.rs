@@ -1,6 +1,7 @@
 //! Writes records into segments. Runs on the collector: no I/O; allocates when a callsite, or a
 //! shape of its records, comes for the first time, and then no more.
 
+use super::shapes::Known;
 use super::{
     BEGIN_BYTES, GRANULE, GRANULES_MAX, Header, Kind, MAGIC, NAMELESS, THREADS, VERSION,
     clock_words,
@@ -11,10 +12,6 @@ use crate::envelope::site::Site;
 use crate::envelope::{HEADER_GRANULES, META, Meta, TICKS, control};
 use crate::format::line::copy_short;
 use crate::format::{Details, LineBuffer, LineError, ThreadLabel};
-
-/// Shapes that are remembered for a callsite; of more, the oldest are forgotten, and written anew
-/// when they come again.
-const SHAPES_MAX: usize = 64;
 
 /// Fields whose tags are one granule.
 const NARROW_FIELDS_MAX: u8 = 8;
@@ -60,26 +57,6 @@ struct Last {
     tags: u64,
     /// The upper half of the meta word.
     meta: u32,
-    epoch: u32,
-    number: u16,
-}
-
-/// A callsite that has had records.
-#[derive(Debug)]
-struct Known {
-    site: Site<'static>,
-    epoch: u32,
-    number: u32,
-    shapes: Vec<Shape>,
-    /// The next to be forgotten, once there are [`SHAPES_MAX`].
-    oldest: usize,
-}
-
-/// What records of a callsite have in common besides it.
-#[derive(Debug)]
-struct Shape {
-    meta: u32,
-    tags: Box<[u8]>,
     epoch: u32,
     number: u16,
 }
@@ -261,8 +238,7 @@ impl Writer {
             self.known.resize_with(key + 1, || None);
             self.last.resize(key + 1, Last::default());
         }
-        let (number, shapes, oldest) = (0, Vec::new(), 0);
-        self.known[key] = Some(Box::new(Known { site, epoch: 0, number, shapes, oldest }));
+        self.known[key] = Some(Box::new(Known::new(site)));
     }
 
     fn put_begin(&mut self, out: &mut LineBuffer<'_>, ticks: u64) {
@@ -331,26 +307,6 @@ impl Writer {
             self.last[key] = Last { tags, meta, epoch, number };
         }
         Some(number)
-    }
-}
-
-impl Known {
-    /// The shape with these tags; a new one takes the place of the oldest where there are many.
-    fn shape_of(&mut self, meta: u32, tags: &[u8]) -> &mut Shape {
-        let is_it = |shape: &Shape| shape.meta == meta && *shape.tags == *tags;
-        let found = self.shapes.iter().position(is_it);
-        let at = found.unwrap_or_else(|| {
-            let new = Shape { meta, tags: tags.into(), epoch: 0, number: 0 };
-            if self.shapes.len() < SHAPES_MAX {
-                self.shapes.push(new);
-                return self.shapes.len() - 1;
-            }
-            let at = self.oldest;
-            self.oldest = (at + 1) % SHAPES_MAX;
-            self.shapes[at] = new;
-            at
-        });
-        &mut self.shapes[at]
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bytes that may be anything.
 
 use super::*;
-use crate::format::binary::read::find_begin;
+use crate::format::binary::lines::find_begin;
 
 /// A log of several segments with blocks of every kind.
 fn valid() -> (Vec<u8>, Vec<u8>) {

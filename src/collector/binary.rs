@@ -1,0 +1,65 @@
+//! From ring to binary segment: the counterpart of `batch` where records are copied and not
+//! formatted. Runs on the collector.
+
+use super::batch::{Batch, Parts};
+use super::own::OwnRecord;
+use super::sources::Source;
+use crate::callsite;
+use crate::clock::{Piece, TickClock};
+use crate::envelope::decode::Envelope;
+use crate::format::LineError;
+use crate::ring::Peeked;
+use crate::stats::Counter;
+
+/// Own records have the first places in the writer's tables, then come callsites by their ids.
+const OWN_KEYS: usize = OwnRecord::KINDS;
+
+impl Batch {
+    /// Copies one record, or takes note of a control envelope.
+    pub(super) fn write_binary(
+        &mut self,
+        source: &mut Source,
+        peeked: Peeked,
+        clock: &TickClock,
+    ) -> Result<(), LineError> {
+        let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
+        let envelope = Envelope::parse(bytes)?;
+        if !envelope.meta.is_record() {
+            source.note(&envelope);
+            return Ok(());
+        }
+        let level = envelope.level()?;
+        let Parts { binary: Some(binary), writer, .. } = &mut self.parts else { return Ok(()) };
+        if writer.len() == 0 {
+            binary.begin(writer.seq());
+        }
+        let (id, label) = (envelope.meta.id, source.label.get());
+        let site = (OWN_KEYS + id as usize, || callsite::by_id(id).map(|callsite| callsite.site()));
+        let len = binary.put(writer.room(), bytes, site, label)?;
+        for side in &mut self.parts.sides {
+            if !side.put(&envelope, level, clock.utc_ns(envelope.ticks), label) {
+                self.parts.counters.add(Counter::SideDropped, 1);
+            }
+        }
+        let record = (envelope.ticks, envelope.meta);
+        self.count_record(record, level, len);
+        Ok(())
+    }
+
+    /// Copies a record of the engine's own; says how many bytes that took.
+    pub(super) fn put_own(&mut self, record: &OwnRecord<'_>) -> Result<usize, LineError> {
+        let Parts { binary: Some(binary), writer, .. } = &mut self.parts else { return Ok(0) };
+        if writer.len() == 0 {
+            binary.begin(writer.seq());
+        }
+        let site = (record.key, || Some(record.site.site()));
+        binary.put(writer.room(), &record.envelope, site, OwnRecord::LABEL)
+    }
+
+    /// From here on, ticks are converted with these pieces.
+    pub(super) fn set_clock(&mut self, pieces: [Piece; 2]) {
+        if let Some(binary) = &mut self.parts.binary {
+            binary.set_clock(pieces);
+        }
+    }
+}
