@@ -1,6 +1,7 @@
 //! What the command line needs of the inside and nobody else does: a door of its own, so that the
 //! public interface stays what programs use. May change at any time.
 
+mod binary;
 mod object;
 
 pub use crate::arena::inspect::{
@@ -9,6 +10,7 @@ pub use crate::arena::inspect::{
 use crate::config::file_names;
 
 pub use crate::sys::reader::is_gone_within;
+pub use binary::{BinaryReader, Next, is_binary};
 pub use object::with_fields;
 
 /// A file of a log, by its name.

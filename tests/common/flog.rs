@@ -185,7 +185,7 @@ impl Segment {
     fn utc_ns(&self) -> i64 {
         let since = |piece: &[u64; 4]| self.ticks.wrapping_sub(piece[0]) as i64;
         let piece = &self.pieces[usize::from(since(&self.pieces[1]) >= 0)];
-        let ns = i128::from(since(piece)) * i128::from(piece[2]) >> piece[3];
+        let ns = (i128::from(since(piece)) * i128::from(piece[2])) >> piece[3];
         piece[1] as i64 + ns as i64
     }
 }

@@ -35,6 +35,7 @@ pub(crate) enum Damage {
 
 impl Damage {
     /// Whether the block's length is known all the same, so that reading can go on behind it.
+    #[cfg(any(test, feature = "bench-internals"))]
     pub(crate) fn is_within_block(self) -> bool {
         matches!(self, Damage::Values | Damage::TooLong)
     }

@@ -2,8 +2,9 @@
 //! where they are [read](super::read): total, like that.
 
 use super::MAGIC;
-use super::damage::DecodeError;
-use super::read::Decoder;
+#[cfg(any(test, feature = "bench-internals"))]
+use super::{damage::DecodeError, read::Decoder};
+#[cfg(any(test, feature = "bench-internals"))]
 use crate::format::LineBuffer;
 
 /// Where the next segment begins in `bytes`: its offset; none if none does.
@@ -20,6 +21,7 @@ pub(crate) fn find_begin(bytes: &[u8]) -> Option<usize> {
 
 /// The lines of bytes that are all there: of each record one, in order; of what is damaged an
 /// error, behind which it goes on at the next block if that is known, else at the next segment.
+#[cfg(any(test, feature = "bench-internals"))]
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
     decoder: Decoder,
@@ -27,6 +29,7 @@ pub(crate) struct Lines<'a> {
     at: usize,
 }
 
+#[cfg(any(test, feature = "bench-internals"))]
 impl<'a> Lines<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Lines<'a> {
         Lines { decoder: Decoder::new(), bytes, at: 0 }

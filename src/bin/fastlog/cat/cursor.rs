@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use fastlog::cli_support::{LogFile, log_file};
 
+use super::binary::is_binary_name;
 use super::open::{at, is_packed, read_on, unpack};
 
 /// How much of two files is compared: more than a first line, whose time is to the nanosecond.
@@ -37,13 +38,16 @@ pub struct Cursor {
 /// The file that is read.
 enum Current {
     Plain { id: Id, reader: BufReader<File> },
+    /// What was there when it was opened.
+    Binary { id: Id, reader: Box<dyn BufRead> },
     Packed(Box<dyn BufRead>),
 }
 
 impl Cursor {
     /// All of a directory's log with this base.
     pub fn of_log(dir: &Path, base: &str) -> Cursor {
-        let live = dir.join(format!("{base}.jsonl"));
+        let [lines, binary] = ["jsonl", "flog"].map(|end| dir.join(format!("{base}.{end}")));
+        let live = if binary.exists() && !lines.exists() { binary } else { lines };
         let (dir, base) = (dir.to_owned(), Some(base.to_owned()));
         Cursor { dir, live, base, done: BTreeSet::new(), current: None }
     }
@@ -123,16 +127,19 @@ impl Cursor {
                 let next = if is_packed(&path) {
                     Current::Packed(unpack(opened, &path)?)
                 } else {
-                    Current::plain(opened)?
+                    Current::unpacked(opened, &path)?
                 };
                 return Ok(Some(next));
             }
             let Some(live) = live else { return Ok(None) };
             let is_current = match &self.current {
-                Some(Current::Plain { id: current, .. }) => *current == id(&live.metadata()?),
+                Some(Current::Plain { id: current, .. } | Current::Binary { id: current, .. }) => {
+                    *current == id(&live.metadata()?)
+                }
                 _ => false,
             };
-            return if is_current { Ok(None) } else { Current::plain(live).map(Some) };
+            let next = || Current::unpacked(live, &self.live).map(Some);
+            return if is_current { Ok(None) } else { next() };
         }
     }
 
@@ -172,10 +179,18 @@ impl Current {
         Ok(Current::Plain { id, reader: BufReader::new(file) })
     }
 
+    /// A file that is not packed.
+    fn unpacked(file: File, path: &Path) -> io::Result<Current> {
+        if !is_binary_name(path) {
+            return Current::plain(file);
+        }
+        Ok(Current::Binary { id: id(&file.metadata()?), reader: unpack(file, path)? })
+    }
+
     fn read_on(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
         match self {
             Current::Plain { reader, .. } => read_on(reader, line),
-            Current::Packed(reader) => read_on(reader, line),
+            Current::Binary { reader, .. } | Current::Packed(reader) => read_on(reader, line),
         }
     }
 
@@ -191,7 +206,9 @@ impl Current {
 
     /// Whether nothing more will be appended to it: another file has the name.
     fn is_left(&self, live: &Path) -> io::Result<bool> {
-        let Current::Plain { id: current, .. } = self else { return Ok(true) };
+        let (Current::Plain { id: current, .. } | Current::Binary { id: current, .. }) = self else {
+            return Ok(true);
+        };
         let metadata = found(fs::metadata(live)).map_err(|error| at(live, &error))?;
         Ok(metadata.is_none_or(|metadata| id(&metadata) != *current))
     }

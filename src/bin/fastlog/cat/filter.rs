@@ -42,6 +42,12 @@ impl Filter {
         })
     }
 
+    /// Whether nothing is asked for.
+    pub fn passes_all(&self) -> bool {
+        let asks = self.level.is_some() || self.target.is_some() || !self.fields.is_empty();
+        !(asks || self.since.is_some() || self.until.is_some() || self.grep.is_some())
+    }
+
     /// Whether a record, which stood in the line as it is, is printed.
     pub fn passes(&self, record: &Record, line: &[u8]) -> bool {
         self.passes_level(record)

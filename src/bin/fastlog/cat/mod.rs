@@ -1,6 +1,7 @@
 //! `fastlog cat`: prints the records of log files, as they are or to be read by people, and goes on
 //! as they grow, if asked to.
 
+mod binary;
 mod cursor;
 mod filter;
 mod open;
@@ -9,7 +10,7 @@ mod record;
 mod source;
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use fastlog::cli_support::is_gone_within;
 
 use crate::args::{Cat, Choice};
 use crate::signals;
+use binary::say_damaged;
 use filter::Filter;
 pub use print::escape;
 use print::{Look, Printer};
@@ -30,22 +32,34 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Lines after which all sources are looked at again, however fast one of them grows.
 const ROUND_LINES: usize = 1_000;
 
+/// What is written at a time of a binary log that is copied.
+const OUT_BYTES: usize = 64 << 10;
+
 /// Prints all that passes the filter.
 pub fn run(arguments: &Cat) -> Result<ExitCode, Box<dyn Error>> {
     let filter = Filter::new(arguments)?;
     let mut sources = Sources::new(arguments)?;
-    let mut printer = Printer::new(look(arguments));
+    let look = look(arguments);
+    let mut printer = Printer::new(look);
     let foreign = Arc::new(AtomicU64::new(0));
     if arguments.follow {
         let foreign = Arc::clone(&foreign);
         signals::end_on_interrupt(move || say_foreign(&foreign))?;
     }
-    match print_all(&mut sources, &filter, &mut printer, &foreign) {
+    let copied = match &mut sources.list[..] {
+        [alone] if look.is_raw() && filter.passes_all() => {
+            let mut out = BufWriter::with_capacity(OUT_BYTES, io::stdout().lock());
+            alone.copy_binary(&mut out).and_then(|()| out.flush())
+        }
+        _ => Ok(()),
+    };
+    match copied.and_then(|()| print_all(&mut sources, &filter, &mut printer, &foreign)) {
         // Whoever read has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         other => other?,
     }
     say_foreign(&foreign);
+    say_damaged();
     Ok(ExitCode::SUCCESS)
 }
 

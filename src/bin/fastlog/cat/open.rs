@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use super::binary::lines_of;
+
 /// The longest line that is looked at as one.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
@@ -13,13 +15,13 @@ pub fn is_packed(path: &Path) -> bool {
     matches!(path.extension().and_then(OsStr::to_str), Some("zst" | "gz"))
 }
 
-/// What an opened file holds.
+/// The lines that an opened file holds.
 pub fn unpack(file: File, path: &Path) -> io::Result<Box<dyn BufRead>> {
-    Ok(match path.extension().and_then(OsStr::to_str) {
-        Some("zst") => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
-        Some("gz") => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
-        _ => Box::new(BufReader::new(file)),
-    })
+    match path.extension().and_then(OsStr::to_str) {
+        Some("zst") => lines_of(BufReader::new(zstd::Decoder::new(file)?), path),
+        Some("gz") => lines_of(BufReader::new(flate2::read::MultiGzDecoder::new(file)), path),
+        _ => lines_of(BufReader::new(file), path),
+    }
 }
 
 /// Appends to a line what there is of it, without the newline. Says whether it is whole.

@@ -28,6 +28,13 @@ pub struct Look {
     pub is_terminal: bool,
 }
 
+impl Look {
+    /// Whether lines are printed as they are, whatever they hold.
+    pub fn is_raw(self) -> bool {
+        !self.is_pretty && !self.is_terminal
+    }
+}
+
 /// Prints lines.
 pub struct Printer {
     look: Look,

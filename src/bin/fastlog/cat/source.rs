@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fastlog::cli_support::{is_of, log_file};
 
+use super::binary::{is_binary_name, lines_of};
 use super::cursor::Cursor;
 use super::open::{at, is_packed, read_on, unpack};
 use super::record::Record;
@@ -64,7 +65,7 @@ impl Sources {
             if !sources.add_logs(&dir)? && !arguments.follow {
                 let of = arguments.name.as_ref().map(|name| format!(" of the name `{name}`"));
                 let (dir, of) = (dir.display(), of.unwrap_or_default());
-                let error = format!("{dir}: no log{of} is here: files are `NAME.jsonl`");
+                let error = format!("{dir}: no log{of} is here: files are `NAME.jsonl` or `NAME.flog`");
                 return Err(error.into());
             }
         }
@@ -111,11 +112,12 @@ impl Sources {
     }
 }
 
-/// Whether a named file is one that is written: not packed, and not rotated.
+/// Whether a named file is one that is written: not packed, not rotated, and not binary, of which
+/// what there is is read.
 fn may_grow(path: &Path) -> bool {
     let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
     let is_rotated = file.is_some_and(|file| !file.start.is_empty());
-    path != Path::new(STDIN) && !is_packed(path) && !is_rotated
+    path != Path::new(STDIN) && !is_packed(path) && !is_binary_name(path) && !is_rotated
 }
 
 enum Input {
@@ -144,6 +146,21 @@ impl Source {
     fn new(input: Input, follow: bool) -> Source {
         let (line, time) = (Vec::new(), String::new());
         Source { input, follow, line, time, is_filled: false, is_dry: false }
+    }
+
+    /// Copies files that are named, up to the first that is not binary: the lines of binary logs
+    /// are records, none needs to be looked at.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn copy_binary(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let Input::Named { files, .. } = &mut self.input else { return Ok(()) };
+        while let Some(path) = files.front().filter(|path| is_binary_name(path)) {
+            let mut lines = open(path).map_err(|error| at(path, &error))?;
+            io::copy(&mut lines, out)?;
+            files.pop_front();
+        }
+        Ok(())
     }
 
     /// Reads the next line, if none waits.
@@ -203,7 +220,7 @@ fn read_named(
 
 fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     if path == Path::new(STDIN) {
-        return Ok(Box::new(BufReader::new(io::stdin())));
+        return lines_of(BufReader::new(io::stdin()), path);
     }
     unpack(File::open(path)?, path)
 }

@@ -8,6 +8,11 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
+/// Seeds for the fuzz target `binary_decode`.
+fn seed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/binary_decode").join(name)
+}
+
 /// Records with blocks and values of every kind, in two segments.
 fn every_kind() -> (Vec<u8>, Vec<u8>) {
     let all = [Detail::Thread, Detail::File, Detail::Line];
@@ -46,6 +51,9 @@ fn every_kind() -> (Vec<u8>, Vec<u8>) {
 fn write_golden() {
     let (bytes, lines) = every_kind();
     std::fs::create_dir_all(golden("")).expect("the folder");
+    std::fs::create_dir_all(seed("")).expect("the folder");
+    std::fs::write(seed("every_kind"), &bytes).expect("written");
+    std::fs::write(seed("example"), example().0).expect("written");
     std::fs::write(golden("version-1.flog"), bytes).expect("written");
     std::fs::write(golden("version-1.jsonl"), lines).expect("written");
 }
@@ -58,6 +66,8 @@ fn the_golden_log_is_read_and_written() {
     let (bytes, expected) = every_kind();
     assert!(stored == bytes, "what is written differs from version {VERSION}");
     assert!(lines == expected, "the lines differ");
+    let seeds = ["every_kind", "example"].map(|name| std::fs::read(seed(name)).expect(name));
+    assert!(seeds == [bytes, example().0], "the seeds are stale: run `write_golden`");
     assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 36);
 }
 
