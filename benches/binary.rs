@@ -2,7 +2,7 @@
 //! `Output::Null`, bytes a record, the collector's work alone, and how fast they are read back.
 //!
 //! Not in criterion: a run is a fixed number of records, and the ratios are the figures. With one
-//! of `write`, `json` or `read` as an argument only that loop runs, for counting its instructions
+//! of `engine`, `write`, `json` or `read` as an argument only that runs, for counting its instructions
 //! (`valgrind --tool=callgrind`).
 
 use std::hint::black_box;
@@ -32,6 +32,7 @@ fn main() {
     let plan = if is_test { TEST } else { FULL };
     match arguments.iter().find(|argument| !argument.starts_with('-')).map(String::as_str) {
         Some("write") => drop(write(COUNTED.records)),
+        Some("engine") => drop(through_the_engine(Format::Binary, COUNTED.records)),
         Some("json") => drop(json(COUNTED.records)),
         Some("read") => drop(read(&write(COUNTED.records).1)),
         Some(filter) if !"binary".contains(filter) => {}

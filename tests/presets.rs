@@ -114,6 +114,48 @@ fn low_latency() {
 }
 
 #[test]
+#[cfg(not(fastlog_portable))]
+fn archive() {
+    run("archive", |dir| {
+        let engine = Engine::start(Config::from(Preset::Archive).name("app")).unwrap();
+        fastlog!(DEBUG, "below the preset's level");
+        fastlog!(INFO, "hello", n = 1);
+        fastlog!(ERROR, "urgent", n = 2);
+        let logs = dir.canonicalize().unwrap().join("logs");
+        let stats = engine.stats();
+        assert_eq!(stats.log_path(), Some(&*logs), "files get their names when they are sealed");
+        assert!(stats.crash_safe(), "{stats}");
+        assert_eq!(engine_threads().len(), 3);
+        let report = drain(&engine);
+        assert_eq!(report.written(), 2);
+        let [private, file] = &names(&logs)[..] else { panic!("{:?}", names(&logs)) };
+        assert_eq!(private, ".fastlog");
+        assert!(file.starts_with("app-") && file.ends_with("-000001.flog"), "{file}");
+        let content = common::flog::read(&fs::read(logs.join(file)).unwrap());
+        let templates: Vec<_> = content.records.iter().map(|record| &*record.template).collect();
+        assert_eq!(templates, ["engine started, log {log}", "hello", "urgent"]);
+        assert_eq!((content.cut, mode(&logs.join(file))), (0, 0o640));
+    });
+}
+
+#[test]
+fn an_archive_that_cannot_be_opened_can_go_to_the_standard_error_as_lines() {
+    let name = "an_archive_that_cannot_be_opened_can_go_to_the_standard_error_as_lines";
+    let ended = run(name, |dir| {
+        let file = dir.join("file");
+        fs::write(&file, "").unwrap();
+        let config = Config::preset(Preset::Archive).dir(&file).ignore_env();
+        let engine = Engine::start(config.on_open_failure(OpenFailure::Stderr)).unwrap();
+        fastlog!(INFO, "seen", n = 1);
+        assert_eq!(drain(&engine).written(), 1);
+    });
+    if let Some(ended) = ended {
+        let lines = messages(&ended.stderr);
+        assert_eq!((&lines[2]["message"], &lines[2]["n"]), (&"seen".into(), &1.into()));
+    }
+}
+
+#[test]
 fn container() {
     let ended = run("container", |dir| {
         let engine = Engine::start(Preset::Container).unwrap();

@@ -5,7 +5,7 @@ use super::{MESSAGE_MAX, THREAD, site};
 use crate::clock::Piece;
 use crate::envelope::site::Site;
 use crate::format::binary::lines::Lines;
-use crate::format::binary::write::{Origin, Writer};
+use crate::format::binary::write::{Origin, Parts, Writer};
 use crate::format::{Details, LineBuffer};
 
 /// As the collector has it.
@@ -33,7 +33,8 @@ impl BinaryLog {
     #[inline]
     pub fn put(&mut self, envelope: &[u8], out: &mut [u8]) -> usize {
         let site = (self.site.id as usize, || Some(self.site.clone()));
-        self.writer.put(out, envelope, site, THREAD).unwrap_or(0)
+        let Ok(parts) = Parts::of(envelope) else { return 0 };
+        self.writer.put(out, &parts, site, THREAD).unwrap_or(0)
     }
 }
 

@@ -6,8 +6,11 @@ use super::own::OwnRecord;
 use super::sources::Source;
 use crate::callsite;
 use crate::clock::{Piece, TickClock};
+use crate::envelope::Meta;
 use crate::envelope::decode::Envelope;
 use crate::format::LineError;
+use crate::format::binary::write;
+use crate::level::Level;
 use crate::ring::Peeked;
 use crate::stats::Counter;
 
@@ -23,25 +26,27 @@ impl Batch {
         clock: &TickClock,
     ) -> Result<(), LineError> {
         let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
-        let envelope = Envelope::parse(bytes)?;
-        if !envelope.meta.is_record() {
-            source.note(&envelope);
+        let parts = write::Parts::of(bytes)?;
+        let meta = Meta::from_word(parts.meta);
+        if !meta.is_record() {
+            source.note(&Envelope::parse(bytes)?);
             return Ok(());
         }
-        let level = envelope.level()?;
+        let level = Level::from_index(meta.level).ok_or(LineError::Malformed { offset: 16 })?;
         let Parts { binary: Some(binary), writer, .. } = &mut self.parts else { return Ok(()) };
         if writer.len() == 0 {
             binary.begin(writer.seq());
         }
-        let (id, label) = (envelope.meta.id, source.label.get());
+        let (id, label) = (meta.id, source.label.get());
         let site = (OWN_KEYS + id as usize, || callsite::by_id(id).map(|callsite| callsite.site()));
-        let len = binary.put(writer.room(), bytes, site, label)?;
+        let len = binary.put(writer.room(), &parts, site, label)?;
+        let record = (parts.ticks, meta);
         for side in &mut self.parts.sides {
+            let envelope = Envelope::parse(bytes)?;
             if !side.put(&envelope, level, clock.utc_ns(envelope.ticks), label) {
                 self.parts.counters.add(Counter::SideDropped, 1);
             }
         }
-        let record = (envelope.ticks, envelope.meta);
         self.count_record(record, level, len);
         Ok(())
     }
@@ -53,7 +58,8 @@ impl Batch {
             binary.begin(writer.seq());
         }
         let site = (record.key, || Some(record.site.site()));
-        binary.put(writer.room(), &record.envelope, site, OwnRecord::LABEL)
+        let parts = write::Parts::of(&record.envelope)?;
+        binary.put(writer.room(), &parts, site, OwnRecord::LABEL)
     }
 
     /// From here on, ticks are converted with these pieces.

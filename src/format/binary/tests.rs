@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::damage::{Damage, DecodeError};
 use super::lines::Lines;
-use super::write::{Origin, Writer};
+use super::write::{Origin, Parts, Writer};
 use super::*;
 use crate::clock::utc_ns;
 use crate::envelope::bound::BoundBlock;
@@ -102,7 +102,8 @@ impl Log {
         let len = loop {
             let mut room = vec![0xa5; self.segment_bytes - self.segment.len()];
             let key = (site.id as usize, || Some(site.clone()));
-            match self.writer.put(&mut room, bytes, key, thread) {
+            let parts = Parts::of(bytes).expect("an envelope");
+            match self.writer.put(&mut room, &parts, key, thread) {
                 Ok(len) => {
                     self.segment.extend_from_slice(&room[..len]);
                     break len;
@@ -356,7 +357,8 @@ fn a_record_fits_whole_or_not_at_all() {
     let put = |writer: &mut Writer, room: usize| {
         let mut out = vec![0; room];
         let key = (1, || Some(site.clone()));
-        writer.put(&mut out, &bytes, key, MAIN).map(|len| out[..len].to_vec())
+        let parts = Parts::of(&bytes).expect("an envelope");
+        writer.put(&mut out, &parts, key, MAIN).map(|len| out[..len].to_vec())
     };
     let mut fresh = Writer::new(origin(&[Detail::Thread]), [PIECE; 2]);
     fresh.begin(1);

@@ -81,16 +81,18 @@ impl Thread {
 
 /// An envelope taken apart as far as writing needs it.
 #[derive(Clone, Copy, Debug)]
-struct Parts<'a> {
-    ticks: u64,
-    meta: u64,
+pub(crate) struct Parts<'a> {
+    pub(crate) ticks: u64,
+    /// The meta word.
+    pub(crate) meta: u64,
     tags: &'a [u8],
     values: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
+    /// Takes the bytes of one envelope, commit word included.
     #[inline(always)]
-    fn of(envelope: &'a [u8]) -> Result<Parts<'a>, Malformed> {
+    pub(crate) fn of(envelope: &'a [u8]) -> Result<Parts<'a>, Malformed> {
         let word = |granule: usize| {
             let bytes = envelope.get(granule * GRANULE..).and_then(|rest| rest.first_chunk());
             bytes.map(|bytes| u64::from_le_bytes(*bytes)).ok_or(Malformed { offset: 0 })
@@ -144,16 +146,15 @@ impl Writer {
     /// # Errors
     ///
     /// [`LineError::Full`] when not all of it fits: nothing is written then, and the segment is to
-    /// be ended. [`LineError::Malformed`] when the bytes are no envelope, or nobody's.
+    /// be ended. [`LineError::Malformed`] when the callsite is nobody's.
     #[inline]
     pub(crate) fn put(
         &mut self,
         out: &mut [u8],
-        envelope: &[u8],
+        parts: &Parts<'_>,
         (key, site): (usize, impl FnOnce() -> Option<Site<'static>>),
         thread: ThreadLabel<'_>,
     ) -> Result<usize, LineError> {
-        let parts = Parts::of(envelope)?;
         let delta = parts.ticks.wrapping_sub(self.ticks);
         // Of a wide shape this is never asked: none is ever the last.
         let tags = parts.tags.first_chunk().map_or(0, |tags| u64::from_le_bytes(*tags));
@@ -169,7 +170,7 @@ impl Writer {
                 return Ok(len);
             }
         }
-        self.put_slowly(out, &parts, (key, site), thread)
+        self.put_slowly(out, parts, (key, site), thread)
     }
 
     #[inline(always)]

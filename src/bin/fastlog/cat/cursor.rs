@@ -215,12 +215,17 @@ impl Current {
 
     /// Whether a rotated file is this one, or what became of it when it was packed.
     fn is_same(&self, path: &Path) -> io::Result<bool> {
-        let Current::Plain { id: current, reader } = self else { return Ok(false) };
+        let (current, reader) = match self {
+            Current::Plain { id, reader } => (id, Some(reader)),
+            Current::Binary { id, .. } => (id, None),
+            Current::Packed(_) => return Ok(false),
+        };
         let file = found(File::open(path)).map_err(|error| at(path, &error))?;
         let Some(file) = file else { return Ok(false) };
         if !is_packed(path) {
             return Ok(id(&file.metadata()?) == *current);
         }
+        let Some(reader) = reader else { return Ok(false) };
         let mut head = [0; HEAD_BYTES];
         let len = reader.get_ref().read_at(&mut head, 0)?;
         let mut other = Vec::new();
