@@ -81,7 +81,8 @@ impl Passes {
                 warnings: Vec::new(),
             },
             sides: Vec::new(),
-            seal_after: None,
+            seal_when: None,
+            binary: None,
             registry,
         });
         let callsite = ORDER.register();

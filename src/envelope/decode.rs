@@ -47,9 +47,9 @@ impl<'a> Envelope<'a> {
         ticks: u64,
         meta: Meta,
         tags: &'a [u8],
-        rest: &'a [u8],
+        values: &'a [u8],
     ) -> Envelope<'a> {
-        Envelope { ticks, meta, tags, rest }
+        Envelope { ticks, meta, tags, values }
     }
 
     /// The record's level.
