@@ -65,7 +65,7 @@ const _: () = assert!(RECORD_BYTES_MAX / GRANULE - 3 <= GRANULES_MAX);
 const _: () = assert!(16 + 2 * (3 + 255) + TEXT_MAX <= GRANULES_MAX * GRANULE);
 
 /// The longest block, and so the most that [`read`] asks for at a time.
-#[cfg(any(test, feature = "cli", feature = "bench-internals"))]
+#[cfg(feature = "cli")]
 pub(crate) const BLOCK_BYTES_MAX: usize = GRANULE + GRANULES_MAX * GRANULE;
 
 /// Slots for threads; a thread takes the one of its id's low bits.
