@@ -86,7 +86,8 @@ impl Rotator {
 
     fn try_to_rotate(&mut self, current: &LogFile, files: &LogFiles) -> io::Result<LogFile> {
         let live = self.places.live();
-        let next = if files.take_next() {
+        let has_next = files.has_next();
+        let next = if has_next {
             self.places.next()
         } else {
             // Of another name than the keeper's, who may be making one just now.
@@ -96,7 +97,12 @@ impl Rotator {
         };
         let io = &*self.io;
         let rotated = self.numbers.link(io, &self.places, (&live, current.start_ns), |_| {})?;
-        if let Err(error) = self.io.rename(&next, &live) {
+        let renamed = self.io.rename(&next, &live);
+        if has_next {
+            // Not before: as soon as none waits the keeper makes one, in the place of this one.
+            files.take_next();
+        }
+        if let Err(error) = renamed {
             // One file, one name; should this fail as well, the next start sees both.
             let _ = self.io.unlink(&rotated);
             return Err(error);
