@@ -15,10 +15,15 @@ pub(crate) fn ticks() -> u64 {
     TICKS.load(Ordering::Relaxed)
 }
 
+/// Two collectors never read counters that are so far apart, some milliseconds: the counter was set
+/// back.
+const SET_BACK_TICKS: u64 = 1 << 24;
+
 /// Publishes ticks, unless newer ones are. Two collectors at once may step back by what passed
 /// between their readings.
 pub(crate) fn publish(ticks: u64) {
-    if ticks > TICKS.load(Ordering::Relaxed) {
+    let newest = TICKS.load(Ordering::Relaxed);
+    if ticks > newest || newest - ticks > SET_BACK_TICKS {
         TICKS.store(ticks, Ordering::Relaxed);
     }
 }

@@ -306,6 +306,11 @@ impl Batch {
         self.count();
         self.parts.progress.set_written(self.written.bytes);
         self.parts.progress.released();
+        if self.parts.sealing.is_some() && self.parts.progress.is_stalled() {
+            // A caller found it stalled, and nothing is published before the next seal. Whoever
+            // makes or names segments in vain says so again.
+            self.parts.progress.recover();
+        }
         let urgency = if self.has_urgent { bit::URGENT } else { 0 };
         self.parts.publisher.raise(bit::WORK | urgency);
         self.parts.sides.iter_mut().for_each(Side::wake);
@@ -328,6 +333,8 @@ impl Batch {
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
     /// abandoned.
     fn next_segment(&mut self, sources: &[Source]) -> bool {
+        // What is full is to be seen, whether or not there is another.
+        self.show();
         while !self.parts.writer.roll() {
             self.govern(sources);
             // Callers go on, and want to know the time.

@@ -112,6 +112,7 @@ impl Core {
 
     pub(super) fn sync(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
         let start = Instant::now();
+        let failed = self.progress.failed_syncs();
         let published = self.flush_to(limit)?;
         let Some(keeper) = &self.keeper else { return Ok(()) };
         keeper.raise(bit::BARRIER);
@@ -119,7 +120,8 @@ impl Core {
             if let Some(thread) = self.progress.panicked() {
                 return Some(Err(BarrierError::Panicked { thread: thread.as_str() }));
             }
-            if let Some(failure) = self.progress.sync_failure() {
+            let failure = self.progress.sync_failure();
+            if let Some(failure) = failure.or_else(|| self.progress.sync_failed_since(failed)) {
                 let (path, kind, text) = (failure.path, failure.kind, failure.text);
                 return Some(Err(BarrierError::Sync { path, kind, text }));
             }

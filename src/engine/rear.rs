@@ -156,7 +156,7 @@ fn sealed(
         AheadParts {
             maker,
             ahead: Arc::clone(&ahead),
-            first: Arc::clone(&first.segment),
+            first: Some(Arc::clone(&first.segment)),
             counters: shared.counters.clone(),
             progress: Arc::clone(&shared.progress),
             signal: Arc::clone(&shared.keeper),

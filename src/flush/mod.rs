@@ -50,6 +50,9 @@ struct Failures {
     last: Option<String>,
     /// A sync failed and its file is still in use.
     sync: Option<SyncFailure>,
+    /// How many failed over the engine's life, and the last of them.
+    syncs: u64,
+    last_sync: Option<SyncFailure>,
 }
 
 /// How long something takes, smoothed over some eight times.
@@ -320,6 +323,26 @@ impl Progress {
     /// The file was replaced.
     pub(crate) fn forgive_sync(&self) {
         self.failures().sync = None;
+    }
+
+    /// An `fdatasync` has failed.
+    pub(crate) fn count_failed_sync(&self, failure: &SyncFailure) {
+        let mut failures = self.failures();
+        failures.syncs += 1;
+        failures.last_sync = Some(failure.clone());
+        failures.last = Some(failure.sentence());
+    }
+
+    /// How many have.
+    pub(crate) fn failed_syncs(&self) -> u64 {
+        self.failures().syncs
+    }
+
+    /// The newest failed sync, if there are more than `before`, whatever became of its file: who
+    /// waited meanwhile must not take a later file's success for its own.
+    pub(crate) fn sync_failed_since(&self, before: u64) -> Option<SyncFailure> {
+        let failures = self.failures();
+        failures.last_sync.clone().filter(|_| failures.syncs > before)
     }
 
     /// The failed sync, while its file is in use.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::old_files::{Care, OldFiles, RETAIN_EVERY};
 use crate::arena::{SharedRegion, layout};
@@ -100,7 +100,7 @@ pub(crate) struct AheadParts {
     pub(crate) maker: Maker,
     pub(crate) ahead: Arc<Ahead>,
     /// The first segment, of which only the beginning is faulted in.
-    pub(crate) first: Arc<Segment>,
+    pub(crate) first: Option<Arc<Segment>>,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
     pub(crate) signal: Arc<Signal>,
@@ -112,7 +112,13 @@ pub(crate) struct AheadKeeper {
     parts: AheadParts,
     old_files: OldFiles,
     dir: PathBuf,
-    retry: Option<Duration>,
+    retry: Option<Retry>,
+}
+
+/// The next attempt to make a segment.
+struct Retry {
+    after: Duration,
+    at: Instant,
 }
 
 impl AheadKeeper {
@@ -123,9 +129,10 @@ impl AheadKeeper {
 
     /// Runs until the publisher has ended.
     pub(crate) fn run(mut self) {
-        let first = self.parts.first.region();
-        // Where that fails, the collector faults the pages in.
-        let _ = first.populate(0, first.len());
+        if let Some(first) = self.parts.first.take() {
+            // Where that fails, the collector faults the pages in. It may be sealed and cut by now.
+            let _ = first.region().populate_untouched();
+        }
         self.make_wanted();
         self.old_files.look(false);
         loop {
@@ -134,12 +141,12 @@ impl AheadKeeper {
             if bits & bit::ABANDON != 0 {
                 break;
             }
+            self.old_files.look(bits & bit::ROTATED != 0);
             if bits & bit::STOP != 0 {
                 self.old_files.abandon();
                 self.remove_unused();
                 break;
             }
-            self.old_files.look(bits & bit::ROTATED != 0);
             if self.old_files.step() {
                 self.sync_dir();
             }
@@ -154,13 +161,20 @@ impl AheadKeeper {
         let awaited = bit::STOP | bit::ABANDON | bit::ROTATED;
         match self.retry {
             // The next attempt is not brought forward by whoever waits for it.
-            Some(retry) => self.parts.signal.wait(awaited, retry),
+            Some(Retry { at, .. }) => {
+                let left = at.saturating_duration_since(Instant::now());
+                self.parts.signal.wait(awaited, left)
+            }
             None => self.parts.signal.wait(awaited | bit::SEGMENT, RETAIN_EVERY),
         }
     }
 
     fn make_wanted(&mut self) {
         let AheadParts { maker, ahead, collector, progress, .. } = &self.parts;
+        ahead.drop_finished();
+        if self.retry.as_ref().is_some_and(|retry| retry.at > Instant::now()) {
+            return;
+        }
         while let Some(seq) = ahead.next_wanted() {
             let segment = match maker.make(seq, maker.bytes) {
                 Ok(segment) => segment,
@@ -174,12 +188,15 @@ impl AheadKeeper {
             }
             collector.raise(bit::SEGMENT);
         }
+        // What is not wanted any more need not be tried again.
+        self.retry = None;
     }
 
     /// Full rings drop as soon as the collector waits in vain.
     fn fail(&mut self, error: &io::Error) {
         let [first, most] = RETRY;
-        self.retry = Some(self.retry.map_or(first, |before| (before * 2).min(most)));
+        let after = self.retry.as_ref().map_or(first, |before| (before.after * 2).min(most));
+        self.retry = Some(Retry { after, at: Instant::now() + after });
         let AheadParts { maker, ahead, progress, counters, .. } = &self.parts;
         counters.add(Counter::KeeperFailures, 1);
         let dir = maker.dir.display();
@@ -190,7 +207,13 @@ impl AheadKeeper {
     }
 
     fn remove_unused(&self) {
-        for unused in self.parts.ahead.take_unused() {
+        let AheadParts { ahead, progress, .. } = &self.parts;
+        let mut unused = ahead.take_ready();
+        // Of a collector that panicked, lines may stand in it that nobody has sealed.
+        if progress.panicked().is_none() && progress.is_done(EngineThread::Collector) {
+            unused.extend(ahead.take_unsealed());
+        }
+        for unused in unused {
             if let Err(error) = self.parts.maker.io.unlink(&unused.path) {
                 self.complain(format!("cannot remove {}: {error}", unused.path.display()));
             }

@@ -205,17 +205,18 @@ impl Keeper {
     fn sync_files(&mut self, unsynced: &mut Unsynced) -> Result<(), SyncFailure> {
         while let Some(file) = unsynced.retired.pop() {
             if self.parts.signal.is_raised(bit::ROTATED) {
+                self.parts.signal.lower(bit::ROTATED);
                 self.old_files.look(true);
             }
             let is_removed = self.parts.io.fstat(file.file.as_fd()).is_ok_and(|s| s.links == 0);
             if is_removed {
                 continue;
             }
-            if file.refused.get().is_none() {
-                self.sync_file(&file)?;
-            }
+            let refused = file.refused.get().is_some();
+            let outcome = if refused { Ok(()) } else { self.sync_file(&file) };
             // Nobody appends to it any more.
             self.give_reserve_back(&file);
+            outcome?;
         }
         let Some(current) = &unsynced.current else { return Ok(()) };
         match current.refused.get() {
@@ -240,7 +241,7 @@ impl Keeper {
                 // Only this thread sets it, once.
                 let _ = file.refused.set(failure.clone());
                 self.parts.counters.add(Counter::SyncFailures, 1);
-                self.parts.progress.report_failure(failure.sentence());
+                self.parts.progress.count_failed_sync(&failure);
                 Err(failure)
             }
         }

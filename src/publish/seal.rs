@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +15,8 @@ use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Latency, Progress, SyncFailure};
 use crate::segment::{Ahead, LogSegment};
 use crate::stats::{Counter, Counters};
-use crate::sys::io::Io;
+use crate::sys::io::{FileStatus, Io};
+use crate::sys::open;
 
 /// How much of a segment is copied at a time, where its directory was removed.
 const PIECE_BYTES: usize = 256 << 10;
@@ -68,6 +69,11 @@ impl SealedFiles {
                 _ => self.is_dir_new = true,
             }
         }
+        // An earlier attempt may have left a part of it.
+        match self.io.unlink(&lost.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let file = self.io.create_segment(&lost.path)?;
         let mut piece = vec![0; PIECE_BYTES];
         let mut at = 0;
@@ -79,7 +85,10 @@ impl SealedFiles {
             let mut written = 0;
             while written < count {
                 let rest = &piece[written..count];
-                written += self.io.pwrite(file.as_fd(), rest, at + written as u64)?;
+                match self.io.pwrite(file.as_fd(), rest, at + written as u64)? {
+                    0 => return Err(io::ErrorKind::WriteZero.into()),
+                    taken => written += taken,
+                }
             }
             at += count as u64;
         }
@@ -124,6 +133,8 @@ enum Step {
     Cut,
     Sync,
     Link,
+    /// Its directory was removed, and it with it.
+    Restore,
     /// It has its name, and this other one to lose.
     Unlink,
     SyncDir,
@@ -183,12 +194,13 @@ impl Sealer {
                     Step::Link
                 }
                 Step::Link => match self.link(oldest) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        self.parts.files.restore(oldest)?;
-                        Step::Link
-                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Step::Restore,
                     outcome => outcome.map(|()| Step::Unlink)?,
                 },
+                Step::Restore => {
+                    self.parts.files.restore(oldest)?;
+                    Step::Link
+                }
                 Step::Unlink => match io.unlink(&oldest.path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => Step::SyncDir,
@@ -207,7 +219,8 @@ impl Sealer {
     }
 
     /// A sync that failed is not tried again: Linux marks the lost pages clean, and a second one
-    /// would lie. The file gets its name all the same; nobody is told that it is on the device.
+    /// would lie. The file gets its name all the same; who waits for it hears of the failure, until
+    /// the next file is on the device.
     fn sync(&mut self, oldest: &LogSegment) {
         let SealerParts { files, progress, counters, .. } = &self.parts;
         let start = Instant::now();
@@ -223,7 +236,7 @@ impl Sealer {
                 let (path, kind) = (oldest.path.clone(), error.kind());
                 let failure = SyncFailure { path, kind, text: error.to_string() };
                 counters.add(Counter::SyncFailures, 1);
-                progress.report_failure(failure.sentence());
+                progress.count_failed_sync(&failure);
                 progress.fail_sync(failure);
             }
         }
@@ -232,7 +245,8 @@ impl Sealer {
     fn link(&mut self, oldest: &LogSegment) -> io::Result<()> {
         let SealerParts { files, intents, .. } = &mut self.parts;
         let SealedFiles { io, places, numbers, .. } = files;
-        let status = io.fstat(oldest.file.as_fd())?;
+        // Of the path: it may have been restored.
+        let status = io.stat(&oldest.path)?;
         let intent = Intent {
             dev: status.dev,
             ino: status.ino,
@@ -289,7 +303,7 @@ fn complete_live(io: &dyn Io, places: &Places, numbers: &mut Numbers) -> io::Res
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => return Ok(()),
     };
-    if status.links == 1 {
+    if !has_complete_name(io, places, &status)? {
         let start = ns_since_1970(status.modified) as i64;
         numbers.link(io, places, (&live, start), |_| {})?;
         numbers.advance();
@@ -298,17 +312,35 @@ fn complete_live(io: &dyn Io, places: &Places, numbers: &mut Numbers) -> io::Res
     io.unlink(&live)
 }
 
-/// Segments of this base with two names: their process died before it removed the first.
+/// Whether a file is a complete one of this log by another name.
+fn has_complete_name(io: &dyn Io, places: &Places, status: &FileStatus) -> io::Result<bool> {
+    let is_it = |path: &PathBuf| {
+        io.stat(path).is_ok_and(|other| (other.dev, other.ino) == (status.dev, status.ino))
+    };
+    Ok(status.links > 1 && places.complete(io)?.iter().any(|(_, path)| is_it(path)))
+}
+
+/// Segments of this base whose process died, if they are complete under another name by now, or
+/// hold nothing. All others may hold lines that are nowhere else.
 fn forget_named(io: &dyn Io, places: &Places) -> io::Result<()> {
     for name in io.read_dir_names(&places.private_dir)? {
         let path: PathBuf = places.private_dir.join(&name);
-        if is_segment_of(&name.to_string_lossy(), &places.base)
-            && io.stat(&path).is_ok_and(|status| status.links > 1)
-        {
+        if !is_segment_of(&name.to_string_lossy(), &places.base) {
+            continue;
+        }
+        let Ok(status) = io.stat(&path) else { continue };
+        if has_complete_name(io, places, &status)? || is_empty(io, &path)? {
             io.unlink(&path)?;
         }
     }
     Ok(())
+}
+
+/// Whether a segment was never written to: no line begins with a zero.
+fn is_empty(io: &dyn Io, path: &Path) -> io::Result<bool> {
+    let mut first = [0];
+    let count = io.pread(open::to_read(path)?.as_fd(), &mut first, 0)?;
+    Ok(count == 0 || first == [0])
 }
 
 /// Whether the name is `<base>.<pid>-<id>.<number>.segment`.

@@ -63,6 +63,8 @@ struct State {
     ready: VecDeque<Arc<LogSegment>>,
     /// Taken by the collector, the oldest first; only the last can be unsealed.
     unfinished: VecDeque<Arc<LogSegment>>,
+    /// With their names, and perhaps still the collector's.
+    finished: Vec<Arc<LogSegment>>,
     made: u64,
     /// Whether the collector has asked in vain.
     is_wanting: bool,
@@ -70,7 +72,9 @@ struct State {
 
 impl Ahead {
     pub(crate) fn new(capacity: Capacity, keeper: Arc<Signal>) -> Ahead {
-        Ahead { capacity, keeper, state: Mutex::default() }
+        // The collector, which takes them, does not allocate.
+        let unfinished = VecDeque::with_capacity(capacity.unfinished + capacity.ready);
+        Ahead { capacity, keeper, state: Mutex::new(State { unfinished, ..State::default() }) }
     }
 
     /// The number of the segment that is to be made now, if one is.
@@ -102,19 +106,33 @@ impl Ahead {
 
     /// The oldest has its name.
     pub(crate) fn finish_oldest(&self) {
-        self.lock().unfinished.pop_front();
+        let mut state = self.lock();
+        let finished = state.unfinished.pop_front();
+        state.finished.extend(finished);
+        drop(state);
         self.keeper.raise(bit::SEGMENT);
     }
 
-    /// The segments that nobody will write, once the collector has ended.
-    pub(crate) fn take_unused(&self) -> Vec<Arc<LogSegment>> {
+    /// Unmaps those that have their names and that the collector has let go of, which so never
+    /// unmaps one itself.
+    pub(crate) fn drop_finished(&self) {
+        let is_held = |one: &Arc<LogSegment>| Arc::strong_count(&one.segment) > 1;
+        let finished = std::mem::take(&mut self.lock().finished);
+        let (held, dropped): (Vec<_>, Vec<_>) = finished.into_iter().partition(is_held);
+        self.lock().finished.extend(held);
+        drop(dropped);
+    }
+
+    /// The segments that nobody has begun.
+    pub(crate) fn take_ready(&self) -> Vec<Arc<LogSegment>> {
+        std::mem::take(&mut self.lock().ready).into()
+    }
+
+    /// The one that was begun and not sealed: once the collector has ended, an empty one.
+    pub(crate) fn take_unsealed(&self) -> Option<Arc<LogSegment>> {
         let mut state = self.lock();
-        let mut unused = std::mem::take(&mut state.ready);
-        let is_unsealed = |segment: &Arc<LogSegment>| segment.segment.sealed() == 0;
-        if state.unfinished.back().is_some_and(is_unsealed) {
-            unused.extend(state.unfinished.pop_back());
-        }
-        unused.into()
+        let is_unsealed = state.unfinished.back().is_some_and(|last| last.segment.sealed() == 0);
+        if is_unsealed { state.unfinished.pop_back() } else { None }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -188,9 +206,9 @@ mod tests {
         assert!(ahead.oldest_sealed().is_none());
         assert_eq!(ahead.next_wanted(), Some(3));
         ahead.add(segment(3));
-        let mut unused: Vec<_> = ahead.take_unused().iter().map(|unused| unused.seq).collect();
-        unused.sort_unstable();
-        assert_eq!(unused, [2, 3]);
-        assert!(ahead.take_unused().is_empty());
+        let ready: Vec<_> = ahead.take_ready().iter().map(|ready| ready.seq).collect();
+        assert_eq!((ready, ahead.take_unsealed().map(|one| one.seq)), (vec![3], Some(2)));
+        assert!(ahead.take_ready().is_empty() && ahead.take_unsealed().is_none());
+        ahead.drop_finished();
     }
 }

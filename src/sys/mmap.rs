@@ -84,20 +84,38 @@ impl Region {
         if len == 0 {
             return Ok(());
         }
-        #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+        if !self.advise_populate(offset, len)? {
+            self.touch(offset, len);
+        }
+        Ok(())
+    }
+
+    /// As [`populate`](Region::populate) for the whole region, where the kernel can do it without a
+    /// touch: for a file that somebody may be cutting.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn populate_untouched(&self) -> io::Result<()> {
+        self.advise_populate(0, self.len()).map(drop)
+    }
+
+    /// False where the kernel does not know how.
+    #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+    fn advise_populate(&self, offset: usize, len: usize) -> io::Result<bool> {
         loop {
-            let Err(error) = self.map.advise_range(memmap2::Advice::PopulateWrite, offset, len)
-            else {
-                return Ok(());
-            };
+            let advice = memmap2::Advice::PopulateWrite;
+            let Err(error) = self.map.advise_range(advice, offset, len) else { return Ok(true) };
             match error.raw_os_error() {
                 Some(libc::EINTR) => {}
-                Some(libc::EINVAL) => break,
+                Some(libc::EINVAL) => return Ok(false),
                 _ => return Err(error),
             }
         }
-        self.touch(offset, len);
-        Ok(())
+    }
+
+    #[cfg(not(all(target_os = "linux", not(fastlog_portable))))]
+    fn advise_populate(&self, _: usize, _: usize) -> io::Result<bool> {
+        Ok(false)
     }
 
     /// Gives the memory of the whole region back to the system, and of a file's region the blocks;

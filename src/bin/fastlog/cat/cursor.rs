@@ -37,9 +37,15 @@ pub struct Cursor {
 
 /// The file that is read.
 enum Current {
-    Plain { id: Id, reader: BufReader<File> },
+    Plain {
+        id: Id,
+        reader: BufReader<File>,
+    },
     /// What was there when it was opened.
-    Binary { id: Id, reader: Box<dyn BufRead> },
+    Binary {
+        id: Id,
+        reader: Box<dyn BufRead>,
+    },
     Packed(Box<dyn BufRead>),
 }
 
@@ -206,7 +212,8 @@ impl Current {
 
     /// Whether nothing more will be appended to it: another file has the name.
     fn is_left(&self, live: &Path) -> io::Result<bool> {
-        let (Current::Plain { id: current, .. } | Current::Binary { id: current, .. }) = self else {
+        let (Current::Plain { id: current, .. } | Current::Binary { id: current, .. }) = self
+        else {
             return Ok(true);
         };
         let metadata = found(fs::metadata(live)).map_err(|error| at(live, &error))?;

@@ -65,8 +65,8 @@ impl Sources {
             if !sources.add_logs(&dir)? && !arguments.follow {
                 let of = arguments.name.as_ref().map(|name| format!(" of the name `{name}`"));
                 let (dir, of) = (dir.display(), of.unwrap_or_default());
-                let error = format!("{dir}: no log{of} is here: files are `NAME.jsonl` or `NAME.flog`");
-                return Err(error.into());
+                let files = "files are `NAME.jsonl` or `NAME.flog`";
+                return Err(format!("{dir}: no log{of} is here: {files}").into());
             }
         }
         Ok(sources)
