@@ -122,6 +122,8 @@ impl Keeper {
                 }
                 break;
             }
+            // Again: what is synced now may be compressed.
+            self.old_files.look(false);
             if self.old_files.step() {
                 self.parts.files.set_dir_dirty();
             }
