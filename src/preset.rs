@@ -5,9 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::{
-    Arena, Idle, Output, Overflow, Pin, SegmentMode, SyncPolicy, UrgentSync,
-};
+use crate::config::{Arena, Idle, Output, Overflow, Pin, SegmentMode, SyncPolicy, UrgentSync};
 use crate::error::ConfigError;
 use crate::format::Format;
 use crate::level::Level;

@@ -50,9 +50,8 @@ impl Arena {
         let arena_path = dir.join(format!("{stem}.{}", orphans::ARENA_EXTENSION));
         let segments_path = dir.join(format!("{stem}.segments"));
         orphans::remember_own(&arena_path);
-        let arena = io
-            .create_private(&arena_path)
-            .inspect_err(|_| orphans::forget_own(&arena_path))?;
+        let arena =
+            io.create_private(&arena_path).inspect_err(|_| orphans::forget_own(&arena_path))?;
         let made = (|| {
             extend(&*io, &arena, 0, RINGS_AT as u64)?;
             let fixed = Region::of_file(&arena, 0, RINGS_AT)?;

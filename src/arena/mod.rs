@@ -212,7 +212,10 @@ impl Arena {
             let at = (index * SEGMENT_BYTES) as u64;
             // Not cut back when that fails: others lie behind it.
             files.io.fallocate(
-                files.segments.as_fd(), Reserve::Extend, at, SEGMENT_BYTES as u64,
+                files.segments.as_fd(),
+                Reserve::Extend,
+                at,
+                SEGMENT_BYTES as u64,
             )?;
         }
         region.populate(0, SEGMENT_BYTES)

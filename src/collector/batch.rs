@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::governor::Governor;
-use super::side::Side;
 use super::own::OwnRecord;
 use super::plans::Plans;
 use super::sealing::Sealing;
+use super::side::Side;
 use super::sources::Source;
 use crate::arena::commit::{Commits, MOVED_MAX, Written};
 use crate::arena::layout::SEGMENT_BYTES;
@@ -34,11 +34,10 @@ const SEGMENT_WAIT: Duration = Duration::from_millis(20);
 
 /// The longest line. Escaping makes at most six bytes of one (`\u0001`); the message is cut at one
 /// record cap after escaping; the rest is punctuation, 24 bytes a field, and the standard keys.
-const LINE_BYTES_MAX: usize =
-    6 * (RECORD_BYTES_MAX + template::TEXT_MAX)
-        + RECORD_BYTES_MAX
-        + template::FIELDS_MAX * 24
-        + 512;
+const LINE_BYTES_MAX: usize = 6 * (RECORD_BYTES_MAX + template::TEXT_MAX)
+    + RECORD_BYTES_MAX
+    + template::FIELDS_MAX * 24
+    + 512;
 const _: () = assert!(LINE_BYTES_MAX <= SEGMENT_BYTES / 2);
 const _: () = assert!(LINE_BYTES_MAX <= 16 * RECORD_BYTES_MAX);
 

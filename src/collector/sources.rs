@@ -1,7 +1,7 @@
 //! The rings as the collector reads them. Runs on the collector.
 
-use crate::envelope::{self, control};
 use crate::envelope::decode::Envelope;
+use crate::envelope::{self, control};
 use crate::format::ThreadLabel;
 use crate::registry::{NumberedRing, Registry};
 use crate::ring::{Consumer, Mapped, Peeked};

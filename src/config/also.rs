@@ -1,7 +1,7 @@
 //! Consoles beside the main output. The setters; `settings` checks what they are given.
 
-use super::options::{Colour, Output};
 use super::Config;
+use super::options::{Colour, Output};
 use crate::format::Format;
 use crate::level::Level;
 

@@ -84,9 +84,9 @@ pub(crate) struct Rotated<'a> {
 
 /// Takes a name apart if it is exactly one that [`rotated`] gives, compressed or not.
 pub(crate) fn parse(name: &str) -> Option<Rotated<'_>> {
-    let packed = Packed::SUFFIXES.iter().find_map(|(packed, suffix)| {
-        name.strip_suffix(suffix).map(|plain| (*packed, plain))
-    });
+    let packed = Packed::SUFFIXES
+        .iter()
+        .find_map(|(packed, suffix)| name.strip_suffix(suffix).map(|plain| (*packed, plain)));
     let (packed, plain) = packed.unwrap_or((Packed::Plain, name));
     let (rest, number) = without_extension(plain)?.rsplit_once('-')?;
     let (base, start) = rest.rsplit_once('-')?;
@@ -147,12 +147,8 @@ mod tests {
     #[test]
     fn only_such_names_are_taken_apart() {
         let name = "a-b.c-20261120T213300Z-000007.jsonl";
-        let whole = Rotated {
-            base: "a-b.c",
-            start: "20261120T213300Z",
-            number: 7,
-            packed: Packed::Plain,
-        };
+        let whole =
+            Rotated { base: "a-b.c", start: "20261120T213300Z", number: 7, packed: Packed::Plain };
         assert_eq!(parse(name), Some(whole));
         assert_eq!(parse(&format!("{name}.zst")), Some(Rotated { packed: Packed::Zstd, ..whole }));
         assert_eq!(parse("a-b.c-20261120T213300Z-000007.flog"), Some(whole));

@@ -27,8 +27,8 @@ pub use self::options::{
 pub use self::pressure::{FlushControl, Shed};
 #[cfg(feature = "compress")]
 pub use self::rotation::Compression;
-pub use self::rotation::{Rotate, RotateZone};
 pub(crate) use self::rotation::{Retention, Rotation};
+pub use self::rotation::{Rotate, RotateZone};
 pub(crate) use self::sealing::Sealing;
 pub(crate) use self::settings::Settings;
 use crate::clock::Clock;

@@ -101,13 +101,10 @@ impl Core {
         self.check_caller()?;
         let start = Instant::now();
         let barrier = self.barriers.request(&self.collector);
-        let written = self.wait(limit, start, || {
-            self.progress.written_at_barrier(barrier).map(Ok)
-        })?;
+        let written =
+            self.wait(limit, start, || self.progress.written_at_barrier(barrier).map(Ok))?;
         self.publisher.raise(bit::BARRIER);
-        self.wait(limit, start, || {
-            (self.progress.published() >= written).then_some(Ok(written))
-        })
+        self.wait(limit, start, || (self.progress.published() >= written).then_some(Ok(written)))
     }
 
     pub(super) fn sync(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
@@ -139,15 +136,17 @@ impl Core {
         let deadline = limit.map(|limit| limit.saturating_sub(start.elapsed()));
         let patience = Patience { without_progress: self.patience, deadline };
         let outcome = self.progress.wait(patience, || {
-            done().or_else(|| {
-                // A drain meanwhile answers for itself.
-                (!self.registry.is_running()).then_some(Err(BarrierError::NotRunning))
-            })
-            .or_else(|| {
-                // Lines come to the log without the keeper.
-                let lost = self.progress.panicked().filter(|lost| *lost != EngineThread::Keeper)?;
-                Some(Err(BarrierError::Panicked { thread: lost.as_str() }))
-            })
+            done()
+                .or_else(|| {
+                    // A drain meanwhile answers for itself.
+                    (!self.registry.is_running()).then_some(Err(BarrierError::NotRunning))
+                })
+                .or_else(|| {
+                    // Lines come to the log without the keeper.
+                    let lost =
+                        self.progress.panicked().filter(|lost| *lost != EngineThread::Keeper)?;
+                    Some(Err(BarrierError::Panicked { thread: lost.as_str() }))
+                })
         });
         match outcome {
             Ok(result) => result,

@@ -127,8 +127,7 @@ impl Core {
             threads.into_iter().flatten().all(|thread| self.progress.is_done(thread))
         };
         let patience = Patience { without_progress: self.patience, deadline: limit };
-        let outcome =
-            self.progress.wait(patience, || are_done().then_some(()));
+        let outcome = self.progress.wait(patience, || are_done().then_some(()));
         outcome.map_err(|gave_up| match gave_up {
             GaveUp::NoProgress(waited) => BarrierError::Stalled { waited },
             GaveUp::Deadline(waited) => BarrierError::Timeout { waited },

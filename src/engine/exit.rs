@@ -59,9 +59,9 @@ pub(super) fn forget(core: &Arc<Core>) {
 /// The process's engine.
 pub(super) fn default_core() -> Option<Arc<Core>> {
     let engines = ENGINES.lock();
-    let default = engines.iter().find(|running| {
-        running.core.place == Place::Process && running.core.registry.is_running()
-    });
+    let default = engines
+        .iter()
+        .find(|running| running.core.place == Place::Process && running.core.registry.is_running());
     default.map(|running| Arc::clone(&running.core))
 }
 

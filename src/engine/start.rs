@@ -15,9 +15,7 @@ use super::rear::Destination;
 use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
-use crate::config::{
-    Arena as ArenaPlace, Config, OpenFailure, Output, Rotate, Settings,
-};
+use crate::config::{Arena as ArenaPlace, Config, OpenFailure, Output, Rotate, Settings};
 use crate::config::{SegmentMode, SyncPolicy, UrgentSync};
 use crate::error::{BarrierError, Error};
 use crate::format::Format;

@@ -18,8 +18,8 @@ use crate::config::{
 use crate::error::Error;
 use crate::flush::actuator::Actuators;
 use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
-use crate::flush::{EngineThread, Progress};
 use crate::flush::signal::Signal;
+use crate::flush::{EngineThread, Progress};
 use crate::format::binary::write::{Origin, Writer};
 use crate::format::{self, Format, Formatter};
 use crate::primitive::Ordering;

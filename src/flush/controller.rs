@@ -108,12 +108,8 @@ const TRICKLE_PUBLISH_EVERY: Duration = Duration::from_millis(1);
 const SYNC_GAP_MAX: Duration = Duration::from_secs(10);
 
 /// The longest parks, by pressure; none at `Critical`.
-const PARK_MAX: [Duration; 4] = [
-    Duration::from_millis(20),
-    Duration::from_millis(5),
-    Duration::from_millis(1),
-    Duration::ZERO,
-];
+const PARK_MAX: [Duration; 4] =
+    [Duration::from_millis(20), Duration::from_millis(5), Duration::from_millis(1), Duration::ZERO];
 
 /// Blocks are reserved for as long as this at the present rate, within bounds.
 const RESERVE_FOR: Duration = Duration::from_secs(4);

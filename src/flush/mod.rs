@@ -243,8 +243,7 @@ impl Progress {
 
     /// Everything that moves while the engine makes progress, as one number.
     pub(crate) fn pulse(&self) -> u64 {
-        let positions =
-            [&self.written, &self.published, &self.synced, &self.barriers, &self.moves];
+        let positions = [&self.written, &self.published, &self.synced, &self.barriers, &self.moves];
         let others =
             self.releases.load(Ordering::Relaxed) + u64::from(self.done.load(Ordering::Relaxed));
         positions

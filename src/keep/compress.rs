@@ -141,9 +141,9 @@ impl Compressor {
         own.sort_unstable_by_key(|(start, number, packed, _)| (*number, *start, *packed as u8));
         for (start, number, _, name) in own.iter().filter(|file| file.2 == Packed::Plain) {
             let from = self.dir.join(name);
-            let is_packed = own.iter().any(|other| {
-                (other.0, other.1) == (*start, *number) && other.2 != Packed::Plain
-            });
+            let is_packed = own
+                .iter()
+                .any(|other| (other.0, other.1) == (*start, *number) && other.2 != Packed::Plain);
             if is_packed {
                 // Whole, or it would not have its name.
                 self.io.unlink(&from)?;

@@ -68,8 +68,7 @@ pub(super) fn retain(
 
 /// Whether the disk has less free than is to stay free; where that is not known, it has not.
 fn lacks_room(io: &dyn Io, dir: &Path, retention: &Retention) -> bool {
-    io.statvfs(dir)
-        .is_ok_and(|space| space.free_bytes < free_bytes(retention.free_bytes, space))
+    io.statvfs(dir).is_ok_and(|space| space.free_bytes < free_bytes(retention.free_bytes, space))
 }
 
 fn look(io: &dyn Io, dir: &Path, name: &str) -> io::Result<Files> {

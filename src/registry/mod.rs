@@ -7,8 +7,8 @@ pub(crate) mod process;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crate::arena::{Arena, RingMemory};
 use crate::arena::dictionary::Dictionary;
+use crate::arena::{Arena, RingMemory};
 use crate::callsite::Callsite;
 use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
@@ -264,7 +264,6 @@ impl Registry {
         let to = to.min(rings.len());
         rings[from.min(to)..to].iter().for_each(visit);
     }
-
 
     /// Forgets all rings, so that those without an owner are unmapped.
     pub(crate) fn forget_rings(&self) {

@@ -59,11 +59,7 @@ impl Pool {
     ///
     /// # Errors
     /// The system's, when a hot segment cannot be had.
-    pub(crate) fn new(
-        hot: usize,
-        max: usize,
-        source: impl Source + 'static,
-    ) -> io::Result<Pool> {
+    pub(crate) fn new(hot: usize, max: usize, source: impl Source + 'static) -> io::Result<Pool> {
         let max = max.max(hot);
         let pool = Pool {
             segments: (0..max).map(|_| Arc::new(Segment::empty())).collect(),

@@ -11,10 +11,8 @@ use rustix::io::retry_on_intr;
 
 /// Flags of every file that the engine opens. `NONBLOCK` is for the opening alone: that of a pipe
 /// waits for its other end otherwise.
-const ALWAYS: OFlags = OFlags::NOFOLLOW
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NOCTTY)
-    .union(OFlags::NONBLOCK);
+const ALWAYS: OFlags =
+    OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
 
 /// Opens or creates the regular file at `path`.
 ///

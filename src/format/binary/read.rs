@@ -16,9 +16,7 @@ use crate::clock::{self, Piece};
 use crate::envelope::decode::Envelope;
 use crate::envelope::site::SiteRef;
 use crate::envelope::{META, Meta, RECORD_BYTES_MAX, control, flag};
-use crate::format::{
-    Colour, Details, Format, Formatter, LineBuffer, LineError, Plan, ThreadLabel,
-};
+use crate::format::{Colour, Details, Format, Formatter, LineBuffer, LineError, Plan, ThreadLabel};
 use crate::level::Level;
 
 /// A record in a block.
