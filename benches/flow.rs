@@ -3,7 +3,7 @@
 //! does to the caller. `cargo bench --bench flow -- 10` takes ten seconds for each part; without a
 //! number, or with `--test`, one. Prints medians and tails; asserts the account.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -13,9 +13,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastlog::{Config, Engine, Io, OsIo, Preset, fastlog};
-
-/// Linux counts a process's time in hundredths of a second.
-const TICK: Duration = Duration::from_millis(10);
 
 fn main() {
     let seconds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1);
@@ -32,11 +29,8 @@ fn config(dir: &Path) -> Config {
 
 /// CPU time of the process so far.
 fn cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
-    let after_name = stat.rsplit(')').next().expect("a name");
-    let fields: Vec<_> = after_name.split_whitespace().collect();
-    let ticks = |field: usize| fields[field].parse::<u32>().expect("a number");
-    TICK * (ticks(11) + ticks(12))
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn idle(length: Duration) {
@@ -44,7 +38,6 @@ fn idle(length: Duration) {
     let engine = Engine::detached(config(dir.path())).expect("the engine starts");
     engine.flush().expect("published");
     let before = cpu();
-    // Long enough for a few ticks: 0.2 % of ten seconds are two.
     let start = Instant::now();
     thread::sleep(length);
     let used = cpu() - before;

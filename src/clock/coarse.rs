@@ -19,11 +19,16 @@ pub(crate) fn ticks() -> u64 {
 /// back.
 const SET_BACK_TICKS: u64 = 1 << 24;
 
-/// Publishes ticks, unless newer ones are. Two collectors at once may step back by what passed
-/// between their readings.
+/// Some microsecond. A collector that spins would publish every 20 ns, and each call would wait for
+/// the line to come over from its core: 11.6 instead of 9.3 ns a call.
+pub(super) const STEP_TICKS: u64 = 1 << 12;
+
+/// Publishes ticks, unless newer ones are, or ones that are hardly older. Two collectors at once may
+/// step back by what passed between their readings.
 pub(crate) fn publish(ticks: u64) {
     let newest = TICKS.load(Ordering::Relaxed);
-    if ticks > newest || newest - ticks > SET_BACK_TICKS {
+    let is_back = newest.saturating_sub(ticks) > SET_BACK_TICKS;
+    if ticks.saturating_sub(newest) >= STEP_TICKS || is_back {
         TICKS.store(ticks, Ordering::Relaxed);
     }
 }
