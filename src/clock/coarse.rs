@@ -23,8 +23,8 @@ const SET_BACK_TICKS: u64 = 1 << 24;
 /// the line to come over from its core: 11.6 instead of 9.3 ns a call.
 pub(super) const STEP_TICKS: u64 = 1 << 12;
 
-/// Publishes ticks, unless newer ones are, or ones that are hardly older. Two collectors at once may
-/// step back by what passed between their readings.
+/// Publishes ticks, unless newer ones are, or ones that are hardly older. Two collectors at once
+/// may step back by what passed between their readings.
 pub(crate) fn publish(ticks: u64) {
     let newest = TICKS.load(Ordering::Relaxed);
     let is_back = newest.saturating_sub(ticks) > SET_BACK_TICKS;
