@@ -64,7 +64,7 @@ fn trickle(length: Duration) {
     let stats = engine.stats();
     let log = File::open(stats.log_path().expect("a file")).expect("the log");
     let (logger, mut times, start) = (engine.logger(), Vec::new(), Instant::now());
-    while start.elapsed() < length {
+    while start.elapsed() < length * 10 {
         // Until the collector parks as long as it may.
         thread::sleep(Duration::from_millis(600));
         let len = log.metadata().expect("the log").size();

@@ -86,7 +86,7 @@ pub struct Snapshot {
     pub directory: PathBuf,
     /// When the file was made, where the file system tells.
     pub made: Option<SystemTime>,
-    /// How long the engine runs, to 20 ms.
+    /// How long the engine runs, to one park of its collector (24 ms with `Production`).
     pub uptime: Duration,
     /// Bytes that each ring holds.
     pub ring_bytes: u64,

@@ -9,9 +9,8 @@ use crate::flush::signal::{Signal, bit};
 const SPINS: u32 = 200;
 /// Yields before the first park.
 const YIELDS: u32 = 20;
-/// How long it parks, the first times and from then on.
-const PARKS: [Duration; 3] =
-    [Duration::from_millis(1), Duration::from_millis(5), Duration::from_millis(20)];
+/// How long it parks, the first times and from then on: as long as the controller lets it.
+const PARKS: [Duration; 3] = [Duration::from_millis(1), Duration::from_millis(5), Duration::MAX];
 /// Parks of each length.
 const PARKS_EACH: u32 = 20;
 

@@ -97,7 +97,8 @@ pub enum Pin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Idle {
-    /// Spins and yields a little, then sleeps up to 20 ms at a time.
+    /// Spins and yields a little, then sleeps up to 20 ms at a time; idle, up to the publish
+    /// interval and 19 ms, 100 ms at most, as what comes then is published after 1 ms.
     Park,
     /// Never sleeps: it spins, and gives its CPU only to threads that are ready to run. The
     /// shortest way to the log, at the price of a CPU.

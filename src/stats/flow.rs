@@ -9,7 +9,7 @@ use crate::flush::pressure::Pressure;
 
 /// How fast records come, how hard they press on the output, and what the engine does about it.
 ///
-/// As of the collector's last look, which comes every 10 ms, 20 ms while it is parked.
+/// As of the collector's last look, which comes every 10 ms, while it is parked after each park.
 #[derive(Clone, Debug)]
 pub struct Flow {
     pressure: Pressure,
