@@ -57,23 +57,50 @@ fn visible(log: &File, from: u64, start: Instant) -> (Duration, u64) {
     }
 }
 
+/// In turns, so that each engine has been idle for as long as its collector needs to park as long
+/// as it may.
+const ENGINES: usize = 8;
+const IDLE_FOR: Duration = Duration::from_millis(640);
+
 fn trickle(length: Duration) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let engine = Engine::detached(config(dir.path())).expect("the engine starts");
-    engine.flush().expect("published");
-    let stats = engine.stats();
-    let log = File::open(stats.log_path().expect("a file")).expect("the log");
-    let (logger, mut times, start) = (engine.logger(), Vec::new(), Instant::now());
-    while start.elapsed() < length * 10 {
-        // Until the collector parks as long as it may.
-        thread::sleep(Duration::from_millis(600));
-        let len = log.metadata().expect("the log").size();
-        let at = Instant::now();
-        fastlog!(logger: logger, INFO, "out of idle", n = times.len());
-        times.push(visible(&log, len, at).0);
+    let engines: Vec<_> = (0..ENGINES).map(|_| Watched::start()).collect();
+    let (mut times, start) = (Vec::new(), Instant::now());
+    while start.elapsed() < length {
+        for engine in &engines {
+            thread::sleep(IDLE_FOR / ENGINES as u32);
+            times.push(engine.log_one());
+        }
     }
     show("out of idle, visible after", &mut times);
-    engine.drain().expect("the engine drains");
+    for Watched { engine, .. } in engines {
+        engine.drain().expect("the engine drains");
+    }
+}
+
+/// An engine and its log, opened for reading.
+struct Watched {
+    engine: Engine,
+    log: File,
+    _dir: tempfile::TempDir,
+}
+
+impl Watched {
+    fn start() -> Watched {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::detached(config(dir.path())).expect("the engine starts");
+        engine.flush().expect("published");
+        let stats = engine.stats();
+        let log = File::open(stats.log_path().expect("a file")).expect("the log");
+        Watched { engine, log, _dir: dir }
+    }
+
+    /// How long until the record is in the log.
+    fn log_one(&self) -> Duration {
+        let (logger, from) = (self.engine.logger(), self.log.metadata().expect("the log").size());
+        let at = Instant::now();
+        fastlog!(logger: logger, INFO, "out of idle");
+        visible(&self.log, from, at).0
+    }
 }
 
 /// 100,000 records a second from another thread; marked ones are looked for in the log.
