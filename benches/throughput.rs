@@ -1,8 +1,9 @@
 //! Records a second through the whole engine, in `Overflow::Block`: to `Output::Null`, and to a
 //! file beside a raw `pwrite` loop over the same bytes, measured in turns.
 //!
-//! A run is a fixed number of records, from the first call to the return of `flush`. Not in
-//! criterion: a run takes a second, and the ratio to the raw loop is the figure.
+//! A run is a fixed number of records, from the first call to the return of `flush`. Beside it the
+//! processor time of the whole process, callers and engine, which a busy machine changes less. Not
+//! in criterion: a run takes a second, and the ratio to the raw loop is the figure.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,6 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastlog::{Config, Engine, Output, Overflow, Preset, SyncPolicy, fastlog};
+
+/// What a run took.
+struct Run {
+    time: Duration,
+    cpu: Duration,
+}
 
 /// What a run does.
 struct Plan {
@@ -49,50 +56,64 @@ fn config(dir: &Path) -> Config {
 }
 
 fn null(plan: &Plan) {
-    let mut times = Vec::new();
+    let (mut times, mut cpu) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
         let dir = tempfile::tempdir().expect("a directory");
-        let (time, _) = run(config(dir.path()).output(Output::Null), plan.records, 1);
-        times.push(time);
+        let (run, _) = run(config(dir.path()).output(Output::Null), plan.records, 1);
+        times.push(run.time);
+        cpu.push(run.cpu);
     }
-    println!("null, 1 producer: {:.2} M records/s", rate(plan.records, median(times)));
+    println!(
+        "null, 1 producer: {:.2} M records/s; {} ns of CPU a record",
+        rate(plan.records, median(times)),
+        each(plan.records, median(cpu))
+    );
 }
 
 fn file(plan: &Plan, producers: u64) {
     let (mut engine_times, mut raw_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut cpu = Vec::new();
     for _ in 0..plan.rounds {
         let dir = tempfile::tempdir().expect("a directory");
-        let (time, bytes) = run(config(dir.path()), plan.records, producers);
+        let (run, bytes) = run(config(dir.path()), plan.records, producers);
         let raw = write_raw(dir.path(), &bytes);
-        engine_times.push(time);
+        engine_times.push(run.time);
+        cpu.push(run.cpu);
         raw_times.push(raw);
-        ratios.push(raw.as_secs_f64() / time.as_secs_f64());
+        ratios.push(raw.as_secs_f64() / run.time.as_secs_f64());
     }
     ratios.sort_by(f64::total_cmp);
     println!(
-        "file, {producers} producer(s): {:.2} M records/s; raw pwrite of the same bytes: {:.2} M \
-         records/s; ratio {:.2}",
+        "file, {producers} producer(s): {:.2} M records/s; {} ns of CPU a record; raw pwrite of the \
+         same bytes: {:.2} M records/s; ratio {:.2}",
         rate(plan.records, median(engine_times)),
+        each(plan.records, median(cpu)),
         rate(plan.records, median(raw_times)),
         ratios[ratios.len() / 2]
     );
 }
 
 /// Logs the records and waits until a reader sees them; the time, and the log's bytes.
-fn run(config: Config, records: u64, producers: u64) -> (Duration, Vec<u8>) {
+fn run(config: Config, records: u64, producers: u64) -> (Run, Vec<u8>) {
     let engine = Engine::start(config).expect("the engine starts");
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), cpu());
     thread::scope(|scope| {
         for _ in 0..producers {
             scope.spawn(|| log(records / producers));
         }
     });
     engine.flush().expect("the engine runs");
-    let time = start.elapsed();
+    let run = Run { time: start.elapsed(), cpu: cpu() - before };
     let report = engine.drain().expect("the engine drains");
     assert!(report.is_balanced() && report.written() == records, "{report}");
     let bytes = report.log_path().map(|log| std::fs::read(log).expect("the log"));
-    (time, bytes.unwrap_or_default())
+    (run, bytes.unwrap_or_default())
+}
+
+/// CPU time of the process so far.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn log(records: u64) {
@@ -121,4 +142,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 fn rate(records: u64, time: Duration) -> f64 {
     records as f64 / time.as_secs_f64() / 1e6
+}
+
+fn each(records: u64, time: Duration) -> u128 {
+    time.as_nanos() / u128::from(records)
 }
