@@ -73,8 +73,8 @@ impl Machine {
         if clock.due(self.ticks) { clock.update(self.sample()) } else { None }
     }
 
-    /// Runs for `ns` in 20 ms naps, about as an idle collector does; returns all steps and the largest
-    /// error outside of the naps in which a step was adopted.
+    /// Runs for `ns` in 20 ms naps, about as an idle collector does; returns all steps and the
+    /// largest error outside of the naps in which a step was adopted.
     fn follow(&mut self, clock: &mut TickClock, ns: u64) -> (Vec<Stepped>, u64) {
         let (mut steps, mut worst_ns) = (Vec::new(), 0);
         for _ in 0..ns / (20 * MS) {

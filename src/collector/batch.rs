@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::governor::Governor;
-use super::own::OwnRecord;
 use super::plans::Plans;
 use super::sealing::Sealing;
 use super::side::Side;
@@ -221,53 +220,18 @@ impl Batch {
         self.has_urgent |= level.is_urgent();
     }
 
+    /// A record of the engine's own has `len` bytes of the segment.
+    pub(super) fn count_own(&mut self, len: usize) {
+        self.parts.writer.advance(len);
+        self.written.bytes += len as u64;
+        self.own += 1;
+    }
+
     /// The counter was set back, if it was beyond `latest`: what follows is not late for that.
     pub(super) fn forget_ticks_after(&mut self, latest: u64) {
         if self.last_ticks > latest {
             self.last_ticks = 0;
         }
-    }
-
-    /// Writes a record of the engine's own, as a batch of its own.
-    pub(super) fn write_own(
-        &mut self,
-        sources: &mut [Source],
-        record: &OwnRecord<'_>,
-        clock: &TickClock,
-    ) {
-        let Ok(envelope) = Envelope::parse(&record.envelope) else { return };
-        let utc_ns = clock.utc_ns(envelope.ticks);
-        loop {
-            let put = if self.parts.binary.is_some() {
-                self.put_own(record)
-            } else {
-                let Parts { formatter, writer, .. } = &mut self.parts;
-                let (mut line, label) = (LineBuffer::new(writer.room()), OwnRecord::LABEL);
-                let put = formatter.line(&mut line, record.plan, &envelope, utc_ns, label);
-                put.map(|()| line.len())
-            };
-            match put {
-                Ok(len) => {
-                    self.parts.writer.advance(len);
-                    self.written.bytes += len as u64;
-                    self.own += 1;
-                    break;
-                }
-                Err(LineError::Full) if self.parts.writer.len() > 0 => {
-                    self.end(sources);
-                    if !self.next_segment(sources) {
-                        return;
-                    }
-                }
-                Err(LineError::Full | LineError::Malformed { .. }) => return,
-            }
-        }
-        for side in &mut self.parts.sides {
-            if !side.put_own(record, utc_ns) {
-                self.parts.counters.add(Counter::SideDropped, 1);
-            }
-        }
-        self.end(sources);
     }
 
     /// Nothing comes any more.
@@ -298,13 +262,16 @@ impl Batch {
             self.moved.extend(source.number.map(|number| (number, source.consumer.head())));
         }
         self.parts.commits.write(self.written, &self.moved);
-        for ring in self.touched.drain(..) {
-            sources[ring].consumer.release();
-            sources[ring].is_touched = false;
+        for ring in &self.touched {
+            sources[*ring].consumer.release();
         }
         self.count();
         self.parts.progress.set_written(self.written.bytes);
         self.parts.progress.released();
+        for ring in self.touched.drain(..) {
+            sources[ring].wake_owner();
+            sources[ring].is_touched = false;
+        }
         if self.parts.sealing.is_some() && self.parts.progress.is_stalled() {
             // A caller found it stalled, and nothing is published before the next seal. Whoever
             // makes or names segments in vain says so again.
@@ -331,7 +298,7 @@ impl Batch {
 
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
     /// abandoned.
-    fn next_segment(&mut self, sources: &[Source]) -> bool {
+    pub(super) fn next_segment(&mut self, sources: &[Source]) -> bool {
         // What is full is to be seen, whether or not there is another.
         self.show();
         while !self.parts.writer.roll() {

@@ -61,7 +61,7 @@ impl Passes {
         // Of known rate, so that a start takes no time that varies.
         let clock = TickClock::calibrate(registry.source);
         let ticks = registry.source.now();
-        let writers = (0..rings).map(|_| registry.take_ring().expect("memory for a ring"));
+        let writers = (0..rings).map(|_| registry.take_ring().expect("memory for a ring").producer);
         let writers = writers.map(RingWriter::new).collect();
         let collector = Collector::new(Parts {
             arena,

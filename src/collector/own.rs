@@ -3,11 +3,15 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::batch::{Batch, Parts};
+use super::sources::Source;
 use crate::callsite::Callsite;
+use crate::clock::TickClock;
+use crate::envelope::decode::Envelope;
 use crate::envelope::encode;
-use crate::format::{Formatter, Plan, ThreadLabel};
+use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
 use crate::level::Level;
-use crate::stats::{Counters, DropReason, Dropped};
+use crate::stats::{Counter, Counters, DropReason, Dropped};
 use crate::value::{Fields, Scratch};
 
 const TARGET: &str = "fastlog";
@@ -221,5 +225,47 @@ mod tests {
             told += 1;
         }
         assert_eq!(told, 2);
+    }
+}
+
+impl Batch {
+    /// Writes a record of the engine's own, as a batch of its own.
+    pub(super) fn write_own(
+        &mut self,
+        sources: &mut [Source],
+        record: &OwnRecord<'_>,
+        clock: &TickClock,
+    ) {
+        let Ok(envelope) = Envelope::parse(&record.envelope) else { return };
+        let utc_ns = clock.utc_ns(envelope.ticks);
+        loop {
+            let put = if self.parts.binary.is_some() {
+                self.put_own(record)
+            } else {
+                let Parts { formatter, writer, .. } = &mut self.parts;
+                let (mut line, label) = (LineBuffer::new(writer.room()), OwnRecord::LABEL);
+                let put = formatter.line(&mut line, record.plan, &envelope, utc_ns, label);
+                put.map(|()| line.len())
+            };
+            match put {
+                Ok(len) => {
+                    self.count_own(len);
+                    break;
+                }
+                Err(LineError::Full) if self.parts.writer.len() > 0 => {
+                    self.end(sources);
+                    if !self.next_segment(sources) {
+                        return;
+                    }
+                }
+                Err(LineError::Full | LineError::Malformed { .. }) => return,
+            }
+        }
+        for side in &mut self.parts.sides {
+            if !side.put_own(record, utc_ns) {
+                self.parts.counters.add(Counter::SideDropped, 1);
+            }
+        }
+        self.end(sources);
     }
 }

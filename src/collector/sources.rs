@@ -1,15 +1,19 @@
 //! The rings as the collector reads them. Runs on the collector.
 
+use std::sync::Arc;
+
 use crate::envelope::decode::Envelope;
 use crate::envelope::{self, control};
+use crate::flush::room::{Awaited, Room};
 use crate::format::ThreadLabel;
-use crate::registry::{NumberedRing, Registry};
+use crate::registry::{ListedRing, Registry};
 use crate::ring::{Consumer, Mapped, Peeked};
 use crate::value::ValueRef;
 
 /// A ring, and whose records it holds.
 pub(super) struct Source {
     pub(super) consumer: Consumer<Mapped>,
+    room: Arc<Room>,
     /// The ring's number in the arena.
     pub(super) number: Option<u32>,
     pub(super) label: Label,
@@ -23,6 +27,20 @@ impl Source {
     /// How full the ring is, in thousandths. Looks at the producer's cache line: not for each pass.
     pub(super) fn fill_permille(&self) -> u32 {
         (self.consumer.ring().used() * 1000 / self.consumer.capacity()) as u32
+    }
+
+    /// Wakes the ring's owner if it waits for the room there is now; after `Progress::released`.
+    pub(super) fn wake_owner(&self) {
+        let ring = self.consumer.ring();
+        // The producer's cache line is looked at only while it waits.
+        let is_enough = match self.room.awaited() {
+            None => false,
+            Some(Awaited::Some) => true,
+            Some(Awaited::Half) => ring.used() <= ring.capacity() / 2,
+        };
+        if is_enough {
+            self.room.wake();
+        }
     }
 
     /// Takes note of a control envelope.
@@ -89,9 +107,10 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
     }
     // Allocated before the list's lock is taken: a global allocator that logs may take it as well.
     sources.reserve(made - sources.len());
-    registry.rings_between(sources.len(), made, |entry: &NumberedRing| {
+    registry.rings_between(sources.len(), made, |entry: &ListedRing| {
         sources.push(Source {
-            consumer: Consumer::new(entry.ring.clone()),
+            consumer: Consumer::new(Arc::clone(&entry.ring)),
+            room: Arc::clone(&entry.room),
             number: entry.number,
             label: Label::default(),
             is_touched: false,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::thread::Entry;
 use super::unheard;
 use crate::config::Overflow;
+use crate::flush::room::Awaited;
 use crate::flush::signal::bit;
 use crate::flush::{GaveUp, Patience};
 use crate::level::Level;
@@ -139,9 +140,13 @@ fn wait_for_room(entry: &Entry, granules: usize, level: Level) -> Result<(), Ref
     }
     registry.counters.add(Counter::Waits, 1);
     let start = Instant::now();
-    let result = wait(entry, left, has_room);
+    let result = wait(entry, left, level, has_room);
     entry.waited.set(entry.waited.get() + start.elapsed());
-    result
+    match result {
+        // It waited for more than it needs.
+        Err(Refusal::Dropped(_)) if has_room() => Ok(()),
+        result => result,
+    }
 }
 
 /// What a call may wait in all per stall of its ring; none: as long as it takes.
@@ -154,7 +159,14 @@ fn budget(overflow: Overflow, level: Level) -> Option<Duration> {
     }
 }
 
-fn wait(entry: &Entry, left: Option<Duration>, has_room: impl Fn() -> bool) -> Result<(), Refusal> {
+/// Waits for room: until half of the ring is free, so that a thread which fills its ring again and
+/// again is not woken, and put to sleep, for an eighth of it each time.
+fn wait(
+    entry: &Entry,
+    left: Option<Duration>,
+    level: Level,
+    has_room: impl Fn() -> bool,
+) -> Result<(), Refusal> {
     let registry = &*entry.registry;
     for turn in 0..SPINS + YIELDS {
         if has_room() {
@@ -165,8 +177,11 @@ fn wait(entry: &Entry, left: Option<Duration>, has_room: impl Fn() -> bool) -> R
     let is_patient = registry.limits.overflow == Overflow::BlockForever;
     let without_progress = if is_patient { Duration::MAX } else { registry.limits.stall_after };
     let patience = Patience { without_progress, deadline: left };
-    let outcome = registry.progress.wait(patience, || {
-        if has_room() {
+    let ring = entry.producer.ring();
+    let awaited = if level.is_urgent() { Awaited::Some } else { Awaited::Half };
+    let is_half_free = || ring.used() <= ring.capacity() / 2;
+    let outcome = entry.room.wait(&registry.progress, patience, awaited, || {
+        if has_room() && (awaited == Awaited::Some || is_half_free()) {
             Some(Ok(()))
         } else if !registry.is_running() {
             Some(Err(Refusal::Unheard))

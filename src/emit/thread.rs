@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::unheard;
 use crate::clock::TickSource;
 use crate::envelope::{HEADER_GRANULES, Meta, control, encode, flag};
+use crate::flush::room::Room;
 use crate::flush::signal::bit;
 use crate::level::Level;
 use crate::primitive::{Ordering, fence};
-use crate::registry::{Registry, process};
+use crate::registry::{OwnedRing, Registry, process};
 use crate::ring::{Mapped, Producer, Ring};
 use crate::stats::DropReason;
 use crate::sys::thread::{current_name, current_tid};
@@ -42,6 +43,8 @@ struct Table {
 pub(super) struct Entry {
     pub(super) registry: Arc<Registry>,
     pub(super) producer: Producer<Mapped>,
+    /// Where it waits for room.
+    pub(super) room: Arc<Room>,
     /// What this thread has waited in the present stall of its ring.
     pub(super) waited: Cell<Duration>,
     /// Whether the ring says that the records from here on are this thread's.
@@ -49,10 +52,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn new(registry: &Arc<Registry>, producer: Producer<Mapped>) -> Entry {
+    fn new(registry: &Arc<Registry>, owned: OwnedRing) -> Entry {
+        let OwnedRing { producer, room } = owned;
         let is_announced = Cell::new(announce(registry, &producer));
         let registry = Arc::clone(registry);
-        Entry { registry, producer, waited: Cell::default(), is_announced }
+        Entry { registry, producer, room, waited: Cell::default(), is_announced }
     }
 
     /// Granules that the thread's announcement still needs before its next record.
@@ -163,11 +167,11 @@ fn enter(registry: &Arc<Registry>, level: Level) -> Option<Entry> {
         unheard();
         return None;
     }
-    let Some(producer) = registry.take_ring() else {
+    let Some(owned) = registry.take_ring() else {
         registry.counters.drop_record(DropReason::NoRing, level);
         return None;
     };
-    Some(Entry::new(registry, producer))
+    Some(Entry::new(registry, owned))
 }
 
 /// Puts the entry into the table, without those of engines that stopped meanwhile.

@@ -23,7 +23,8 @@ pub(crate) enum Urgency {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Unpublished {
     pub(crate) bytes: u64,
-    pub(crate) age: Duration,
+    /// Since the last publish ended.
+    pub(crate) since_publish: Duration,
     pub(crate) urgency: Urgency,
 }
 
@@ -43,12 +44,13 @@ pub(crate) struct Unsynced {
 /// disk for longer.
 const SYNC_BYTES: u64 = 256 << 20;
 
-/// How long the publisher waits; zero: publish now. `interval` is the controller's.
+/// How long the publisher waits; zero: publish now. `interval` is the controller's: the time from
+/// one publish to the next, so that what comes after a quiet time waits for nothing.
 pub(crate) fn publish_in(waiting: &Unpublished, interval: Duration, limits: &Limits) -> Duration {
     if waiting.urgency != Urgency::None || waiting.bytes >= limits.publish_bytes {
         return Duration::ZERO;
     }
-    interval.saturating_sub(waiting.age)
+    interval.saturating_sub(waiting.since_publish)
 }
 
 /// How long the keeper waits; zero: sync now; none: nothing to sync, or never. `gap` is the least
@@ -101,7 +103,8 @@ mod tests {
     #[test]
     fn bytes_wait_for_the_interval_and_no_longer() {
         for (age, left) in [(2, 3), (5, 0), (9_000, 0)] {
-            let waiting = Unpublished { bytes: 100, age: ms(age), urgency: Urgency::None };
+            let since_publish = ms(age);
+            let waiting = Unpublished { bytes: 100, since_publish, ..Unpublished::default() };
             assert_eq!(publish_in(&waiting, ms(5), &LIMITS), ms(left), "{age}");
         }
         for (age, left) in [(0, 1000), (400, 600), (9_000, 0)] {

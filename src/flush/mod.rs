@@ -8,6 +8,7 @@ pub(crate) mod controller;
 pub(crate) mod due;
 pub(crate) mod files;
 pub(crate) mod pressure;
+pub(crate) mod room;
 pub(crate) mod signal;
 
 use std::io;
@@ -37,11 +38,25 @@ pub(crate) struct Progress {
     /// The threads that have done all they had to.
     done: AtomicU32,
     waiters: AtomicU32,
-    lock: Mutex<()>,
-    changed: Condvar,
+    queue: WaitQueue,
     failure: Mutex<Failures>,
     /// The first thread that panicked.
     panicked: OnceLock<EngineThread>,
+}
+
+/// Where threads sleep until they are woken.
+#[derive(Debug, Default)]
+struct WaitQueue {
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl WaitQueue {
+    /// Wakes all that sleep, and those that are about to and have looked already.
+    fn wake(&self) {
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -179,10 +194,11 @@ impl Progress {
         self.moved();
     }
 
-    /// Rings have room again.
+    /// Rings have room again. Who waits for it is told by each ring's [`Room`](room::Room), which
+    /// may be asked from here on.
     pub(crate) fn released(&self) {
         self.releases.fetch_add(1, Ordering::Relaxed);
-        self.wake();
+        fence(Ordering::SeqCst); // pairs with the fence in `Room::wait`
     }
 
     /// The output took some bytes: whoever waits for it has patience anew. Wakes nobody; waiters
@@ -201,8 +217,7 @@ impl Progress {
         // Pairs with the fence in `wait`: either we see the waiter or it sees what moved.
         fence(Ordering::SeqCst);
         if self.waiters.load(Ordering::Relaxed) > 0 {
-            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
-            self.changed.notify_all();
+            self.queue.wake();
         }
     }
 
@@ -265,19 +280,21 @@ impl Progress {
         }
         self.waiters.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst); // pairs with the fence in `wake`
-        let result = self.wait_counted(patience, done);
+        let result = self.wait_in(&self.queue, patience, done);
         self.waiters.fetch_sub(1, Ordering::Relaxed);
         result
     }
 
-    fn wait_counted<T>(
+    /// Waits there until `done` gives something.
+    fn wait_in<T>(
         &self,
+        queue: &WaitQueue,
         patience: Patience,
         mut done: impl FnMut() -> Option<T>,
     ) -> Result<T, GaveUp> {
         let start = Instant::now();
         let (mut pulse, mut moved_at) = (self.pulse(), start);
-        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = queue.lock.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(result) = done() {
                 return Ok(result);
@@ -298,8 +315,11 @@ impl Progress {
                 left = left.min(deadline - waited);
             }
             let timeout = left.min(LOOK_EVERY);
-            guard =
-                self.changed.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner).0;
+            guard = queue
+                .changed
+                .wait_timeout(guard, timeout)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 

@@ -37,6 +37,11 @@ pub(crate) use side::{SideWriter, SideWriterParts};
 /// How long the publisher sleeps while there is nothing to publish.
 const IDLE: Duration = Duration::from_secs(3600);
 
+/// A publish of as many bytes is followed by another before long: the publisher then sleeps for the
+/// interval without being woken by the first batch of the next. A wake costs the collector some
+/// microseconds; less than this is published so seldom that one more look would cost more.
+const STREAM_BYTES: u64 = 32 << 10;
+
 /// How long it waits after a failed append: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
@@ -82,9 +87,12 @@ pub(crate) struct Publisher {
     /// In bytes of the engine's life.
     published: u64,
     waiting: VecDeque<Published>,
-    /// Since when there are unpublished bytes.
-    unpublished_since: Option<Instant>,
+    /// Whether there was something to publish when it last looked.
+    is_behind: bool,
     urgency: Urgency,
+    /// When it published last, and how much.
+    published_at: Option<Instant>,
+    published_bytes: u64,
     /// Whether a record of ERROR or above is among the unpublished bytes.
     has_urgent: bool,
     publishes: u64,
@@ -100,8 +108,10 @@ impl Publisher {
             segment: 1,
             from: 0,
             published: 0,
-            unpublished_since: None,
+            is_behind: false,
             urgency: Urgency::None,
+            published_at: None,
+            published_bytes: 0,
             has_urgent: false,
             publishes: 0,
             latency: Latency::default(),
@@ -129,14 +139,13 @@ impl Publisher {
             }
             self.give_back();
             let written = self.parts.commits.read();
-            if self.published == written.bytes {
-                self.unpublished_since = None;
+            self.is_behind = self.published != written.bytes;
+            if !self.is_behind {
                 if is_last {
                     break;
                 }
                 continue;
             }
-            self.unpublished_since.get_or_insert_with(Instant::now);
             if self.decide(&written).is_zero() {
                 self.publish(&written);
             }
@@ -153,11 +162,17 @@ impl Publisher {
         if let Some(retry) = self.retry {
             return self.parts.signal.wait(bit::ABANDON, retry);
         }
-        let Some(since) = self.unpublished_since else {
-            return self.parts.signal.wait(urgent | bit::WORK, IDLE);
-        };
-        let interval = self.parts.actuators.publish_every().saturating_sub(since.elapsed());
-        self.parts.signal.wait(urgent, interval)
+        let interval = self.parts.actuators.publish_every().saturating_sub(self.rested());
+        let is_stream = self.published_bytes >= STREAM_BYTES && !interval.is_zero();
+        if self.is_behind || is_stream {
+            return self.parts.signal.wait(urgent, interval);
+        }
+        self.parts.signal.wait(urgent | bit::WORK, IDLE)
+    }
+
+    /// For how long nothing was published.
+    fn rested(&self) -> Duration {
+        self.published_at.map_or(Duration::MAX, |at| at.elapsed())
     }
 
     /// How long the written bytes may still wait.
@@ -167,7 +182,7 @@ impl Publisher {
         }
         let waiting = Unpublished {
             bytes: written.bytes - self.published,
-            age: self.unpublished_since.map_or(Duration::ZERO, |at| at.elapsed()),
+            since_publish: self.rested(),
             urgency: self.urgency,
         };
         due::publish_in(&waiting, self.parts.actuators.publish_every(), &self.parts.limits)
@@ -175,10 +190,13 @@ impl Publisher {
 
     /// Publishes everything written, segment by segment.
     fn publish(&mut self, written: &Written) {
+        let before = self.published;
         match self.publish_to(written) {
             Ok(()) => {
+                self.published_at = Some(Instant::now());
+                self.published_bytes = self.published.saturating_sub(before);
                 self.retry = None;
-                self.unpublished_since = None;
+                self.is_behind = false;
             }
             Err(error) => self.fail(&error),
         }

@@ -2,22 +2,23 @@
 //! verdicts, the overflow limits, the counters. Callers come here on their cold paths; the
 //! collector looks for new rings before each pass.
 
+mod account;
 pub(crate) mod process;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::arena::dictionary::Dictionary;
 use crate::arena::{Arena, RingMemory};
 use crate::callsite::Callsite;
 use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
-use crate::envelope::{self, Meta};
 use crate::flush::Progress;
 use crate::flush::actuator::Actuators;
+use crate::flush::room::Room;
 use crate::flush::signal::Signal;
-use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
-use crate::ring::{Consumer, Mapped, Memory, Position, Producer, Ring};
+use crate::primitive::{AtomicU8, AtomicU64, Ordering};
+use crate::ring::{Mapped, Producer, Ring};
 use crate::stats::{Counter, Counters};
 
 /// Callsites for which an engine remembers its verdict; later ones are decided at each call.
@@ -60,11 +61,27 @@ pub(crate) struct Limits {
     pub(crate) stall_after: Duration,
 }
 
-/// A ring and its number in the arena, which a ring in anonymous memory has not.
+/// A ring, where its owner waits for room, and its number in the arena, which a ring in anonymous
+/// memory has not.
 #[derive(Clone)]
-pub(crate) struct NumberedRing {
+pub(crate) struct ListedRing {
     pub(crate) ring: Arc<Ring<Mapped>>,
+    pub(crate) room: Arc<Room>,
     pub(crate) number: Option<u32>,
+}
+
+impl ListedRing {
+    /// Takes the ring, unless somebody has it.
+    fn take(&self) -> Option<OwnedRing> {
+        let producer = Producer::take(&self.ring)?;
+        Some(OwnedRing { producer, room: Arc::clone(&self.room) })
+    }
+}
+
+/// A thread's own ring, and where it waits for room.
+pub(crate) struct OwnedRing {
+    pub(crate) producer: Producer<Mapped>,
+    pub(crate) room: Arc<Room>,
 }
 
 /// The caller-facing half of an engine.
@@ -84,7 +101,7 @@ pub(crate) struct Registry {
     dictionary: Dictionary,
     filter: RwLock<Filter>,
     verdicts: Box<[AtomicU8]>,
-    rings: Mutex<Vec<NumberedRing>>,
+    rings: Mutex<Vec<ListedRing>>,
     rings_made: AtomicU64,
     /// Records in rings that were handed back between the last pass and the account: committed,
     /// but unheard.
@@ -151,6 +168,7 @@ impl Registry {
     /// No call is accepted from now on.
     pub(crate) fn close(&self) {
         self.state.store(CLOSED, Ordering::Relaxed);
+        self.rings_between(0, usize::MAX, |entry| entry.room.wake());
         self.progress.wake();
     }
 
@@ -207,15 +225,15 @@ impl Registry {
 
     /// A ring for the calling thread: one that a finished thread left, with room, else a new one,
     /// else any that is free. None when there is no memory.
-    pub(crate) fn take_ring(&self) -> Option<Producer<Mapped>> {
+    pub(crate) fn take_ring(&self) -> Option<OwnedRing> {
         let has_room = |ring: &Ring<Mapped>| ring.free() > ring.capacity() / 2;
-        if let Some(producer) = self.take_left(has_room) {
-            return Some(producer);
+        if let Some(owned) = self.take_left(has_room) {
+            return Some(owned);
         }
         if self.rings_made() >= self.limits.rings_max {
             // Threads that come and go while the output hangs must not make rings without end.
-            if let Some(producer) = self.take_left(|_| true) {
-                return Some(producer);
+            if let Some(owned) = self.take_left(|_| true) {
+                return Some(owned);
             }
         }
         // Without the list's lock: mapping may wait for a hung disk, and the collector and whoever
@@ -227,29 +245,30 @@ impl Registry {
     }
 
     /// A ring that a finished thread left.
-    fn take_left(&self, is_fit: impl Fn(&Ring<Mapped>) -> bool) -> Option<Producer<Mapped>> {
+    fn take_left(&self, is_fit: impl Fn(&Ring<Mapped>) -> bool) -> Option<OwnedRing> {
         let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         let left = rings.iter().filter(|entry| entry.ring.is_free() && is_fit(&entry.ring));
-        left.into_iter().find_map(|entry| Producer::take(&entry.ring))
+        left.into_iter().find_map(ListedRing::take)
     }
 
     /// Lists a new ring, which is the caller's.
-    fn add_ring(&self, memory: RingMemory) -> Option<Producer<Mapped>> {
+    fn add_ring(&self, memory: RingMemory) -> Option<OwnedRing> {
         let Limits { ring_granules, record_granules, .. } = self.limits;
         let ring = Ring::new(Mapped::new(memory.region), ring_granules, record_granules);
         let is_coarse = self.source == TickSource::Published;
         let ring = if is_coarse { ring.with_coarse_clock() } else { ring };
-        let entry = NumberedRing { ring: Arc::new(ring), number: memory.number };
+        let (ring, room) = (Arc::new(ring), Arc::default());
+        let entry = ListedRing { ring, room, number: memory.number };
         if memory.number.is_none() {
             self.counters.add(Counter::AnonymousRings, 1);
         }
         self.counters.add(Counter::Rings, 1);
-        let producer = Producer::take(&entry.ring);
+        let owned = entry.take();
         let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         rings.push(entry);
         // Pairs with the Acquire load in `rings_made`; the list itself is behind its lock.
         self.rings_made.store(rings.len() as u64, Ordering::Release);
-        producer
+        owned
     }
 
     /// How many rings there are; the collector looks for new ones when it has fewer.
@@ -259,7 +278,7 @@ impl Registry {
 
     /// Hands the rings from the `from`th to before the `to`th to `visit`, which must not allocate:
     /// the list is locked, and the host's allocator may log.
-    pub(crate) fn rings_between(&self, from: usize, to: usize, visit: impl FnMut(&NumberedRing)) {
+    pub(crate) fn rings_between(&self, from: usize, to: usize, visit: impl FnMut(&ListedRing)) {
         let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         let to = to.min(rings.len());
         rings[from.min(to)..to].iter().for_each(visit);
@@ -278,96 +297,6 @@ impl Registry {
         let mut committed = 0;
         self.rings_between(0, usize::MAX, |entry| committed += entry.ring.committed().0);
         committed
-    }
-}
-
-/// What stands in a ring behind its released position.
-pub(crate) struct Unread {
-    /// Records; control envelopes are none.
-    pub(crate) records: u64,
-    /// The position behind the last.
-    pub(crate) end: Position,
-}
-
-/// Walks a ring that nobody collects any more.
-pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
-    let mut records = 0;
-    let end = Consumer::new(Arc::clone(ring)).walk(|ring, peeked| {
-        let meta = Meta::from_word(ring.granule_of(peeked, envelope::META));
-        records += u64::from(meta.is_record());
-    });
-    Unread { records, end }
-}
-
-/// Counts what a drained engine's ring still holds as unheard, unless a thread owns the ring: then
-/// that thread does, when it hands the ring back. Whoever takes the ring counts, and releases what
-/// it counted.
-fn count_unheard(ring: &Arc<Ring<Mapped>>) -> u64 {
-    let Some(_owned) = Producer::take(ring) else { return 0 };
-    let Unread { records, end } = unread(ring);
-    // The collector has ended: nobody else moves the position. Pairs with `Ring::released`.
-    ring.memory().released().store(end, Ordering::Release);
-    process::count_unheard(records);
-    records
-}
-
-/// The final account of all rings, taken when the collector has ended.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Account {
-    /// Records of calls that returned before the engine closed, or whose record was collected.
-    pub(crate) committed: u64,
-    /// Of these, those still in the rings.
-    pub(crate) pending: u64,
-}
-
-/// How long the account waits for a call that has moved its ring's tail but not committed yet.
-const IN_FLIGHT_MAX: Duration = Duration::from_millis(100);
-
-impl Registry {
-    /// Counts what the rings hold. After a drain, what they hold was committed by calls that
-    /// overlapped it: those are unheard, and not part of the account.
-    pub(crate) fn settle(&self) -> Account {
-        let mut account = Account::default();
-        // Pairs with the fence in `emit::thread::retire`.
-        fence(Ordering::SeqCst);
-        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in rings.iter() {
-            let (mut committed, unread) = settled(&entry.ring);
-            if self.is_drained() {
-                committed -= unread;
-                count_unheard(&entry.ring);
-            } else {
-                account.pending += unread;
-            }
-            account.committed += committed;
-        }
-        // Added to under the list's lock only.
-        account.committed -= self.unheard_at_hand_back.load(Ordering::Relaxed);
-        account
-    }
-
-    /// Counts what a ring still holds that was handed back after the engine's last pass.
-    pub(crate) fn count_unheard(&self, ring: &Arc<Ring<Mapped>>) {
-        // Not while the rings are settled, or these records would be in neither count.
-        let _rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        self.unheard_at_hand_back.fetch_add(count_unheard(ring), Ordering::Relaxed);
-    }
-}
-
-/// Records committed to a ring and records unread in it, at one and the same moment.
-fn settled(ring: &Arc<Ring<Mapped>>) -> (u64, u64) {
-    let start = Instant::now();
-    loop {
-        let unread = unread(ring);
-        let (committed, tail) = ring.committed();
-        if tail == unread.end {
-            return (committed, unread.records);
-        }
-        // Between the tail's store and the commit word's a thread may lose the CPU for long.
-        if start.elapsed() > IN_FLIGHT_MAX {
-            return (committed - 1, unread.records);
-        }
-        std::thread::yield_now();
     }
 }
 

@@ -1,8 +1,10 @@
 //! The account of rings that are handed back while an engine ends.
 
+use super::account::unread;
 use super::*;
 use crate::arena::{Identity, Lines, Shape, layout};
 use crate::clock::Clock;
+use crate::envelope::{self, Meta};
 use crate::flush::controller::{self, Decision, Mode, SyncGoal};
 use crate::level::Level;
 use std::path::Path;
@@ -69,7 +71,7 @@ fn commit(producer: &Producer<Mapped>) {
 fn a_record_after_the_last_pass_is_in_one_count_whoever_comes_first() {
     for is_handed_back_first in [true, false] {
         let registry = registry();
-        let producer = registry.take_ring().expect("a ring");
+        let producer = registry.take_ring().expect("a ring").producer;
         let ring = Arc::clone(producer.ring());
         registry.close();
         registry.set_drained();

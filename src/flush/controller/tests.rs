@@ -21,7 +21,7 @@ struct World {
     now: Duration,
     in_ring: u64,
     staged: u64,
-    oldest_staged: Duration,
+    published_at: Duration,
     dropped: u64,
     appends: u64,
     records_per_s: u64,
@@ -50,7 +50,7 @@ impl World {
             now: Duration::ZERO,
             in_ring: 0,
             staged: 0,
-            oldest_staged: Duration::ZERO,
+            published_at: Duration::ZERO,
             dropped: 0,
             appends: 0,
             records_per_s: 0,
@@ -85,9 +85,6 @@ impl World {
     /// A step's records go to the ring, and on to the staging as far as that has room.
     fn arrive(&mut self, records_per_s: u64) {
         let bytes = records_per_s * LINE_BYTES * STEP.as_millis() as u64 / 1000;
-        if self.staged == 0 {
-            self.oldest_staged = self.now;
-        }
         let total = self.in_ring + bytes;
         let moved = total.min(self.limits.staging_bytes - self.staged);
         self.staged += moved;
@@ -97,15 +94,15 @@ impl World {
     }
 
     fn publish(&mut self, disk_bytes_per_s: u64) {
-        let age = self.now - self.oldest_staged;
-        let waiting = Unpublished { bytes: self.staged, age, urgency: Urgency::None };
+        let since_publish = self.now - self.published_at;
+        let waiting = Unpublished { bytes: self.staged, since_publish, urgency: Urgency::None };
         let is_due = due::publish_in(&waiting, self.decision.publish_every, &self.limits).is_zero();
         if self.staged > 0 && is_due {
             let most = disk_bytes_per_s * STEP.as_millis() as u64 / 1000;
             let written = self.staged.min(most);
             self.staged -= written;
             self.appends += u64::from(written > 0);
-            self.oldest_staged = self.now;
+            self.published_at = self.now;
         }
     }
 

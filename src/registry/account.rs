@@ -1,0 +1,100 @@
+//! The final account: what the rings still hold when nobody collects any more. Runs on whoever
+//! drains, and on threads that hand a ring back after the last pass.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Registry, process};
+use crate::envelope::{self, Meta};
+use crate::primitive::{Ordering, fence};
+use crate::ring::{Consumer, Mapped, Memory, Position, Producer, Ring};
+
+/// What stands in a ring behind its released position.
+pub(crate) struct Unread {
+    /// Records; control envelopes are none.
+    pub(crate) records: u64,
+    /// The position behind the last.
+    pub(crate) end: Position,
+}
+
+/// Walks a ring that nobody collects any more.
+pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
+    let mut records = 0;
+    let end = Consumer::new(Arc::clone(ring)).walk(|ring, peeked| {
+        let meta = Meta::from_word(ring.granule_of(peeked, envelope::META));
+        records += u64::from(meta.is_record());
+    });
+    Unread { records, end }
+}
+
+/// Counts what a drained engine's ring still holds as unheard, unless a thread owns the ring: then
+/// that thread does, when it hands the ring back. Whoever takes the ring counts, and releases what
+/// it counted.
+fn count_unheard(ring: &Arc<Ring<Mapped>>) -> u64 {
+    let Some(_owned) = Producer::take(ring) else { return 0 };
+    let Unread { records, end } = unread(ring);
+    // The collector has ended: nobody else moves the position. Pairs with `Ring::released`.
+    ring.memory().released().store(end, Ordering::Release);
+    process::count_unheard(records);
+    records
+}
+
+/// The final account of all rings, taken when the collector has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Account {
+    /// Records of calls that returned before the engine closed, or whose record was collected.
+    pub(crate) committed: u64,
+    /// Of these, those still in the rings.
+    pub(crate) pending: u64,
+}
+
+/// How long the account waits for a call that has moved its ring's tail but not committed yet.
+const IN_FLIGHT_MAX: Duration = Duration::from_millis(100);
+
+impl Registry {
+    /// Counts what the rings hold. After a drain, what they hold was committed by calls that
+    /// overlapped it: those are unheard, and not part of the account.
+    pub(crate) fn settle(&self) -> Account {
+        let mut account = Account::default();
+        // Pairs with the fence in `emit::thread::retire`.
+        fence(Ordering::SeqCst);
+        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in rings.iter() {
+            let (mut committed, unread) = settled(&entry.ring);
+            if self.is_drained() {
+                committed -= unread;
+                count_unheard(&entry.ring);
+            } else {
+                account.pending += unread;
+            }
+            account.committed += committed;
+        }
+        // Added to under the list's lock only.
+        account.committed -= self.unheard_at_hand_back.load(Ordering::Relaxed);
+        account
+    }
+
+    /// Counts what a ring still holds that was handed back after the engine's last pass.
+    pub(crate) fn count_unheard(&self, ring: &Arc<Ring<Mapped>>) {
+        // Not while the rings are settled, or these records would be in neither count.
+        let _rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        self.unheard_at_hand_back.fetch_add(count_unheard(ring), Ordering::Relaxed);
+    }
+}
+
+/// Records committed to a ring and records unread in it, at one and the same moment.
+fn settled(ring: &Arc<Ring<Mapped>>) -> (u64, u64) {
+    let start = Instant::now();
+    loop {
+        let unread = unread(ring);
+        let (committed, tail) = ring.committed();
+        if tail == unread.end {
+            return (committed, unread.records);
+        }
+        // Between the tail's store and the commit word's a thread may lose the CPU for long.
+        if start.elapsed() > IN_FLIGHT_MAX {
+            return (committed - 1, unread.records);
+        }
+        std::thread::yield_now();
+    }
+}
