@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use crate::flush::signal::{Signal, bit};
 
-/// Empty passes before the first yield; a pass over an empty ring takes some 10 ns.
-const SPINS: u32 = 200;
+/// Empty passes before the first yield.
+const SPINS: u32 = 20;
+/// Pauses of the processor between two of them, some half a microsecond: each pass takes the line
+/// away that a producer is about to write, so that a collector which looks all the time slows down
+/// whom it waits for.
+const PAUSES: u32 = 32;
 /// Yields before the first park.
 const YIELDS: u32 = 20;
 /// How long it parks, the first times and from then on: as long as the controller lets it.
@@ -45,11 +49,11 @@ impl Idle {
     pub(super) fn wait(&mut self, signal: &Signal, is_empty: bool, park_max: Duration) {
         self.passes = self.passes.saturating_add(1);
         if self.passes <= SPINS {
-            std::hint::spin_loop();
-            return;
+            return pause();
         }
         let may_park = self.idling == Idling::Park && is_empty && !park_max.is_zero();
         if !may_park || self.passes <= SPINS + YIELDS {
+            pause();
             std::thread::yield_now();
         } else {
             let parks = (self.passes - SPINS - YIELDS - 1) / PARKS_EACH;
@@ -63,4 +67,8 @@ impl Idle {
             self.passes = 0;
         }
     }
+}
+
+fn pause() {
+    (0..PAUSES).for_each(|_| std::hint::spin_loop());
 }
