@@ -9,6 +9,7 @@
 //!
 //! Grammar: text, `{{`, `}}`, and holes `{[name][:spec]}`; the specs are in [`spec`].
 
+mod accept;
 mod enforce;
 mod spec;
 #[cfg(test)]

@@ -2,6 +2,7 @@ use std::panic::catch_unwind;
 
 use proptest::prelude::*;
 
+use super::accept::is_surely_sound;
 use super::*;
 
 const NAMES: &[&str] = &["a", "latency_ms", "http.status", "type", "ключ"];
@@ -211,6 +212,34 @@ fn rendered(template: &str, names: &[&str]) -> String {
         }
     }
     text
+}
+
+/// All templates of up to six of these characters: what is accepted at first sight has no fault.
+#[test]
+fn nothing_wrong_is_accepted_at_first_sight() {
+    const ALPHABET: [char; 8] = ['{', '}', ':', 'a', '.', '1', '?', ' '];
+    let (mut templates, mut accepted) = (vec![String::new()], 0);
+    for _ in 0..6 {
+        let longer = |text: &String| ALPHABET.map(|c| format!("{text}{c}"));
+        templates = templates.iter().flat_map(longer).collect();
+        for template in &templates {
+            if is_surely_sound(template, &["a"]) {
+                accepted += 1;
+                assert!(!has_fault(template, &["a"]), "{template}");
+            }
+        }
+    }
+    assert!(accepted > 10_000, "{accepted}");
+}
+
+/// What programs write.
+#[test]
+fn the_usual_is_accepted_at_first_sight() {
+    for template in ["", "plain é", "{a} took {latency_ms:.1} ms", "{}{:?} {:02x}", "{{{a}}}"] {
+        let is_rare = template.contains("02x");
+        assert_eq!(is_surely_sound(template, NAMES), !is_rare, "{template}");
+        assert!(!has_fault(template, NAMES), "{template}");
+    }
 }
 
 proptest! {
