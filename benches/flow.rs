@@ -3,6 +3,8 @@
 //! does to the caller. `cargo bench --bench flow -- 10` takes ten seconds for each part; without a
 //! number, or with `--test`, one. Prints medians and tails; asserts the account.
 
+mod measure;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -13,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastlog::{Config, Engine, Io, OsIo, Preset, fastlog};
+use measure::{process_cpu, steady};
 
 fn main() {
     let seconds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1);
@@ -27,20 +30,14 @@ fn config(dir: &Path) -> Config {
     Config::preset(Preset::Production).dir(dir).name("flow").ignore_env()
 }
 
-/// CPU time of the process so far.
-fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
 fn idle(length: Duration) {
     let dir = tempfile::tempdir().expect("a directory");
     let engine = Engine::detached(config(dir.path())).expect("the engine starts");
     engine.flush().expect("published");
-    let before = cpu();
+    let before = process_cpu();
     let start = Instant::now();
     thread::sleep(length);
-    let used = cpu() - before;
+    let used = process_cpu() - before;
     let part = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
     println!("idle: {used:?} of CPU in {length:?}, {part:.2} % of a core");
     engine.drain().expect("the engine drains");
@@ -142,20 +139,6 @@ fn found(log: &File, mut from: u64, mark: &str, start: Instant) -> Duration {
     }
 }
 
-/// Calls `log` a hundred times each millisecond; gives how often.
-fn steady(length: Duration, log: impl Fn(u64)) -> u64 {
-    let (start, mut n) = (Instant::now(), 0);
-    while start.elapsed() < length {
-        (0..100).for_each(|_| {
-            log(n);
-            n += 1;
-        });
-        let next = Duration::from_millis(n / 100);
-        thread::sleep(next.saturating_sub(start.elapsed()));
-    }
-    n
-}
-
 /// A device whose syncs take two seconds.
 #[derive(Debug)]
 struct Slow;
@@ -174,13 +157,13 @@ fn slow_sync(length: Duration) {
         let dir = tempfile::tempdir().expect("a directory");
         let engine = Engine::detached(config(dir.path()).io(io)).expect("the engine starts");
         let logger = engine.logger();
-        let times = std::cell::RefCell::new(Vec::new());
+        let mut times = Vec::new();
         let records = steady(length.max(Duration::from_secs(3)), |n| {
             let start = Instant::now();
             fastlog!(logger: logger, INFO, "steady", n);
-            times.borrow_mut().push(start.elapsed());
+            times.push(start.elapsed());
         });
-        show(&format!("100,000 records/s, {name}, a call"), &mut times.borrow_mut());
+        show(&format!("100,000 records/s, {name}, a call"), &mut times);
         let stats = engine.stats();
         let (dropped, waits) = (stats.dropped(), stats.waits());
         println!(

@@ -2,6 +2,8 @@
 //! descriptors stay flat? `cargo bench --bench soak -- 600` runs for ten minutes; without a number, or
 //! with `--test`, for five seconds. Asserts the account; prints what it saw, a row every tenth.
 
+mod measure;
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastlog::{Config, Engine, Overflow, Preset, fastlog};
+use measure::resident_bytes;
 
 const THREADS: u64 = 2;
 const ROWS: u32 = 10;
@@ -75,12 +78,6 @@ fn show(engine: &Engine, dir: &Path, time: Duration) {
         disk_bytes(dir) >> 20,
         fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
     );
-}
-
-fn resident_bytes() -> u64 {
-    let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * 4096
 }
 
 /// What the files take, the reserve behind the last one included.
