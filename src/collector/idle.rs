@@ -6,13 +6,13 @@ use std::time::Duration;
 use crate::flush::signal::{Signal, bit};
 
 /// Empty passes before the first yield.
-const SPINS: u32 = 20;
+const SPINS: u32 = 4;
 /// Pauses of the processor between two of them, some half a microsecond: each pass takes the line
 /// away that a producer is about to write, so that a collector which looks all the time slows down
 /// whom it waits for.
 const PAUSES: u32 = 32;
 /// Yields before the first park.
-const YIELDS: u32 = 20;
+const YIELDS: u32 = 8;
 /// How long it parks, the first times and from then on: as long as the controller lets it.
 const PARKS: [Duration; 3] = [Duration::from_millis(1), Duration::from_millis(5), Duration::MAX];
 /// Parks of each length.
@@ -44,14 +44,13 @@ impl Idle {
         self.passes = 0;
     }
 
-    /// Waits a little, parked for `park_max` at most; `is_empty` says that no ring holds a record,
-    /// not even one that is too young.
-    pub(super) fn wait(&mut self, signal: &Signal, is_empty: bool, park_max: Duration) {
+    /// Waits a little, parked for `park_max` at most.
+    pub(super) fn wait(&mut self, signal: &Signal, park_max: Duration) {
         self.passes = self.passes.saturating_add(1);
         if self.passes <= SPINS {
             return pause();
         }
-        let may_park = self.idling == Idling::Park && is_empty && !park_max.is_zero();
+        let may_park = self.idling == Idling::Park && !park_max.is_zero();
         if !may_park || self.passes <= SPINS + YIELDS {
             pause();
             std::thread::yield_now();

@@ -206,8 +206,10 @@ impl Collector {
             match pass {
                 Pass::Wrote | Pass::Abandoned => self.idle.reset(),
                 Pass::Nothing { is_empty } => {
-                    let park_max = self.batch.parts.governor.decision().park_max;
-                    self.idle.wait(&self.batch.parts.collector, is_empty, park_max);
+                    let decision = self.batch.parts.governor.decision();
+                    let park_max =
+                        if is_empty { decision.park_max } else { decision.young_park_max };
+                    self.idle.wait(&self.batch.parts.collector, park_max);
                 }
             }
         }

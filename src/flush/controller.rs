@@ -82,6 +82,8 @@ pub(crate) struct Decision {
     pub(crate) sync_gap: Duration,
     /// The longest that the collector parks.
     pub(crate) park_max: Duration,
+    /// The longest that it parks while rings hold records, all too young to be written.
+    pub(crate) young_park_max: Duration,
     /// One batch holds back at most this part of a ring: 8 for an eighth.
     pub(crate) batch_part: usize,
     pub(crate) staging: Staging,
@@ -107,10 +109,20 @@ const TRICKLE_PUBLISH_EVERY: Duration = Duration::from_millis(1);
 /// The longest gap between syncs, whatever they take.
 const SYNC_GAP_MAX: Duration = Duration::from_secs(10);
 
-/// The longest parks, by pressure; none at `Critical`. What a trickle gains by being published at
-/// once is added to `Calm`'s.
-const PARK_MAX: [Duration; 4] =
-    [Duration::from_millis(20), Duration::from_millis(5), Duration::from_millis(1), Duration::ZERO];
+/// The longest parks, by pressure. What a trickle gains by being published at once is added to
+/// `Calm`'s. Short but not none at `Critical`: a collector that has nothing to do and spins takes
+/// its CPU from the publisher, for which everything waits; who fills half of a ring wakes it.
+const PARK_MAX: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(5),
+    Duration::from_millis(1),
+    Duration::from_millis(1),
+];
+
+/// Records a second from which on the collector stays awake for records that are too young yet: it
+/// is busy for a good part of the time, and the next ones come before a park ends.
+const STREAM_PER_S: u64 = 1_000_000;
+const YOUNG_PARK_MAX: Duration = Duration::from_millis(1);
 
 /// The longest park of all: losses, steps of the clock and old segments are looked for in between.
 const PARK_IDLE_MAX: Duration = Duration::from_millis(100);
@@ -127,6 +139,7 @@ impl Decision {
             publish_every: limits.publish_every,
             sync_gap: Duration::ZERO,
             park_max: PARK_MAX[0],
+            young_park_max: YOUNG_PARK_MAX,
             batch_part: 8,
             staging: Staging::Keep,
             reserve_bytes: RESERVE_BYTES_MAX,
@@ -215,6 +228,11 @@ impl Controller {
             publish_every: self.publish_every(readings.records_per_s),
             sync_gap: self.sync_gap(readings.sync_latency),
             park_max: self.park_max(readings.records_per_s),
+            young_park_max: if readings.records_per_s < STREAM_PER_S {
+                YOUNG_PARK_MAX
+            } else {
+                Duration::ZERO
+            },
             batch_part: if self.pressure >= Pressure::High { 16 } else { 8 },
             staging: if is_calm { Staging::Trim } else { Staging::Keep },
             reserve_bytes: reserve_bytes(readings),

@@ -10,7 +10,7 @@ use std::fmt;
 /// | `Calm` | | | take their time |
 /// | `Elevated` | 25 % | 12.5 % | park 5 ms at most, publish twice as often |
 /// | `High` | 50 % | 35 % | park 1 ms at most, publish four times as often |
-/// | `Critical` | 80 %, or a stalled output | 60 % | do not park, publish at once; may shed |
+/// | `Critical` | 80 %, or a stalled output | 60 % | as `High`, publish at once; may shed      |
 ///
 /// Up goes at once and as far as need be, down one state at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

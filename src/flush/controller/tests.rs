@@ -135,6 +135,7 @@ fn a_trickle_is_published_almost_at_once_and_a_steady_load_in_batches() {
     world.run(secs(10), Weather { records_per_s: 100_000, ..FAIR });
     assert_eq!(world.decision.publish_every, LIMITS.publish_every);
     assert_eq!(world.decision.park_max, Duration::from_millis(20));
+    assert_eq!(world.decision.young_park_max, Duration::from_millis(1));
     assert_eq!((world.highest(), world.dropped), (Pressure::Calm, 0));
     // Four seconds' worth.
     assert_eq!(world.decision.reserve_bytes, 4 * 100_000 * LINE_BYTES);
@@ -157,7 +158,11 @@ fn a_burst_raises_pressure_at_once_and_it_falls_one_state_a_second() {
     world.run(Duration::from_millis(500), burst);
     assert_eq!(world.highest(), Pressure::Critical);
     assert_eq!(world.decision.publish_every, Duration::ZERO);
-    assert_eq!((world.decision.park_max, world.decision.batch_part), (Duration::ZERO, 16));
+    assert_eq!(
+        (world.decision.park_max, world.decision.batch_part),
+        (Duration::from_millis(1), 16)
+    );
+    assert_eq!(world.decision.young_park_max, Duration::ZERO, "a stream is waited for awake");
     assert_eq!(world.decision.staging, Staging::Keep);
     let before = world.states.len();
     world.run(secs(10), Weather { disk_bytes_per_s: 300 << 20, ..FAIR });
