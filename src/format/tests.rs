@@ -27,8 +27,8 @@ fn encode<F: value::Fields>(fields: F, flags: u16, bound: &BoundBlock) -> Vec<u8
     let mut words = vec![0_u64; encode::granules(&encoded)];
     let flags = if bound.words().is_empty() { flags } else { flags | flag::BOUND };
     let meta = encode::meta::<F::Encoded<'_>>(7, Level::Info as u8, flags);
-    // SAFETY: as many words as `granules` says.
     #[allow(unsafe_code)]
+    // SAFETY: as many words as `granules` says.
     unsafe {
         encode::put(words.as_mut_ptr(), 1, meta, &encoded);
     }

@@ -55,8 +55,8 @@ fn commit(producer: &Producer<Mapped>) {
     let ring = producer.ring();
     let meta = Meta { id: 1, fields: 0, level: Level::INFO as u8, flags: 0 };
     assert!(meta.is_record());
-    // SAFETY: the producer is this test's; three granules are claimed, filled and committed.
     #[allow(unsafe_code)]
+    // SAFETY: the producer is this test's; three granules are claimed, filled and committed.
     unsafe {
         ring.set_soft_limit(ring.free());
         let claim = ring.claim(3).expect("room");

@@ -84,9 +84,9 @@ pub(crate) fn random_u64() -> u64 {
 #[cfg(all(target_os = "linux", not(fastlog_portable)))]
 fn kernel_random() -> Option<u64> {
     let mut bytes = [0; 8];
-    // SAFETY: the kernel writes at most `bytes.len()` bytes to `bytes`.
-    let count =
-        unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+    let (to, len) = (bytes.as_mut_ptr().cast(), bytes.len());
+    // SAFETY: the kernel writes at most `len` bytes to `to`, which are those of `bytes`.
+    let count = unsafe { libc::getrandom(to, len, libc::GRND_NONBLOCK) };
     (count == 8).then(|| u64::from_ne_bytes(bytes))
 }
 

@@ -53,8 +53,8 @@ fn encode_cut<F: value::Fields>(fields: F, room: usize) -> Vec<u8> {
     let encoded = fields.encode(&scratch);
     let mut words = vec![0_u64; room];
     let meta = encode::meta::<F::Encoded<'_>>(7, Level::Info as u8, flag::TRUNCATED);
-    // SAFETY: `room` granules, which are more than header and tags.
     #[allow(unsafe_code)]
+    // SAFETY: `room` granules, which are more than header and tags.
     unsafe {
         encode::put_cut(words.as_mut_ptr(), 1, meta, &encoded, room);
     }
