@@ -68,10 +68,18 @@ pub(crate) mod header {
     pub(crate) const OUTPUT: usize = DETAILS + 8;
     /// Length u64 and bytes: the log's directory, absolute; empty for consoles.
     pub(crate) const DIRECTORY: usize = OUTPUT + 8;
-    /// What becomes of segments: 1 published, 2 sealed.
+    /// What becomes of segments, see `segment_mode`.
     pub(crate) const SEGMENT_MODE: usize = DIRECTORY + 8 + super::DIRECTORY_BYTES_MAX;
     const END: usize = SEGMENT_MODE + 8;
     const _: () = assert!(END <= super::HEADER_BYTES);
+}
+
+/// What becomes of segments, as numbers.
+pub(crate) mod segment_mode {
+    /// Their lines are published in another file.
+    pub(crate) const PUBLISHED: u64 = 1;
+    /// They are sealed, and become the log's files themselves.
+    pub(crate) const SEALED: u64 = 2;
 }
 
 const HEADER_BYTES: usize = 2 * PAGE;

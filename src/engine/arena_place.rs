@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::open::{self, LogPlace};
 use super::start::HOT_SEGMENTS;
-use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
+use crate::arena::layout::{
+    RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride, segment_mode,
+};
 use crate::arena::{Arena, Identity, Lines, SameLog, Shape, count_orphans, shared_memory_dir};
 use crate::config::{Arena as Place, Output, SegmentMode, Settings, file_names};
 use crate::error::Error;
@@ -84,8 +86,8 @@ fn lines(settings: &Settings) -> Lines {
             Output::Null => 4,
         },
         segment_mode: match settings.segment_mode {
-            SegmentMode::Publish => 1,
-            SegmentMode::Seal => 2,
+            SegmentMode::Publish => segment_mode::PUBLISHED,
+            SegmentMode::Seal => segment_mode::SEALED,
         },
         segment_bytes: settings.segment_bytes(),
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::arena::layout::{
     COUNTERS_AT, DIRECTORY_BYTES_MAX, MAGIC, NAME_BYTES_MAX, PAGE, RINGS_AT, VERSION, header,
-    ring_stride,
+    ring_stride, segment_mode,
 };
 use crate::sys::process;
 
@@ -22,8 +22,6 @@ const RECORD_BYTES_MAX: u64 = 32 << 10;
 const FORMATS: [&str; 3] = ["json", "text", "logfmt"];
 const OUTPUTS: [&str; 4] = ["file", "stdout", "stderr", "none"];
 const UNKNOWN: &str = "unknown";
-/// The segment mode in which segments become the log's files.
-const SEALED: u64 = 2;
 
 /// What a header says, all of it possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +117,7 @@ impl Header {
         if self.output() != OUTPUTS[0] || self.file_name == Path::new("") {
             return None;
         }
-        let is_sealed = self.segment_mode == SEALED;
+        let is_sealed = self.segment_mode == segment_mode::SEALED;
         Some(if is_sealed { self.directory.clone() } else { self.directory.join(&self.file_name) })
     }
 }
