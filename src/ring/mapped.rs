@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::{Memory, Peeked, Ring};
-use crate::primitive::{AtomicU64, Ordering};
+use crate::primitive::{AtomicU64, Ordering, fence};
 use crate::sys::mmap::Region;
 
 /// Bytes before the granules: a page, so that the position that the collector stores never shares
@@ -98,11 +98,15 @@ impl Ring<Mapped> {
     pub(crate) fn set_owner(&self, id: u64, name: &[u8]) {
         let Some(region) = &self.consumer.memory.region else { return };
         let name = &name[..name.len().min(OWNER_NAME_BYTES_MAX)];
-        // Whoever looks meanwhile sees no name rather than a mixture of two.
-        region.word(OWNER_AT + 8).store(0, Ordering::Relaxed);
+        let len = region.word(OWNER_AT + 8);
+        // No name while it changes, in this order on every processor. The partner of both Releases
+        // is `arena::inspect::rings`, another process, whose copy by `pread` is no single instant:
+        // it may see a mixture of two owners all the same, and only shows it.
+        len.store(0, Ordering::Relaxed);
+        fence(Ordering::Release);
         region.word(OWNER_AT).store(id, Ordering::Relaxed);
         region.write_bytes(OWNER_AT + 16, name);
-        region.word(OWNER_AT + 8).store(name.len() as u64, Ordering::Relaxed);
+        len.store(name.len() as u64, Ordering::Release);
     }
 
     /// A granule of a peeked record, counted from its commit word.

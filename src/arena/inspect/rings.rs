@@ -76,6 +76,8 @@ fn read_ring<B: Bytes>(
     Ok(Some(RingState { used_bytes: used * 8, records, thread: thread(&head) }))
 }
 
+/// The owner as it was copied: of a change in between, perhaps with the number or the name of the
+/// one before. See `Ring::set_owner`.
 fn thread(head: &[u8]) -> Option<RingThread> {
     let (id, len) = (word(head, OWNER_AT), word(head, OWNER_AT + 8));
     let name = &head[OWNER_AT + 16..];
