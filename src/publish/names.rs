@@ -38,8 +38,7 @@ impl Places {
         self.private_dir.join(format!("{}.now", self.base))
     }
 
-    /// The complete files of this base that are not compressed, with their numbers; of compressed
-    /// ones the numbers alone matter.
+    /// The complete files of this base, compressed ones too, with the numbers in their names.
     pub(super) fn complete(&self, io: &dyn Io) -> io::Result<Vec<(u64, PathBuf)>> {
         let names = io.read_dir_names(&self.dir)?;
         let files = names.iter().filter_map(|name| {
