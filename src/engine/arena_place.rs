@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use super::open::{self, LogPlace};
 use super::start::HOT_SEGMENTS;
-use crate::arena::layout::{
-    RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride, segment_mode,
-};
+use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride, segment_mode};
 use crate::arena::{Arena, Identity, Lines, SameLog, Shape, count_orphans, shared_memory_dir};
 use crate::config::{Arena as Place, Output, SegmentMode, Settings, file_names};
 use crate::error::Error;
