@@ -83,6 +83,15 @@ impl Clock {
     }
 }
 
+/// What becomes of the collector's readings of the counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readings {
+    /// It spins, and publishes each.
+    Published,
+    /// It parks: they would be old.
+    Kept,
+}
+
 /// The counter that callers read, decided once when an engine starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TickSource {
@@ -97,14 +106,13 @@ pub(crate) enum TickSource {
 }
 
 impl TickSource {
-    /// The source that serves `wanted` on this machine; `publishes` says whether a collector
-    /// spins that will publish its readings.
-    pub(crate) fn choose(wanted: Clock, publishes: bool) -> TickSource {
+    /// The source that serves `wanted` on this machine.
+    pub(crate) fn choose(wanted: Clock, readings: Readings) -> TickSource {
         let is_fit = || sys::clock::tsc_is_invariant();
         match wanted {
             Clock::Tsc if is_fit() => TickSource::Tsc,
             Clock::Tsc | Clock::Monotonic => TickSource::Monotonic,
-            Clock::Coarse if publishes && is_fit() => {
+            Clock::Coarse if readings == Readings::Published && is_fit() => {
                 // Callers may come before the collector's first pass.
                 coarse::publish(sys::clock::ticks_tsc());
                 TickSource::Published

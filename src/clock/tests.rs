@@ -416,7 +416,7 @@ fn sources_that_no_counter_could_be_have_no_rate() {
 #[test]
 fn the_real_clocks_agree_with_the_wall_clock() {
     for wanted in [Clock::Tsc, Clock::Monotonic, Clock::Coarse] {
-        let source = TickSource::choose(wanted, true);
+        let source = TickSource::choose(wanted, Readings::Published);
         let mut clock = TickClock::calibrate(source);
         assert_eq!(clock.update(Sample::take(source, 4)), None);
         let before_ns = crate::sys::clock::realtime_ns();
@@ -431,19 +431,19 @@ fn the_real_clocks_agree_with_the_wall_clock() {
 
 #[test]
 fn statistics_see_which_clock_is_in_use() {
-    assert_eq!(TickSource::choose(Clock::Monotonic, true).clock(), Clock::Monotonic);
+    assert_eq!(TickSource::choose(Clock::Monotonic, Readings::Published).clock(), Clock::Monotonic);
     let expected =
         if crate::sys::clock::tsc_is_invariant() { Clock::Tsc } else { Clock::Monotonic };
-    assert_eq!(TickSource::choose(Clock::default(), false).clock(), expected);
-    for publishes in [true, false] {
-        assert_eq!(TickSource::choose(Clock::Coarse, publishes).clock(), Clock::Coarse);
+    assert_eq!(TickSource::choose(Clock::default(), Readings::Kept).clock(), expected);
+    for readings in [Readings::Published, Readings::Kept] {
+        assert_eq!(TickSource::choose(Clock::Coarse, readings).clock(), Clock::Coarse);
     }
 }
 
 #[test]
 fn a_coarse_stamp_is_never_late_and_no_older_than_it_says() {
-    for publishes in [true, false] {
-        let source = TickSource::choose(Clock::Coarse, publishes);
+    for readings in [Readings::Published, Readings::Kept] {
+        let source = TickSource::choose(Clock::Coarse, readings);
         let mut last = 0;
         for round in 0..10_000 {
             let stamp = source.stamp();

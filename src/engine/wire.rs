@@ -9,7 +9,7 @@ use super::sides::Sides;
 use super::start::HOT_SEGMENTS;
 use super::threads::{Threads, pin_collector};
 use crate::arena::{Arena, layout};
-use crate::clock::{TickClock, TickSource};
+use crate::clock::{Readings, TickClock, TickSource};
 use crate::collector::{self, Barriers, Collector, Idling, SealWhen, SideParts, StartNote};
 use crate::config::file_names::Unit;
 use crate::config::{
@@ -95,7 +95,11 @@ pub(super) fn run(
     opened: Opened,
     warnings: &[String],
 ) -> Result<Arc<Core>, Error> {
-    let source = TickSource::choose(settings.clock, settings.idle == Idle::Spin);
+    let readings = match settings.idle {
+        Idle::Spin => Readings::Published,
+        Idle::Park => Readings::Kept,
+    };
+    let source = TickSource::choose(settings.clock, readings);
     let shared = Shared::new(settings, &opened, source);
     shared.counters.set(Counter::Orphans, opened.orphans);
     shared.counters.set(Counter::ClockInUse, source.clock().number());

@@ -3,7 +3,7 @@
 use super::account::unread;
 use super::*;
 use crate::arena::{Identity, Lines, Shape, layout};
-use crate::clock::Clock;
+use crate::clock::{Clock, Readings};
 use crate::envelope::{self, Meta};
 use crate::flush::controller::{self, Decision, Mode, SyncGoal};
 use crate::level::Level;
@@ -32,7 +32,7 @@ fn registry() -> Registry {
     let shape = Shape { ring_bytes: RING_BYTES, record_bytes: RECORD_BYTES, rings_max: 16 };
     let arena = Arc::new(Arena::anonymous(identity, shape).expect("anonymous memory"));
     Registry::new(Parts {
-        source: TickSource::choose(Clock::Monotonic, false),
+        source: TickSource::choose(Clock::Monotonic, Readings::Kept),
         limits: Limits {
             ring_granules: RING_BYTES / 8,
             record_granules: RECORD_BYTES / 8,
