@@ -14,6 +14,13 @@ pub(super) fn is_clean(bytes: &[u8]) -> bool {
     Scanner { text, at: 0, objects: 0, depth: 0 }.value().is_some()
 }
 
+/// What a bracket encloses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Enclosed {
+    Object,
+    Array,
+}
+
 /// Reads from left to right; each step is `None` where the text is not what it should be.
 struct Scanner<'a> {
     text: &'a str,
@@ -28,8 +35,8 @@ impl Scanner<'_> {
     fn value(&mut self) -> Option<()> {
         loop {
             let is_open = match self.peek()? {
-                b'{' => self.open(true)?,
-                b'[' => self.open(false)?,
+                b'{' => self.open(Enclosed::Object)?,
+                b'[' => self.open(Enclosed::Array)?,
                 _ => {
                     self.scalar()?;
                     false
@@ -42,10 +49,11 @@ impl Scanner<'_> {
     }
 
     /// Enters an array or object; says whether a value stands in it.
-    fn open(&mut self, is_object: bool) -> Option<bool> {
+    fn open(&mut self, enclosed: Enclosed) -> Option<bool> {
         if self.depth == DEPTH_MAX {
             return None;
         }
+        let is_object = enclosed == Enclosed::Object;
         self.at += 1;
         if self.peek()? == if is_object { b'}' } else { b']' } {
             self.at += 1;
