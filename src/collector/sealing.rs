@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::batch::Batch;
+use super::batch::{Batch, Parts};
 use crate::flush::signal::bit;
+use crate::segment::SegmentWriter;
 
 /// When a segment is sealed before it is full.
 #[derive(Debug)]
@@ -34,8 +35,9 @@ impl Sealing {
     }
 
     /// Whether the segment is old; asked again and again.
-    fn is_due(&mut self, has_lines: bool) -> bool {
-        self.since = if has_lines { self.since.or_else(|| Some(Instant::now())) } else { None };
+    fn is_due(&mut self, writer: &SegmentWriter) -> bool {
+        self.since =
+            if writer.is_open() { self.since.or_else(|| Some(Instant::now())) } else { None };
         let (SealWhen::Shown(after) | SealWhen::Old(after)) = self.when;
         self.since.is_some_and(|since| since.elapsed() >= after)
     }
@@ -59,8 +61,8 @@ impl Batch {
 
     /// Seals the segment if its first line is old.
     pub(super) fn seal_if_old(&mut self) {
-        let has_lines = self.parts.writer.is_open();
-        if self.parts.sealing.as_mut().is_some_and(|sealing| sealing.is_due(has_lines)) {
+        let Parts { sealing, writer, .. } = &mut self.parts;
+        if sealing.as_mut().is_some_and(|sealing| sealing.is_due(writer)) {
             self.seal();
         }
     }
