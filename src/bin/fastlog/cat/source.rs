@@ -22,6 +22,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const STDIN: &str = "-";
 
+/// How far a source is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// What there is.
+    Present,
+    /// What will come as well.
+    Future,
+}
+
 /// All that is read.
 pub struct Sources {
     pub list: Vec<Source>,
@@ -29,7 +38,7 @@ pub struct Sources {
     name: Option<String>,
     /// The logs that are read, as directory and base.
     known: BTreeSet<(PathBuf, String)>,
-    follow: bool,
+    extent: Extent,
     looked: Instant,
 }
 
@@ -45,7 +54,7 @@ impl Sources {
             dirs: Vec::new(),
             name: arguments.name.clone(),
             known: BTreeSet::new(),
-            follow: arguments.follow,
+            extent: if arguments.follow { Extent::Future } else { Extent::Present },
             looked: Instant::now(),
         };
         let mut named = VecDeque::new();
@@ -73,7 +82,7 @@ impl Sources {
     }
 
     fn add(&mut self, input: Input) {
-        self.list.push(Source::new(input, self.follow));
+        self.list.push(Source::new(input, self.extent));
     }
 
     /// Adds the logs of a directory that are not read yet; says whether there were any.
@@ -108,7 +117,7 @@ impl Sources {
     /// Whether nothing will come that is not there.
     pub fn are_finished(&self) -> bool {
         let may_grow = self.list.iter().any(|source| matches!(source.input, Input::Log(_)));
-        !self.follow || self.dirs.is_empty() && !may_grow
+        self.extent == Extent::Present || self.dirs.is_empty() && !may_grow
     }
 }
 
@@ -132,7 +141,7 @@ enum Input {
 /// A line at a time.
 pub struct Source {
     input: Input,
-    follow: bool,
+    extent: Extent,
     /// Whole if it is filled; what there is of it otherwise.
     line: Vec<u8>,
     /// Of the line; empty for one that is no record: it comes at once.
@@ -143,9 +152,9 @@ pub struct Source {
 }
 
 impl Source {
-    fn new(input: Input, follow: bool) -> Source {
+    fn new(input: Input, extent: Extent) -> Source {
         let (line, time) = (Vec::new(), String::new());
-        Source { input, follow, line, time, is_filled: false, is_dry: false }
+        Source { input, extent, line, time, is_filled: false, is_dry: false }
     }
 
     /// Copies files that are named, up to the first that is not binary: the lines of binary logs
@@ -177,7 +186,7 @@ impl Source {
         };
         self.is_dry = !is_whole;
         // The last line of what is not followed is a line also without its end.
-        self.is_filled = is_whole || !self.follow && !self.line.is_empty();
+        self.is_filled = is_whole || self.extent == Extent::Present && !self.line.is_empty();
         if self.is_filled {
             let record = Record::parse(&self.line);
             let time = record.as_ref().and_then(|record| record.text("timestamp"));

@@ -23,6 +23,7 @@ use signal_hook::iterator::Signals;
 use args::Stat;
 use rates::Rates;
 use screen::Screen;
+use show::Colour;
 
 /// No live engine is there.
 const NONE_LIVES: u8 = 3;
@@ -58,7 +59,7 @@ impl Reading {
         Rates::between(earlier, now)
     }
 
-    fn render(&self, arguments: &Stat, before: Option<&Reading>, is_coloured: bool) -> String {
+    fn render(&self, arguments: &Stat, before: Option<&Reading>, colour: Colour) -> String {
         let mut out = String::new();
         for (index, found) in self.found.iter().enumerate() {
             let rates = self.rates(found, before);
@@ -68,7 +69,7 @@ impl Reading {
                 if index > 0 {
                     out.push('\n');
                 }
-                show::block(&mut out, found, rates.as_ref(), is_coloured);
+                show::block(&mut out, found, rates.as_ref(), colour);
             }
         }
         out
@@ -94,9 +95,10 @@ fn is_named(found: &Found, name: &str) -> bool {
 pub fn run(arguments: &Stat) -> Result<ExitCode, Box<dyn Error>> {
     let is_terminal = io::stdout().is_terminal();
     let is_coloured = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let colour = if is_coloured { Colour::On } else { Colour::Off };
     let outcome = match arguments.watch {
-        Some(period) => watch(arguments, period, is_coloured),
-        None => once(arguments, is_coloured),
+        Some(period) => watch(arguments, period, colour),
+        None => once(arguments, colour),
     };
     match outcome {
         // Whoever read has seen enough.
@@ -106,15 +108,15 @@ pub fn run(arguments: &Stat) -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
-fn once(arguments: &Stat, is_coloured: bool) -> io::Result<ExitCode> {
+fn once(arguments: &Stat, colour: Colour) -> io::Result<ExitCode> {
     let mut reading = Reading::take(arguments)?;
     let mut before = None;
     if reading.is_live() && !arguments.interval.is_zero() {
         thread::sleep(arguments.interval);
         before = Some(std::mem::replace(&mut reading, Reading::take(arguments)?));
     }
-    let shown = reading.render(arguments, before.as_ref(), is_coloured);
-    Screen::new(false).show(&shown)?;
+    let shown = reading.render(arguments, before.as_ref(), colour);
+    Screen::scrolling().show(&shown)?;
     say_foreign(&reading);
     if reading.is_live() {
         return Ok(ExitCode::SUCCESS);
@@ -122,9 +124,10 @@ fn once(arguments: &Stat, is_coloured: bool) -> io::Result<ExitCode> {
     Ok(say_none(arguments, &reading))
 }
 
-fn watch(arguments: &Stat, period: Duration, is_coloured: bool) -> io::Result<ExitCode> {
+fn watch(arguments: &Stat, period: Duration, colour: Colour) -> io::Result<ExitCode> {
     let signals = signals()?;
-    let mut screen = Screen::new(io::stdout().is_terminal() && !arguments.json);
+    let is_in_place = io::stdout().is_terminal() && !arguments.json;
+    let mut screen = if is_in_place { Screen::in_place() } else { Screen::scrolling() };
     let mut before: Option<Reading> = None;
     loop {
         let reading = Reading::take(arguments)?;
@@ -133,7 +136,7 @@ fn watch(arguments: &Stat, period: Duration, is_coloured: bool) -> io::Result<Ex
             let time = humantime::format_rfc3339_seconds(reading.at);
             shown = format!("{} at {time}\n\n", text::plain(&arguments.dir.to_string_lossy()));
         }
-        shown += &reading.render(arguments, before.as_ref(), is_coloured);
+        shown += &reading.render(arguments, before.as_ref(), colour);
         if !arguments.json {
             shown.push('\n');
         }

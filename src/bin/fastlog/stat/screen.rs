@@ -12,13 +12,29 @@ const CLEAR_TO_END: &str = "\x1b[J";
 
 /// The standard output.
 pub struct Screen {
-    is_in_place: bool,
-    is_drawn: bool,
+    place: Place,
+}
+
+/// Where the next lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Behind all that was shown.
+    Behind,
+    /// On a terminal as others left it.
+    Fresh,
+    /// Over what was drawn there before.
+    Over,
 }
 
 impl Screen {
-    pub fn new(is_in_place: bool) -> Screen {
-        Screen { is_in_place, is_drawn: false }
+    /// Shows everything behind what was shown before.
+    pub fn scrolling() -> Screen {
+        Screen { place: Place::Behind }
+    }
+
+    /// Shows everything in the place of what was shown before: for a terminal.
+    pub fn in_place() -> Screen {
+        Screen { place: Place::Fresh }
     }
 
     /// Shows whole lines.
@@ -27,19 +43,22 @@ impl Screen {
     /// The system's; `BrokenPipe` when nobody reads any more.
     pub fn show(&mut self, lines: &str) -> io::Result<()> {
         let mut out = stdout().lock();
-        if self.is_in_place {
-            out.write_all(in_place(lines, self.is_drawn).as_bytes())?;
-        } else {
-            out.write_all(lines.as_bytes())?;
+        match self.place {
+            Place::Behind => out.write_all(lines.as_bytes())?,
+            Place::Fresh => {
+                out.write_all(CLEAR.as_bytes())?;
+                self.place = Place::Over;
+                out.write_all(over(lines).as_bytes())?;
+            }
+            Place::Over => out.write_all(over(lines).as_bytes())?,
         }
-        self.is_drawn = true;
         out.flush()
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if self.is_in_place && self.is_drawn {
+        if self.place == Place::Over {
             // A terminal that is gone needs no cursor.
             let _ = stdout().write_all(SHOW_CURSOR.as_bytes()).and_then(|()| stdout().flush());
         }
@@ -47,12 +66,8 @@ impl Drop for Screen {
 }
 
 /// Over what was drawn before, line by line, so that nothing flickers.
-fn in_place(lines: &str, is_drawn: bool) -> String {
-    let mut text = String::from(HIDE_CURSOR);
-    if !is_drawn {
-        text.push_str(CLEAR);
-    }
-    text.push_str(HOME);
+fn over(lines: &str) -> String {
+    let mut text = [HIDE_CURSOR, HOME].concat();
     for line in lines.lines() {
         text.push_str(line);
         text.push_str(CLEAR_TO_LINE_END);
@@ -68,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_is_shorter_leaves_nothing_of_what_was_there() {
-        assert_eq!(in_place("a\n", false), "\x1b[?25l\x1b[2J\x1b[Ha\x1b[K\n\x1b[J");
-        assert_eq!(in_place("a\nb\n", true), "\x1b[?25l\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+        assert_eq!(over("a\n"), "\x1b[?25l\x1b[Ha\x1b[K\n\x1b[J");
+        assert_eq!(over("a\nb\n"), "\x1b[?25l\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
     }
 }

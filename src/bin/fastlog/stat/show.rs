@@ -19,9 +19,16 @@ const RESET: &str = "\x1b[0m";
 /// Rings that are named, the fullest.
 const RINGS_SHOWN: usize = 6;
 
+/// Whether words are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    On,
+    Off,
+}
+
 /// Appends the lines of one.
-pub fn block(out: &mut String, found: &Found, rates: Option<&Rates>, is_coloured: bool) {
-    let mut block = Block { out, is_coloured };
+pub fn block(out: &mut String, found: &Found, rates: Option<&Rates>, colour: Colour) {
+    let mut block = Block { out, colour };
     let path = plain(&found.path.to_string_lossy());
     match &found.what {
         Inspected::Arena(snapshot) if snapshot.holder == Holder::Gone => {
@@ -38,12 +45,15 @@ pub fn block(out: &mut String, found: &Found, rates: Option<&Rates>, is_coloured
 
 struct Block<'a> {
     out: &'a mut String,
-    is_coloured: bool,
+    colour: Colour,
 }
 
 impl Block<'_> {
     fn paint(&self, colour: &str, text: &str) -> String {
-        if self.is_coloured { format!("{colour}{text}{RESET}") } else { text.to_owned() }
+        match self.colour {
+            Colour::On => format!("{colour}{text}{RESET}"),
+            Colour::Off => text.to_owned(),
+        }
     }
 
     /// What should be nought stands out where it is not.
