@@ -78,8 +78,12 @@ pub(super) fn log_file(
 
 /// Opens the log of which segments become the files.
 pub(super) fn sealed_files(settings: &Settings, place: &LogPlace) -> Result<SealedFiles, Error> {
-    let opened = SealedFiles::open(Arc::clone(&settings.io), place.places(), place.is_dir_new);
-    opened.map_err(|source| not_opened(place, source))
+    let opened = SealedFiles::open(Arc::clone(&settings.io), place.places());
+    let mut files = opened.map_err(|source| not_opened(place, source))?;
+    if place.is_dir_new {
+        files.set_dir_new();
+    }
+    Ok(files)
 }
 
 fn not_opened(place: &LogPlace, source: io::Error) -> Error {

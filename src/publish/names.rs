@@ -50,6 +50,15 @@ impl Places {
     }
 }
 
+/// A file that is to get a complete file's name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unnamed<'a> {
+    /// Its present name.
+    pub(super) path: &'a Path,
+    /// When it began, in nanoseconds since 1970: a part of the name to come.
+    pub(super) start_ns: i64,
+}
+
 /// The numbers of complete files.
 #[derive(Debug)]
 pub(super) struct Numbers {
@@ -63,20 +72,20 @@ impl Numbers {
         Ok(Numbers { next: numbers.max().unwrap_or(0) + 1 })
     }
 
-    /// Gives the file `path`, which began at `start_ns`, a complete file's name besides its own.
-    /// `announce` hears of each name before it is tried.
+    /// Gives the file a complete file's name besides its own. `announce` hears of each name before
+    /// it is tried.
     pub(super) fn link(
         &mut self,
         io: &dyn Io,
         places: &Places,
-        (path, start_ns): (&Path, i64),
+        file: Unnamed<'_>,
         mut announce: impl FnMut(&str),
     ) -> io::Result<PathBuf> {
         for _ in 0..NUMBERS_MAX {
-            let name = file_names::rotated(&places.base, places.unit, start_ns, self.next);
+            let name = file_names::rotated(&places.base, places.unit, file.start_ns, self.next);
             announce(&name);
             let complete = places.dir.join(name);
-            match io.link(path, &complete) {
+            match io.link(file.path, &complete) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.next += 1,
                 outcome => return outcome.map(|()| complete),
             }

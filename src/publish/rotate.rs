@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::names::{Numbers, Places};
+use super::names::{Numbers, Places, Unnamed};
 use super::{Calendar, file, unit};
 use crate::config::Rotation;
 use crate::config::file_names::PRIVATE_DIR_MODE;
@@ -96,7 +96,8 @@ impl Rotator {
             own
         };
         let io = &*self.io;
-        let rotated = self.numbers.link(io, &self.places, (&live, current.start_ns), |_| {})?;
+        let full = Unnamed { path: &live, start_ns: current.start_ns };
+        let rotated = self.numbers.link(io, &self.places, full, |_| {})?;
         let renamed = self.io.rename(&next, &live);
         if has_next {
             // Not before: as soon as none waits the keeper makes one, in the place of this one.
