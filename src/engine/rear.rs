@@ -168,6 +168,7 @@ fn sealed(
     let sealer = Sealer::new(SealerParts {
         files,
         ahead: Arc::clone(&ahead),
+        commits: Commits::new(Arc::clone(shared.arena.fixed())),
         intents: Intents::new(Arc::clone(shared.arena.fixed())),
         counters: shared.counters.clone(),
         progress: Arc::clone(&shared.progress),

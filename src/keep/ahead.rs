@@ -207,13 +207,7 @@ impl AheadKeeper {
     }
 
     fn remove_unused(&self) {
-        let AheadParts { ahead, progress, .. } = &self.parts;
-        let mut unused = ahead.take_ready();
-        // Of a collector that panicked, lines may stand in it that nobody has sealed.
-        if progress.panicked().is_none() && progress.is_done(EngineThread::Collector) {
-            unused.extend(ahead.take_unsealed());
-        }
-        for unused in unused {
+        for unused in self.parts.ahead.take_ready() {
             if let Err(error) = self.parts.maker.io.unlink(&unused.path) {
                 self.complain(format!("cannot remove {}: {error}", unused.path.display()));
             }

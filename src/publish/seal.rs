@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::sealed_files::SealedFiles;
 use super::{IDLE, RETRY};
+use crate::arena::commit::{Commits, Written};
 use crate::arena::intent::{Intent, Intents};
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Latency, Progress, SyncFailure};
@@ -19,6 +20,7 @@ use crate::sys::io::FileStatus;
 pub(crate) struct SealerParts {
     pub(crate) files: SealedFiles,
     pub(crate) ahead: Arc<Ahead>,
+    pub(crate) commits: Commits,
     pub(crate) intents: Intents,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
@@ -79,7 +81,10 @@ impl Sealer {
             if bits & bit::ABANDON != 0 {
                 break;
             }
-            is_last |= bits & bit::STOP != 0;
+            if bits & bit::STOP != 0 {
+                is_last = true;
+                self.end_collector();
+            }
             self.finish_all();
             // The signal to stop comes behind the last seal.
             if is_last && self.retry.is_none() && self.parts.ahead.oldest_sealed().is_none() {
@@ -88,6 +93,13 @@ impl Sealer {
         }
         self.parts.progress.set_done(EngineThread::Publisher);
         self.parts.keeper.raise(bit::STOP);
+    }
+
+    /// The collector seals what it has written, unless it panics: what its newest slot names is
+    /// written all the same.
+    fn end_collector(&self) {
+        let Written { segment, len, .. } = self.parts.commits.read();
+        self.parts.ahead.end(segment, len as usize);
     }
 
     fn finish_all(&mut self) {
@@ -203,5 +215,87 @@ impl Sealer {
         counters.add(Counter::WriteFailures, 1);
         progress.report_failure(format!("cannot seal {}: {error}", oldest.path.display()));
         progress.stall();
+    }
+}
+
+#[cfg(all(test, not(loom), not(fastlog_portable)))]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+    use std::sync::OnceLock;
+
+    use crate::arena::{SharedRegion, layout};
+    use crate::config::file_names::Unit;
+    use crate::publish::Places;
+    use crate::segment::{Capacity, Segment, SegmentWriter};
+    use crate::sys::io::{Io, OsIo};
+    use crate::sys::mmap::Region;
+
+    const BYTES: usize = 1 << 20;
+
+    fn segment(dir: &Path, arena: &SharedRegion, seq: u64) -> LogSegment {
+        let path = dir.join(format!("app.1-0.{seq}.segment"));
+        let file = OsIo.create_segment(&path).expect("a file");
+        OsIo.ftruncate(file.as_fd(), BYTES as u64).expect("room");
+        let region = Region::of_file(&file, 0, BYTES).expect("a mapping");
+        let segment = Segment::of_lines(region, Arc::clone(arena), layout::head_at(seq));
+        LogSegment { segment: Arc::new(segment), seq, file, path, began: OnceLock::new() }
+    }
+
+    fn sealer(dir: &Path, arena: &SharedRegion, ahead: &Arc<Ahead>) -> Sealer {
+        let places = Places {
+            dir: dir.to_owned(),
+            private_dir: dir.join(".fastlog"),
+            base: "app".to_owned(),
+            unit: Unit::Lines,
+        };
+        Sealer::new(SealerParts {
+            files: SealedFiles::open(Arc::new(OsIo), places).expect("the directory"),
+            ahead: Arc::clone(ahead),
+            commits: Commits::new(Arc::clone(arena)),
+            intents: Intents::new(Arc::clone(arena)),
+            counters: Counters::new(Arc::clone(arena), layout::COUNTERS_AT),
+            progress: Arc::default(),
+            signal: Arc::default(),
+            collector: Arc::default(),
+            keeper: Arc::default(),
+        })
+    }
+
+    /// As a collector leaves it that panics between two commits.
+    #[test]
+    fn what_a_slot_names_becomes_a_file_although_the_collector_panicked() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let private = dir.path().join(".fastlog");
+        fs::create_dir(&private).expect("a directory");
+        let arena = Arc::new(Region::anonymous(layout::RINGS_AT).expect("memory"));
+        let capacity = Capacity::new(BYTES, 4 * BYTES, layout::HEADS);
+        let ahead = Arc::new(Ahead::new(capacity, Arc::default()));
+        ahead.add(segment(&private, &arena, 1));
+        let mut writer = SegmentWriter::begin(Arc::clone(&ahead) as _, 7).expect("a segment");
+        let committed = b"{\"n\":1}\n{\"n\":2}\n";
+        for lines in [&committed[..], b"{\"n\":3}\n{\"n\""] {
+            writer.room()[..lines.len()].copy_from_slice(lines);
+            if lines.ends_with(b"\n") {
+                writer.advance(lines.len());
+                let (segment, len) = (writer.seq(), writer.len() as u64);
+                let written = Written { segment, len, bytes: len, records: 2 };
+                Commits::new(Arc::clone(&arena)).write(written, &[]);
+            }
+        }
+        drop(writer);
+        let sealer = sealer(dir.path(), &arena, &ahead);
+        let progress = Arc::clone(&sealer.parts.progress);
+        sealer.parts.signal.raise(bit::STOP);
+        sealer.run();
+        let mut files = fs::read_dir(dir.path()).expect("a directory").map(|entry| {
+            let path = entry.expect("an entry").path();
+            path.is_file().then(|| fs::read(path).expect("a file"))
+        });
+        assert_eq!(files.find_map(|file| file).as_deref(), Some(&committed[..]));
+        assert_eq!(files.flatten().count(), 0, "one file");
+        assert_eq!(progress.published(), committed.len() as u64);
+        assert!(ahead.take_ready().is_empty() && fs::read_dir(private).unwrap().next().is_none());
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Ahead {
 #[derive(Debug, Default)]
 struct State {
     ready: VecDeque<Arc<LogSegment>>,
-    /// Taken by the collector, the oldest first; only the last can be unsealed.
+    /// Taken by the collector, the oldest first; those that can be unsealed stand last.
     unfinished: VecDeque<Arc<LogSegment>>,
     /// With their names, and perhaps still the collector's.
     finished: Vec<Arc<LogSegment>>,
@@ -128,11 +128,22 @@ impl Ahead {
         std::mem::take(&mut self.lock().ready).into()
     }
 
-    /// The one that was begun and not sealed: once the collector has ended, an empty one.
-    pub(crate) fn take_unsealed(&self) -> Option<Arc<LogSegment>> {
+    /// The collector has ended, and its last commit names the first `len` bytes of the segment
+    /// `seq`. Should it have ended by a panic, that segment is sealed there; one that no commit
+    /// names holds nothing that is written, and is taken for not begun.
+    pub(crate) fn end(&self, seq: u64, len: usize) {
         let mut state = self.lock();
-        let is_unsealed = state.unfinished.back().is_some_and(|last| last.segment.sealed() == 0);
-        if is_unsealed { state.unfinished.pop_back() } else { None }
+        while let Some(last) = state.unfinished.pop_back() {
+            let is_named = last.seq == seq && len > 0;
+            if is_named && last.segment.sealed() == 0 {
+                last.segment.seal(len);
+            }
+            if last.segment.sealed() > 0 {
+                state.unfinished.push_back(last);
+                break;
+            }
+            state.ready.push_front(last);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -206,9 +217,32 @@ mod tests {
         assert!(ahead.oldest_sealed().is_none());
         assert_eq!(ahead.next_wanted(), Some(3));
         ahead.add(segment(3));
+        // Of the second nothing was committed.
+        ahead.end(1, 10);
         let ready: Vec<_> = ahead.take_ready().iter().map(|ready| ready.seq).collect();
-        assert_eq!((ready, ahead.take_unsealed().map(|one| one.seq)), (vec![3], Some(2)));
-        assert!(ahead.take_ready().is_empty() && ahead.take_unsealed().is_none());
+        assert_eq!(ready, [2, 3]);
+        assert!(ahead.take_ready().is_empty() && ahead.oldest_sealed().is_none());
         ahead.drop_finished();
+    }
+
+    #[test]
+    fn what_the_collector_has_committed_is_sealed_however_it_ended() {
+        for (named, sealed) in [((1, 0), 0), ((1, 10), 10), ((0, 0), 0)] {
+            let ahead = Ahead::new(Capacity { ready: 1, unfinished: 3 }, Arc::default());
+            ahead.add(segment(1));
+            ahead.take().expect("it is ready").begin(7, 1);
+            ahead.end(named.0, named.1);
+            let oldest = ahead.oldest_sealed().map(|oldest| oldest.segment.sealed());
+            assert_eq!(oldest.unwrap_or(0), sealed);
+            assert_eq!(ahead.take_ready().len(), usize::from(sealed == 0));
+        }
+        // One that is sealed stays as it is.
+        let ahead = Ahead::new(Capacity { ready: 1, unfinished: 3 }, Arc::default());
+        ahead.add(segment(1));
+        let taken = ahead.take().expect("it is ready");
+        taken.begin(7, 1);
+        taken.seal(20);
+        ahead.end(1, 20);
+        assert_eq!(ahead.oldest_sealed().map(|oldest| oldest.segment.sealed()), Some(20));
     }
 }
