@@ -16,6 +16,7 @@ use crate::flush::files::LogFiles;
 use crate::keep::{self, AheadKeeper, AheadParts, Care, Keeper, Maker};
 use crate::publish::{self, Publisher, SealedFiles, Sealer, SealerParts, Target};
 use crate::segment::{Ahead, Capacity, HEAD_BYTES, Pool, Source, Supply};
+use crate::sys::io::Io;
 use crate::sys::mmap::Region;
 use crate::sys::process;
 
@@ -40,6 +41,30 @@ pub(super) struct Rear {
     pub(super) publisher: Body,
     /// None where there is no file to keep.
     pub(super) keeper: Option<Body>,
+    /// To be kept once the start cannot fail any more, and to be dropped behind the threads.
+    pub(super) unused: Unused,
+}
+
+/// Removes the segments of a start that failed: nothing that was logged is in any.
+pub(super) struct Unused(Option<(Arc<dyn Io>, Arc<Ahead>)>);
+
+impl Unused {
+    /// They are used from now on.
+    pub(super) fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unused {
+    fn drop(&mut self) {
+        let Some((io, ahead)) = &self.0 else { return };
+        // The collector, which may have one already, has committed nothing.
+        ahead.end(0, 0);
+        for segment in ahead.take_ready() {
+            // The error that matters is why the start failed.
+            let _ = io.unlink(&segment.path);
+        }
+    }
 }
 
 /// The most that segments may take.
@@ -98,6 +123,7 @@ fn appended(
         supply: pool,
         publisher: Box::new(move || publisher.run()),
         keeper: keeper.map(|keeper| Box::new(move || keeper.run()) as Body),
+        unused: Unused(None),
     })
 }
 
@@ -177,6 +203,7 @@ fn sealed(
         keeper: Arc::clone(&shared.keeper),
     });
     Ok(Rear {
+        unused: Unused(Some((Arc::clone(&settings.io), Arc::clone(&ahead)))),
         supply: ahead,
         publisher: Box::new(move || sealer.run()),
         keeper: Some(Box::new(move || keeper.run())),

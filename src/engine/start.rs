@@ -1,8 +1,8 @@
 //! Starts an engine. Runs on the owner. What was begun is undone in reverse when a step fails: each
 //! part releases itself when it is dropped.
 //!
-//! Validate → the process's place → directories, name lock, orphans → log file → arena and hot
-//! segments → clock → threads → exit hook and fork handler → start record → published as running.
+//! Validate → the process's place → exit hook and fork handler → directories, name lock, orphans →
+//! log file → arena and hot segments → clock → threads → start record → published as running.
 
 use std::io;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     let calendar = Calendar::new(period, settings.rotation.zone)?;
     let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let mut reserved = Reserved::take(place)?;
+    // The handlers of the process stay: before anything that their failure would leave behind.
+    exit::install()?;
     let generation = process::generation();
     let core = match build(&settings, &calendar, place, &mut warnings) {
         Err(error) if can_degrade(&settings, &error) => {
@@ -96,7 +98,6 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
         // The start record is on the device before anybody relies on it.
         core.sync(None).map_err(|error| undo(&core, error))?;
     }
-    exit::install()?;
     exit::remember(&core, settings.exit_hook);
     if place == Place::Process {
         process::lock().set_default(Arc::clone(&core.registry));

@@ -105,7 +105,7 @@ pub(super) fn run(
     shared.counters.set(Counter::ClockInUse, source.clock().number());
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
     let start_note = start_note(settings, &opened, warnings);
-    let Rear { supply, publisher, keeper } =
+    let Rear { supply, publisher, keeper, unused } =
         Rear::new(settings, &shared, opened.log.as_ref(), opened.destination)?;
     let collector = collector(settings, &shared, supply, start_note, side_parts)?;
     let (log_path, lock) = match opened.log {
@@ -136,6 +136,7 @@ pub(super) fn run(
         }
         collector.run();
     })?;
+    unused.keep();
     Ok(Arc::new(Core {
         place,
         registry: shared.registry,
@@ -282,5 +283,51 @@ fn start_note(settings: &Settings, opened: &Opened, warnings: &[String]) -> Star
         is_crash_safe: opened.arena.is_crash_safe(),
         orphans: opened.orphans,
         warnings: warnings.to_vec(),
+    }
+}
+
+#[cfg(all(test, not(loom), not(fastlog_portable)))]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    use crate::config::Config;
+    use crate::engine::arena_place::{self, Placed};
+    use crate::publish::Target;
+
+    fn segments(dir: &Path) -> usize {
+        let entries = std::fs::read_dir(dir.join(".fastlog")).expect("a directory");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let stem = format!("test.{}-", process::pid());
+        let is_segment = |name: &str| name.starts_with(&stem) && name.ends_with(".1.segment");
+        names.filter(|name| name.to_str().is_some_and(is_segment)).count()
+    }
+
+    /// Where the thread of the collector cannot be had, say.
+    #[test]
+    fn a_start_that_fails_behind_its_first_segment_removes_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = Config::default().dir(dir.path()).name("test").ignore_env();
+        let config = config.segment_mode(SegmentMode::Seal).segment_bytes(1 << 20);
+        let (settings, _) = config.resolve(|_| None, None).expect("settings");
+        for is_taken in [false, true] {
+            let log = open::log_place(&settings).expect("a place");
+            let Placed { arena, orphans } =
+                arena_place::place(&settings, Some(&log), &mut Vec::new()).expect("an arena");
+            let arena = Arc::new(arena);
+            let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
+            let files = open::sealed_files(&settings, &log).expect("the log");
+            let target = Destination::Appended { target: Target::Null, files: None };
+            let opened = Opened { log: None, arena, orphans, counters, destination: target };
+            let shared = Shared::new(&settings, &opened, TickSource::Monotonic);
+            let rear = Rear::new(&settings, &shared, Some(&log), Destination::Sealed(files));
+            let rear = rear.expect("the first segment");
+            assert_eq!(segments(dir.path()), 1);
+            let taken = is_taken.then(|| SegmentWriter::begin(Arc::clone(&rear.supply), 7));
+            drop(rear);
+            drop(taken);
+            assert_eq!(segments(dir.path()), 0, "taken: {is_taken}");
+            opened.arena.unlink().expect("it was there");
+        }
     }
 }
