@@ -25,6 +25,7 @@ pub struct DrainReport {
     pub(crate) truncated: u64,
     pub(crate) waits: u64,
     pub(crate) published_bytes: u64,
+    pub(crate) in_doubt_bytes: u64,
     pub(crate) syncs: u64,
     pub(crate) flow: Flow,
     pub(crate) took: Duration,
@@ -62,6 +63,9 @@ figures! {
     waits: u64;
     /// Bytes of lines in the visible log.
     published_bytes: u64;
+    /// Bytes of lines in files whose `fdatasync` failed: they may not have reached the device, and
+    /// a power cut may lose them. Over the engine's life, whether or not a barrier has said so.
+    in_doubt_bytes: u64;
     /// Calls of `fdatasync` that succeeded over the engine's life.
     syncs: u64;
     /// How long the drain took.
@@ -129,6 +133,9 @@ impl fmt::Display for DrainReport {
         }
         if let Some(path) = self.arena_path.as_ref().filter(|_| self.pending > 0) {
             write!(f, ", kept in {}", path.display())?;
+        }
+        if self.in_doubt_bytes > 0 {
+            write!(f, "; {} bytes may not be on the device", self.in_doubt_bytes)?;
         }
         if let Some(failure) = &self.last_failure {
             write!(f, "; last failure: {failure}")?;

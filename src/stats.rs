@@ -132,6 +132,7 @@ pub struct Stats {
     pub(crate) written_bytes: u64,
     pub(crate) published_bytes: u64,
     pub(crate) synced_bytes: u64,
+    pub(crate) in_doubt_bytes: u64,
     pub(crate) syncs: u64,
     pub(crate) write_failures: u64,
     pub(crate) sync_failures: u64,
@@ -185,6 +186,9 @@ figures! {
     published_bytes: u64;
     /// Bytes of lines known to be on the device; 0 where the output is no file.
     synced_bytes: u64;
+    /// Bytes of lines in files whose `fdatasync` failed: nobody knows whether they are on the
+    /// device, and nothing will tell. Over the engine's life, also where the file was replaced.
+    in_doubt_bytes: u64;
     /// Calls of `fdatasync` that succeeded.
     syncs: u64;
     /// Appends that failed.
@@ -279,6 +283,13 @@ impl fmt::Display for Stats {
             if self.crash_safe { "crash-safe" } else { "not crash-safe" },
             if self.stalled { ", stalled" } else { "" }
         )?;
+        if self.in_doubt_bytes > 0 {
+            write!(
+                f,
+                "\n{} bytes may not be on the device: their sync failed",
+                self.in_doubt_bytes
+            )?;
+        }
         write!(f, "\n{}", self.flow)?;
         if let Some(failure) = &self.last_failure {
             write!(f, "\nlast failure: {failure}")?;

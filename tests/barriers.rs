@@ -376,6 +376,82 @@ fn a_sync_by_itself_that_fails_is_told_at_the_next_barrier() {
     assert_eq!(disk.synced().len(), syncs, "once, however often anybody asks");
 }
 
+/// Writes a file that refuses its sync, and rotates it; gives its inode.
+fn rotate_a_bad_file(engine: &Engine, disk: &Disk) -> u64 {
+    let (bad, logger) = (inode(&log_path(engine)), engine.logger());
+    disk.set(Faults { sync_error: Some(bad), ..Faults::default() });
+    let filler = "0123456789".repeat(10);
+    for n in 0..600 {
+        fastlog!(logger: logger, INFO, "lost", n, filler = filler.as_str());
+    }
+    engine.flush().expect("published");
+    assert!(engine.stats().rotations() > 0 && inode(&log_path(engine)) != bad);
+    bad
+}
+
+fn check_refused(outcome: Result<(), BarrierError>, bad: u64) {
+    let error = outcome.expect_err("some of it is in doubt");
+    let BarrierError::Sync { path, .. } = &error else { panic!("{error}") };
+    assert_eq!(inode(path), bad, "{error}");
+}
+
+#[test]
+fn a_rotated_file_that_refused_is_told_by_the_next_barrier_whatever_became_of_it() {
+    // By itself at rotations, or not at all until a barrier asks.
+    for policy in [SyncPolicy::Every(NEVER), SyncPolicy::Never] {
+        let (engine, disk, _dir) = rig(|config| config.rotate_bytes(64 << 10).sync(policy));
+        let bad = rotate_a_bad_file(&engine, &disk);
+        if policy != SyncPolicy::Never {
+            wait_until("the sync at the rotation", || engine.stats().sync_failures() == 1);
+            disk.heal();
+            // Others succeed meanwhile: of the next file.
+            let logger = engine.logger();
+            (0..1_000).for_each(|n| fastlog!(logger: logger, INFO, "good", n));
+            wait_until("a good sync", || engine.stats().syncs() > 0);
+        }
+        check_refused(engine.sync(), bad);
+        engine.sync().expect("it answers for what came after");
+        let stats = engine.stats();
+        let in_doubt = stats.in_doubt_bytes();
+        assert!((60 << 10..=64 << 10).contains(&in_doubt), "{stats}");
+        assert_eq!(stats.synced_bytes() + in_doubt, stats.published_bytes(), "{stats}");
+        assert!(stats.to_string().contains("may not be on the device"), "{stats}");
+        let tries = disk.synced().iter().filter(|ino| **ino == bad).count();
+        assert_eq!((stats.sync_failures(), tries), (1, 1), "{stats}");
+        let report = drain(&engine);
+        assert_eq!(report.in_doubt_bytes(), in_doubt, "{report}");
+        assert!(report.to_string().contains("bytes may not be on the device"), "{report}");
+    }
+}
+
+#[test]
+fn a_rotated_file_that_refused_makes_the_drain_fail_if_no_barrier_has_told_it() {
+    let (engine, disk, _dir) = rig(|config| config.rotate_bytes(64 << 10));
+    let bad = rotate_a_bad_file(&engine, &disk);
+    let error = engine.drain().expect_err("some of it is in doubt");
+    check_refused(Err(error.reason().clone()), bad);
+    let report = error.report().expect("the counts all the same");
+    assert!(report.is_balanced() && report.pending() == 0 && report.in_doubt_bytes() > 0);
+}
+
+#[test]
+fn files_that_nobody_syncs_are_held_for_a_barrier_but_not_without_end() {
+    let (engine, disk, _dir) = rig(|config| config.rotate_bytes(64 << 10).keep_free_bytes(0));
+    let logger = engine.logger();
+    let filler = "0123456789".repeat(100);
+    for n in 0..1_600 {
+        fastlog!(logger: logger, INFO, "a record", n, filler = filler.as_str());
+    }
+    engine.flush().expect("published");
+    let files = engine.stats().rotations();
+    assert!(files > 20, "{files}");
+    wait_until("the oldest to be synced", || disk.synced().len() as u64 >= files - 8);
+    engine.sync().expect("the others as well");
+    let synced: HashSet<_> = disk.synced().into_iter().collect();
+    assert_eq!(synced.len() as u64, files + 1, "each and the present one");
+    drain(&engine);
+}
+
 #[test]
 fn a_file_that_was_renamed_gives_its_reserve_back() {
     const FILES: u64 = 4;

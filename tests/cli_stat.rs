@@ -53,7 +53,7 @@ fn log(engine: &Engine, count: u64) {
 }
 
 /// The figures of which `stat` and the engine must say the same.
-fn figures(stats: &Stats) -> [(&'static str, u64); 14] {
+fn figures(stats: &Stats) -> [(&'static str, u64); 15] {
     [
         ("submitted", stats.submitted()),
         ("written", stats.written()),
@@ -66,6 +66,7 @@ fn figures(stats: &Stats) -> [(&'static str, u64); 14] {
         ("written_bytes", stats.written_bytes()),
         ("published_bytes", stats.published_bytes()),
         ("synced_bytes", stats.synced_bytes()),
+        ("in_doubt_bytes", stats.in_doubt_bytes()),
         ("rings", stats.rings()),
         ("rotations", stats.rotations()),
         ("orphans", stats.orphans()),
@@ -95,7 +96,7 @@ fn the_figures_are_those_of_the_engine() {
             true
         });
     }
-    assert_eq!(checked, 4 * 14);
+    assert_eq!(checked, 4 * 15);
     let (seen, stats) = (one(dir.path()), engine.stats());
     assert!(stats.written() > 1_000);
     let log = stats.log_path().expect("a file").to_str().expect("UTF-8");

@@ -247,6 +247,7 @@ fn stats(counters: &[u8], header: &Header, pending: u64) -> Stats {
         written_bytes: get(Counter::WrittenBytes),
         published_bytes: get(Counter::PublishedBytes),
         synced_bytes: get(Counter::SyncedBytes),
+        in_doubt_bytes: get(Counter::InDoubtBytes),
         syncs: get(Counter::Syncs),
         write_failures: get(Counter::WriteFailures),
         sync_failures: get(Counter::SyncFailures),

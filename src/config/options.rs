@@ -61,7 +61,8 @@ pub enum SegmentMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyncPolicy {
-    /// Not by itself.
+    /// Not by itself. Of files that were rotated, the last 8 wait for a `sync` or a `drain`; older
+    /// ones are synced, so that they need not be held open.
     Never,
     /// When unsynced bytes are this old (1 ms to 1 h).
     Every(Duration),

@@ -109,7 +109,7 @@ impl Core {
 
     pub(super) fn sync(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
         let start = Instant::now();
-        let failed = self.progress.failed_syncs();
+        let asked = self.progress.ask();
         let published = self.flush_to(limit)?;
         let Some(keeper) = &self.keeper else { return Ok(()) };
         keeper.raise(bit::BARRIER);
@@ -117,12 +117,12 @@ impl Core {
             if let Some(thread) = self.progress.panicked() {
                 return Some(Err(BarrierError::Panicked { thread: thread.as_str() }));
             }
-            let failure = self.progress.sync_failure();
-            if let Some(failure) = failure.or_else(|| self.progress.sync_failed_since(failed)) {
-                let (path, kind, text) = (failure.path, failure.kind, failure.text);
-                return Some(Err(BarrierError::Sync { path, kind, text }));
+            // In this order: a failure is told before the position moves.
+            let is_synced = self.progress.synced() >= published;
+            if let Some(failure) = self.progress.answer(asked, published) {
+                return Some(Err(failure.into()));
             }
-            (self.progress.synced() >= published).then_some(Ok(()))
+            is_synced.then_some(Ok(()))
         })
     }
 
@@ -159,11 +159,20 @@ impl Core {
         let counters = &self.registry.counters;
         // Written and dropped first: what is submitted meanwhile shows as pending, not as a hole.
         let (written, dropped) = (counters.get(Counter::Written), counters.dropped());
-        let (submitted, last_failure) = if self.registry.is_forked() {
+        let synced = self.progress.synced();
+        // Of the bytes before a position, those in doubt.
+        let in_doubt = |position| self.progress.in_doubt_bytes(position);
+        let (submitted, last_failure, synced_bytes, in_doubt_bytes) = if self.registry.is_forked() {
             // The parent's threads may have held any of these locks at the fork.
-            (written + dropped.total(), None)
+            let in_doubt = counters.get(Counter::InDoubtBytes);
+            (written + dropped.total(), None, counters.get(Counter::SyncedBytes), in_doubt)
         } else {
-            (self.submitted(dropped.by_producers()), self.progress.last_failure())
+            (
+                self.submitted(dropped.by_producers()),
+                self.progress.last_failure(),
+                synced.saturating_sub(in_doubt(synced)),
+                in_doubt(self.progress.published()),
+            )
         };
         let pinned_to = self.facts.pinned_to.load(Ordering::Relaxed);
         Stats {
@@ -176,7 +185,8 @@ impl Core {
             waits: counters.get(Counter::Waits),
             written_bytes: self.progress.written(),
             published_bytes: counters.get(Counter::PublishedBytes),
-            synced_bytes: if self.keeper.is_some() { self.progress.synced() } else { 0 },
+            synced_bytes: if self.keeper.is_some() { synced_bytes } else { 0 },
+            in_doubt_bytes,
             syncs: counters.get(Counter::Syncs),
             write_failures: counters.get(Counter::WriteFailures),
             sync_failures: counters.get(Counter::SyncFailures),

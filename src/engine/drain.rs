@@ -77,6 +77,7 @@ impl Core {
         limit: Option<Duration>,
         start: Instant,
     ) -> Result<DrainReport, DrainError> {
+        let asked = self.progress.ask();
         self.close();
         self.collector.raise(bit::STOP);
         let outcome = self.wait_for_threads(limit);
@@ -108,13 +109,11 @@ impl Core {
         if let (Ok(()), Some(thread)) = (&outcome, self.progress.panicked()) {
             return Err(failed(BarrierError::Panicked { thread: thread.as_str() }));
         }
-        match (outcome, self.progress.sync_failure()) {
-            (Err(reason), _) => Err(failed(reason)),
-            (Ok(()), Some(failure)) => {
-                let (path, kind, text) = (failure.path, failure.kind, failure.text);
-                Err(failed(BarrierError::Sync { path, kind, text }))
-            }
-            (Ok(()), None) => Ok(report),
+        outcome.map_err(&failed)?;
+        // The last barrier of all covers everything.
+        match self.progress.answer(asked, u64::MAX) {
+            Some(failure) => Err(failed(failure.into())),
+            None => Ok(report.clone()),
         }
     }
 
@@ -162,6 +161,7 @@ impl Core {
             truncated: counters.get(Counter::Truncated),
             waits: counters.get(Counter::Waits),
             published_bytes,
+            in_doubt_bytes: self.progress.in_doubt_bytes(published_bytes),
             syncs: counters.get(Counter::Syncs),
             flow: Flow::read(|counter| counters.get(counter)),
             took: start.elapsed(),

@@ -104,10 +104,12 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When nothing moved for `barrier_patience` (10 s by default), or the last sync failed:
-    /// [`DrainError::report`] has the counts then. The engine is stopped all the same; what is left
-    /// stays in the arena, if that is in a file. Also in a forked child, and on a thread of the
-    /// engine itself, which only requests the stop.
+    /// When nothing moved for `barrier_patience` (10 s by default), or some of the records may not
+    /// be on the device, by the rule of [`sync`](Engine::sync): the file in use has refused, or a
+    /// replaced one has and no `sync` has said so. [`DrainError::report`] has the counts then; in
+    /// any case [`DrainReport::in_doubt_bytes`] says how much is in doubt. The engine is stopped all
+    /// the same; what is left stays in the arena, if that is in a file. Also in a forked child, and
+    /// on a thread of the engine itself, which only requests the stop.
     pub fn drain(&self) -> Result<DrainReport, DrainError> {
         self.core().drain(None)
     }
@@ -147,8 +149,15 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`flush`](Engine::flush), and when the device refuses: after that every `sync` and
-    /// `drain` fails until the file is replaced.
+    /// As [`flush`](Engine::flush), and when the device refuses. A refused file is never asked
+    /// again, since the system would answer that all is well. So every `sync` fails until that file
+    /// is replaced, and so does the first one behind it that answers for a record in it: a `sync`
+    /// answers for the records that no `sync` before it has answered for. Those that wait at the
+    /// same time fail together; the next one succeeds. What stays in doubt shows in
+    /// [`Stats::in_doubt_bytes`].
+    ///
+    /// With [`SegmentMode::Seal`](crate::SegmentMode::Seal) a file is replaced when the next one is
+    /// on the device.
     pub fn sync(&self) -> Result<(), BarrierError> {
         self.core().sync(None)
     }

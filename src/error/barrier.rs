@@ -29,7 +29,8 @@ pub enum BarrierError {
         /// Which: `collector`, `publisher` or `keeper`.
         thread: &'static str,
     },
-    /// The device refused a sync, now or since the file was last replaced.
+    /// The device refused a sync of a file that is in use, or of one in which some of the records
+    /// lie that no barrier before has answered for.
     Sync {
         /// The file or directory.
         path: PathBuf,

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::SyncFailure;
 use crate::primitive::{AtomicBool, Ordering};
 
 /// An open file of the visible log.
@@ -23,9 +22,13 @@ pub(crate) struct LogFile {
     pub(crate) start_ns: i64,
     /// Its path since it was rotated.
     pub(crate) rotated: OnceLock<PathBuf>,
-    /// Set when a sync failed. Linux then marks the lost pages clean, and a second `fdatasync`
-    /// would lie: there is none.
-    pub(crate) refused: OnceLock<SyncFailure>,
+    /// Where it begins and ends among the lines of the engine's life, in bytes; the end from when
+    /// it was replaced on.
+    pub(crate) start: u64,
+    pub(crate) end: OnceLock<u64>,
+    /// A sync failed, see `doubt`: there is no second one. Set and read by the keeper; the publisher
+    /// reads it through `Progress`.
+    pub(crate) is_refused: AtomicBool,
     /// Whether blocks are reserved behind its end. Set and read by the keeper.
     pub(crate) has_reserve: AtomicBool,
 }
@@ -37,14 +40,19 @@ impl LogFile {
     }
 }
 
-/// What the keeper has to do.
+/// The file that is being written, and those that hold bytes which may not be on the device.
 #[derive(Debug, Default)]
-pub(crate) struct Unsynced {
-    /// Files that were replaced and hold bytes that may not be on the device.
-    pub(crate) retired: Vec<Arc<LogFile>>,
-    /// The file that is being written.
-    pub(crate) current: Option<Arc<LogFile>>,
-    /// Whether names in the directory have changed.
+struct Files {
+    /// Replaced, the oldest first.
+    retired: Vec<Arc<LogFile>>,
+    current: Option<Arc<LogFile>>,
+    names: Names,
+}
+
+/// Names that may not be on the device.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Whether some in the directory have changed.
     pub(crate) is_dir_dirty: bool,
     /// Whether the directory itself is new in its parent.
     pub(crate) is_dir_new: bool,
@@ -53,7 +61,7 @@ pub(crate) struct Unsynced {
 /// The current file, and those that wait for their last sync.
 #[derive(Debug, Default)]
 pub(crate) struct LogFiles {
-    files: Mutex<Unsynced>,
+    files: Mutex<Files>,
     /// Whether the keeper has made the file that comes after the current one.
     has_next: AtomicBool,
 }
@@ -61,17 +69,21 @@ pub(crate) struct LogFiles {
 impl LogFiles {
     /// A log that begins with this file, whose name may be new.
     pub(crate) fn new(current: Arc<LogFile>) -> LogFiles {
-        let (current, is_dir_dirty) = (Some(current), true);
-        let files = Unsynced { current, is_dir_dirty, ..Unsynced::default() };
+        let names = Names { is_dir_dirty: true, is_dir_new: false };
+        let files = Files { current: Some(current), names, retired: Vec::new() };
         LogFiles { files: Mutex::new(files), has_next: AtomicBool::new(false) }
     }
 
-    /// From now on appends go to another file.
+    /// From now on appends go to another file: the present one ends where that begins.
     pub(crate) fn replace(&self, file: Arc<LogFile>) {
         let mut files = self.lock();
-        let retired = files.current.replace(file);
-        files.retired.extend(retired);
-        files.is_dir_dirty = true;
+        let end = file.start;
+        if let Some(retired) = files.current.replace(file) {
+            // Only here, once.
+            let _ = retired.end.set(end);
+            files.retired.push(retired);
+        }
+        files.names.is_dir_dirty = true;
     }
 
     /// Whether a file for the next rotation waits.
@@ -91,12 +103,12 @@ impl LogFiles {
 
     /// Names in the directory have changed.
     pub(crate) fn set_dir_dirty(&self) {
-        self.lock().is_dir_dirty = true;
+        self.lock().names.is_dir_dirty = true;
     }
 
     /// The directory was made: its name has to last as well.
     pub(crate) fn set_dir_new(&self) {
-        self.lock().is_dir_new = true;
+        self.lock().names.is_dir_new = true;
     }
 
     /// The current file.
@@ -104,26 +116,90 @@ impl LogFiles {
         self.lock().current.clone()
     }
 
-    /// Takes over what there is to sync; the current file stays current.
-    pub(crate) fn take_unsynced(&self) -> Unsynced {
-        let mut files = self.lock();
-        Unsynced {
-            retired: std::mem::take(&mut files.retired),
-            current: files.current.clone(),
-            is_dir_dirty: std::mem::take(&mut files.is_dir_dirty),
-            is_dir_new: std::mem::take(&mut files.is_dir_new),
-        }
+    /// The files that were replaced and wait for their last sync, the oldest first.
+    pub(crate) fn retired(&self) -> Vec<Arc<LogFile>> {
+        self.lock().retired.clone()
     }
 
-    /// Gives back what could not be synced.
-    pub(crate) fn give_back(&self, unsynced: Unsynced) {
-        let mut files = self.lock();
-        files.retired.extend(unsynced.retired);
-        files.is_dir_dirty |= unsynced.is_dir_dirty;
-        files.is_dir_new |= unsynced.is_dir_new;
+    /// One of them needs no sync any more.
+    pub(crate) fn forget_retired(&self, file: &Arc<LogFile>) {
+        self.lock().retired.retain(|retired| !Arc::ptr_eq(retired, file));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Unsynced> {
+    /// Takes the oldest of them over, all but `left`.
+    pub(crate) fn take_retired(&self, left: usize) -> Vec<Arc<LogFile>> {
+        let mut files = self.lock();
+        let count = files.retired.len().saturating_sub(left);
+        files.retired.drain(..count).collect()
+    }
+
+    /// Takes all of them over, and gives the current file: as of one moment, since one that is
+    /// replaced in between would be in neither.
+    pub(crate) fn take_unsynced(&self) -> (Vec<Arc<LogFile>>, Option<Arc<LogFile>>) {
+        let mut files = self.lock();
+        (std::mem::take(&mut files.retired), files.current.clone())
+    }
+
+    /// Takes over the names that are to be synced.
+    pub(crate) fn take_names(&self) -> Names {
+        std::mem::take(&mut self.lock().names)
+    }
+
+    /// Gives back those that could not be; others may have changed meanwhile.
+    pub(crate) fn give_names_back(&self, names: Names) {
+        let mut files = self.lock();
+        files.names.is_dir_dirty |= names.is_dir_dirty;
+        files.names.is_dir_new |= names.is_dir_new;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn file(start: u64) -> Arc<LogFile> {
+        Arc::new(LogFile {
+            file: File::open("/dev/null").expect("a file"),
+            path: PathBuf::from("a log"),
+            dev: 0,
+            ino: 0,
+            birth_ns: 0,
+            start_ns: 0,
+            rotated: OnceLock::new(),
+            start,
+            end: OnceLock::new(),
+            is_refused: AtomicBool::new(false),
+            has_reserve: AtomicBool::new(false),
+        })
+    }
+
+    fn starts(files: &[Arc<LogFile>]) -> Vec<u64> {
+        files.iter().map(|file| file.start).collect()
+    }
+
+    #[test]
+    fn replaced_files_keep_their_order_whatever_is_done_meanwhile() {
+        let files = LogFiles::new(file(0));
+        for start in [10, 20, 30] {
+            // The names are being synced while a file is replaced.
+            let names = files.take_names();
+            files.replace(file(start));
+            files.give_names_back(names);
+        }
+        let retired = files.retired();
+        assert_eq!(starts(&retired), [0, 10, 20]);
+        let ends: Vec<_> = retired.iter().filter_map(|file| file.end.get()).collect();
+        assert_eq!(ends, [&10, &20, &30]);
+        assert_eq!(starts(&files.take_retired(2)), [0]);
+        files.forget_retired(&retired[1]);
+        assert_eq!(starts(&files.retired()), [20]);
+        files.replace(file(40));
+        let (retired, current) = files.take_unsynced();
+        assert_eq!((starts(&retired), current.map(|file| file.start)), (vec![20, 30], Some(40)));
+        assert!(files.take_names().is_dir_dirty && files.retired().is_empty());
     }
 }

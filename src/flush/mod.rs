@@ -5,6 +5,7 @@
 
 pub(crate) mod actuator;
 pub(crate) mod controller;
+mod doubt;
 pub(crate) mod due;
 pub(crate) mod files;
 pub(crate) mod pressure;
@@ -16,7 +17,12 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::doubt::Doubt;
+use self::files::LogFile;
+use crate::error::BarrierError;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+
+pub(crate) use self::doubt::Asked;
 
 /// How often a waiter looks even if nobody wakes it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -63,11 +69,10 @@ impl WaitQueue {
 struct Failures {
     /// The last failure in the background.
     last: Option<String>,
-    /// A sync failed and its file is still in use.
-    sync: Option<SyncFailure>,
-    /// How many failed over the engine's life, and the last of them.
-    syncs: u64,
-    last_sync: Option<SyncFailure>,
+    /// A directory's names could not be synced; that is tried again.
+    names: Option<SyncFailure>,
+    /// What failed syncs of files have left.
+    doubt: Doubt,
 }
 
 /// How long something takes, smoothed over some eight times.
@@ -105,7 +110,7 @@ impl EngineThread {
     }
 }
 
-/// A failed `fdatasync`: after it nobody knows what is on the device, until the file is replaced.
+/// A failed sync of a file, after which nobody knows what of it is on the device, or of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SyncFailure {
     /// The file.
@@ -120,6 +125,12 @@ impl SyncFailure {
     /// For the report.
     pub(crate) fn sentence(&self) -> String {
         format!("cannot sync {}: {}", self.path.display(), self.text)
+    }
+}
+
+impl From<SyncFailure> for BarrierError {
+    fn from(SyncFailure { path, kind, text }: SyncFailure) -> BarrierError {
+        BarrierError::Sync { path, kind, text }
     }
 }
 
@@ -169,7 +180,7 @@ impl Progress {
         self.move_to(&self.published, bytes);
     }
 
-    /// All bytes before are on the device.
+    /// All bytes before are on the device, but for those in doubt.
     pub(crate) fn set_synced(&self, bytes: u64) {
         self.move_to(&self.synced, bytes);
     }
@@ -333,40 +344,68 @@ impl Progress {
         self.failures().last.clone()
     }
 
-    /// The file's sync failed: nothing is known to be on the device until it is replaced.
-    pub(crate) fn fail_sync(&self, failure: SyncFailure) {
-        self.failures().sync = Some(failure);
+    /// The file's `fdatasync` has failed. Told before any position moves over what that leaves in
+    /// doubt.
+    pub(crate) fn refuse(&self, file: &LogFile, failure: SyncFailure) {
+        let mut failures = self.failures();
+        failures.last = Some(failure.sentence());
+        let start = file.start.max(self.synced());
+        // Under the lock, as in `replaced`: whoever comes second sees the other.
+        file.is_refused.store(true, Ordering::Relaxed);
+        match file.end.get() {
+            Some(end) => failures.doubt.refuse_replaced(failure, start, *end),
+            None => failures.doubt.refuse(failure, start),
+        }
+        drop(failures);
         self.wake();
     }
 
-    /// The file was replaced.
-    pub(crate) fn forgive_sync(&self) {
-        self.failures().sync = None;
-    }
-
-    /// An `fdatasync` has failed.
-    pub(crate) fn count_failed_sync(&self, failure: &SyncFailure) {
+    /// The file was replaced; it knows its end.
+    pub(crate) fn replaced(&self, file: &LogFile) {
         let mut failures = self.failures();
-        failures.syncs += 1;
-        failures.last_sync = Some(failure.clone());
+        if let Some(end) = file.end.get().filter(|_| file.is_refused.load(Ordering::Relaxed)) {
+            failures.doubt.replace(*end);
+        }
+    }
+
+    /// As [`refuse`](Progress::refuse), of a segment that is a file of its own and begins at
+    /// `start`. It is in use until the next one is on the device.
+    pub(crate) fn refuse_segment(&self, start: u64, failure: SyncFailure) {
+        let mut failures = self.failures();
         failures.last = Some(failure.sentence());
+        failures.doubt.refuse(failure, start);
+        drop(failures);
+        self.wake();
     }
 
-    /// How many have.
-    pub(crate) fn failed_syncs(&self) -> u64 {
-        self.failures().syncs
+    /// A segment that is a file of its own, and begins at `start`, is on the device.
+    pub(crate) fn accept_segment(&self, start: u64) {
+        self.failures().doubt.replace(start);
     }
 
-    /// The newest failed sync, if there are more than `before`, whatever became of its file: who
-    /// waited meanwhile must not take a later file's success for its own.
-    pub(crate) fn sync_failed_since(&self, before: u64) -> Option<SyncFailure> {
-        let failures = self.failures();
-        failures.last_sync.clone().filter(|_| failures.syncs > before)
+    /// How the names of the directory fared.
+    pub(crate) fn set_names(&self, outcome: Result<(), SyncFailure>) {
+        self.failures().names = outcome.err();
+        self.wake();
     }
 
-    /// The failed sync, while its file is in use.
-    pub(crate) fn sync_failure(&self) -> Option<SyncFailure> {
-        self.failures().sync.clone()
+    /// A barrier to *synced* is asked for.
+    pub(crate) fn ask(&self) -> Asked {
+        self.failures().doubt.ask()
+    }
+
+    /// Why the barrier fails that covers all bytes before `position`, if it does. To be asked after
+    /// its position was seen to be synced.
+    pub(crate) fn answer(&self, asked: Asked, position: u64) -> Option<SyncFailure> {
+        let mut failures = self.failures();
+        let doubt = failures.doubt.answer(asked, position);
+        doubt.or_else(|| failures.names.clone())
+    }
+
+    /// Of the bytes before `position`, those of which nobody knows whether they are on the device,
+    /// as their sync failed.
+    pub(crate) fn in_doubt_bytes(&self, position: u64) -> u64 {
+        self.failures().doubt.bytes_before(position)
     }
 
     fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {

@@ -7,19 +7,20 @@ mod compress;
 mod old_files;
 mod reserve;
 mod retain;
+mod sync;
 
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::flush::actuator::Actuators;
 use crate::flush::controller::{Limits, SyncGoal};
 use crate::flush::due::{self, Urgency};
-use crate::flush::files::{LogFile, LogFiles, Unsynced};
+use crate::flush::files::{LogFile, LogFiles};
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, Latency, Progress, SyncFailure};
+use crate::flush::{EngineThread, Latency, Progress};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
 pub(crate) use ahead::{AheadKeeper, AheadParts, Maker};
@@ -33,6 +34,10 @@ const IDLE: Duration = RETAIN_EVERY;
 /// How long it waits after a failed sync before it tries the directory again, or a file that was
 /// replaced meanwhile.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Files that were replaced and that nobody has asked to sync, where nothing is synced by itself:
+/// each is an open file of the program.
+const RETIRED_MAX: usize = 8;
 
 /// What a keeper is made of.
 pub(crate) struct Parts {
@@ -88,7 +93,7 @@ impl Keeper {
     pub(crate) fn run(mut self) {
         self.prepare();
         // Should it fail, whoever asks for a sync hears of it.
-        let _ = self.sync_directory();
+        let _ = self.sync_names();
         self.old_files.look(false);
         loop {
             let bits = self.sleep();
@@ -170,116 +175,6 @@ impl Keeper {
         due::sync_in(&waiting, self.parts.actuators.sync_gap(), &self.parts.limits)
     }
 
-    /// One `fdatasync` for all that was published before.
-    fn sync(&mut self, published: u64) {
-        if self.urgency == Urgency::Record {
-            self.urgent_sync = Some(Instant::now());
-        }
-        self.urgency = Urgency::None;
-        let mut unsynced = self.parts.files.take_unsynced();
-        let outcome = self.sync_files(&mut unsynced);
-        self.parts.files.give_back(unsynced);
-        self.synced_at = Some(Instant::now());
-        // Before anybody hears of the sync: a file whose name is lost is lost.
-        let names = self.sync_directory();
-        match outcome.and(names) {
-            Ok(()) => {
-                self.has_failed = false;
-                self.unsynced_since = None;
-                self.parts.progress.forgive_sync();
-                self.parts.counters.set(Counter::SyncedBytes, published);
-                self.parts.progress.set_synced(published);
-                if self.parts.limits.sync == SyncGoal::EachBatch {
-                    // Segments may be free now.
-                    self.parts.publisher.raise(bit::WORK);
-                }
-            }
-            Err(failure) => {
-                self.has_failed = true;
-                self.parts.progress.fail_sync(failure);
-            }
-        }
-    }
-
-    /// Syncs the replaced files, the newest first, then the current one; none that has refused
-    /// before. Where files are replaced faster than the device takes them, retention removes the
-    /// oldest meanwhile: who would read them?
-    fn sync_files(&mut self, unsynced: &mut Unsynced) -> Result<(), SyncFailure> {
-        while let Some(file) = unsynced.retired.pop() {
-            if self.parts.signal.is_raised(bit::ROTATED) {
-                self.parts.signal.lower(bit::ROTATED);
-                self.old_files.look(true);
-            }
-            let is_removed = self.parts.io.fstat(file.file.as_fd()).is_ok_and(|s| s.links == 0);
-            if is_removed {
-                continue;
-            }
-            let refused = file.refused.get().is_some();
-            let outcome = if refused { Ok(()) } else { self.sync_file(&file) };
-            // Nobody appends to it any more.
-            self.give_reserve_back(&file);
-            outcome?;
-        }
-        let Some(current) = &unsynced.current else { return Ok(()) };
-        match current.refused.get() {
-            Some(failure) => Err(failure.clone()),
-            None => self.sync_file(current),
-        }
-    }
-
-    fn sync_file(&mut self, file: &LogFile) -> Result<(), SyncFailure> {
-        let start = Instant::now();
-        match self.parts.io.fdatasync(file.file.as_fd()) {
-            Ok(()) => {
-                let latency = self.latency.add(start.elapsed());
-                self.parts.counters.set(Counter::SyncLatencyNs, latency);
-                self.syncs += 1;
-                self.parts.counters.set(Counter::Syncs, self.syncs);
-                Ok(())
-            }
-            Err(error) => {
-                let (path, kind) = (file.path().to_owned(), error.kind());
-                let failure = SyncFailure { path, kind, text: error.to_string() };
-                // Only this thread sets it, once.
-                let _ = file.refused.set(failure.clone());
-                self.parts.counters.add(Counter::SyncFailures, 1);
-                self.parts.progress.count_failed_sync(&failure);
-                Err(failure)
-            }
-        }
-    }
-
-    /// Makes new names last. Unlike a file's, a directory's sync may be tried again.
-    fn sync_directory(&self) -> Result<(), SyncFailure> {
-        let mut unsynced = self.parts.files.take_unsynced();
-        let outcome = self.sync_names(&mut unsynced);
-        self.parts.files.give_back(unsynced);
-        outcome
-    }
-
-    fn sync_names(&self, unsynced: &mut Unsynced) -> Result<(), SyncFailure> {
-        let dir = &self.parts.dir;
-        if unsynced.is_dir_dirty {
-            self.sync_dir(dir)?;
-            unsynced.is_dir_dirty = false;
-        }
-        if let Some(parent) = dir.parent().filter(|_| unsynced.is_dir_new) {
-            self.sync_dir(parent)?;
-            unsynced.is_dir_new = false;
-        }
-        Ok(())
-    }
-
-    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailure> {
-        self.parts.io.sync_dir(dir).map_err(|error| {
-            let (path, kind) = (dir.to_owned(), error.kind());
-            let failure = SyncFailure { path, kind, text: error.to_string() };
-            self.parts.counters.add(Counter::KeeperFailures, 1);
-            self.parts.progress.report_failure(failure.sentence());
-            failure
-        })
-    }
-
     /// Gets ready for what the publisher will need: room behind the log's end, and the next file
     /// once this one is half full.
     fn prepare(&mut self) {
@@ -311,13 +206,9 @@ impl Keeper {
         }
     }
 
-    /// Lets go of files that were replaced, where nothing is synced by itself.
-    fn release_retired(&self) {
-        let mut unsynced = self.parts.files.take_unsynced();
-        for file in unsynced.retired.drain(..) {
-            self.give_reserve_back(&file);
-        }
-        self.parts.files.give_back(unsynced);
+    /// Whether retention, or somebody else, has removed it.
+    fn is_removed(&self, file: &LogFile) -> bool {
+        self.parts.io.fstat(file.file.as_fd()).is_ok_and(|status| status.links == 0)
     }
 
     fn complain(&self, what: &str, error: &io::Error) {

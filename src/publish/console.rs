@@ -13,6 +13,7 @@ use crate::flush::Progress;
 use crate::flush::signal::{Signal, bit};
 use crate::sys::io::{FileKind, Io};
 
+use super::Lines;
 use super::file::Appended;
 
 /// A writable pipe takes as many bytes without waiting: PIPE_BUF of Linux, pipe(7).
@@ -97,15 +98,12 @@ impl ConsoleOutput {
         self.writer.name()
     }
 
-    /// Writes the lines of a segment from the byte `from` on, announced by an intent; stops early
-    /// when `signal` says so.
+    /// Writes them, announced by an intent; stops early when `signal` says so.
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
         (progress, signal): (&Progress, &Signal),
-        segment: u64,
-        from: usize,
-        lines: &[u8],
+        Lines { segment, from, bytes: lines, .. }: Lines<'_>,
     ) -> Appended {
         let range = (from as u64, lines.len() as u64);
         let (offset, none) = (self.offset, Intent::default());

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use super::Calendar;
 use super::names::{Places, ns_since_1970};
 use super::rotate::Rotator;
 use super::unit;
+use super::{Calendar, Lines};
 use crate::arena::intent::{Intent, Intents};
 use crate::config::Rotation;
 use crate::config::file_names::{DIR_MODE, Unit};
@@ -61,7 +61,7 @@ impl FileOutput {
     ) -> io::Result<FileOutput> {
         let (dir, path, unit) = (places.dir.clone(), places.live(), places.unit);
         let mut rotator = Rotator::new(Arc::clone(&io), places, rotation, calendar)?;
-        let current = Arc::new(open(&*io, &path, unit)?);
+        let current = Arc::new(open(&*io, &path, unit, 0)?);
         // The newest line decides to which day the file belongs.
         let changed = current.file.metadata().and_then(|metadata| metadata.modified());
         rotator.appended(changed.unwrap_or_else(|_| SystemTime::now()));
@@ -71,7 +71,7 @@ impl FileOutput {
             FileOutput { io, dir, path, current, files, counters, rotator, unit, end, is_rotated };
         let status = output.io.fstat(output.current.file.as_fd())?;
         if unit == Unit::Segments && status.len > 0 {
-            output.rotate(status)?;
+            output.rotate(status, 0)?;
         }
         Ok(output)
     }
@@ -81,18 +81,17 @@ impl FileOutput {
         Arc::clone(&self.files)
     }
 
-    /// Appends the lines of a segment from the byte `from` on, in as many files as they need.
+    /// Appends them, in as many files as they need.
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
         progress: &Progress,
-        segment: u64,
-        from: usize,
-        lines: &[u8],
+        lines: Lines<'_>,
     ) -> Appended {
-        let mut appended = self.append_part(intents, progress, segment, from, lines);
-        while appended.result.is_ok() && appended.to < lines.len() {
-            appended = self.append_part(intents, progress, segment, appended.to, lines);
+        let mut appended = self.append_part(intents, progress, lines);
+        while appended.result.is_ok() && appended.to < lines.bytes.len() {
+            let rest = Lines { from: appended.to, ..lines };
+            appended = self.append_part(intents, progress, rest);
         }
         appended
     }
@@ -103,18 +102,19 @@ impl FileOutput {
         &mut self,
         intents: &mut Intents,
         progress: &Progress,
-        segment: u64,
-        from: usize,
-        lines: &[u8],
+        Lines { segment, start, from, bytes: lines }: Lines<'_>,
     ) -> Appended {
+        let position = start + from as u64;
         let before = Arc::clone(&self.current);
         let now = SystemTime::now();
-        let status = match self.look(progress).and_then(|status| {
+        let status = match self.look(progress, position).and_then(|status| {
             let is_whole =
                 Arc::ptr_eq(&before, &self.current) && unit::is_start(self.unit, lines, from);
             let first_line = unit::end(self.unit, lines, from) - from;
             if is_whole && self.rotator.is_due(status.len, first_line, now) {
-                return self.rotate(status);
+                let status = self.rotate(status, position)?;
+                progress.replaced(&before);
+                return Ok(status);
             }
             Ok(status)
         }) {
@@ -157,9 +157,10 @@ impl FileOutput {
         std::mem::take(&mut self.is_rotated)
     }
 
-    /// Goes on in a new file; in the old one where that cannot be had.
-    fn rotate(&mut self, status: FileStatus) -> io::Result<FileStatus> {
-        match self.rotator.rotate(&self.current, &self.files) {
+    /// Goes on in a new file, from the `position` in the engine's life on; in the old one where that
+    /// cannot be had.
+    fn rotate(&mut self, status: FileStatus, position: u64) -> io::Result<FileStatus> {
+        match self.rotator.rotate(&self.current, &self.files, position) {
             Ok(file) => {
                 self.current = Arc::new(file);
                 self.files.replace(Arc::clone(&self.current));
@@ -175,7 +176,7 @@ impl FileOutput {
     }
 
     /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
-    fn look(&mut self, progress: &Progress) -> io::Result<FileStatus> {
+    fn look(&mut self, progress: &Progress, position: u64) -> io::Result<FileStatus> {
         let status = self.io.fstat(self.current.file.as_fd())?;
         let is_named = self
             .io
@@ -184,18 +185,19 @@ impl FileOutput {
         if is_named && status.links > 0 {
             return Ok(status);
         }
-        self.reopen()?;
-        progress.forgive_sync();
+        let before = Arc::clone(&self.current);
+        self.reopen(position)?;
+        progress.replaced(&before);
         self.io.fstat(self.current.file.as_fd())
     }
 
     /// Renamed or deleted by somebody else: from now on a new file of the old name.
-    fn reopen(&mut self) -> io::Result<()> {
-        let file = match open(&*self.io, &self.path, self.unit) {
+    fn reopen(&mut self, position: u64) -> io::Result<()> {
+        let file = match open(&*self.io, &self.path, self.unit, position) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.io.create_dir(&self.dir, DIR_MODE)?;
                 self.files.set_dir_new();
-                open(&*self.io, &self.path, self.unit)?
+                open(&*self.io, &self.path, self.unit, position)?
             }
             other => other?,
         };
@@ -211,8 +213,9 @@ impl FileOutput {
     }
 }
 
-/// Opens or makes a log file, and ends its last line if somebody left it open.
-pub(super) fn open(io: &dyn Io, path: &Path, unit: Unit) -> io::Result<LogFile> {
+/// Opens or makes a log file, and ends its last line if somebody left it open. What is appended is
+/// from the position `start` in the engine's life on.
+pub(super) fn open(io: &dyn Io, path: &Path, unit: Unit, start: u64) -> io::Result<LogFile> {
     let file = io.open_log(path)?;
     let status = io.fstat(file.as_fd())?;
     if unit == Unit::Lines && status.len > 0 && last_byte(io, path, status.len)? != b'\n' {
@@ -229,7 +232,9 @@ pub(super) fn open(io: &dyn Io, path: &Path, unit: Unit) -> io::Result<LogFile> 
         // Made by another process, it began with its birth.
         start_ns: if status.len > 0 && birth_ns > 0 { birth_ns } else { now_ns } as i64,
         rotated: OnceLock::new(),
-        refused: OnceLock::new(),
+        start,
+        end: OnceLock::new(),
+        is_refused: AtomicBool::new(false),
         has_reserve: AtomicBool::new(false),
     })
 }

@@ -218,7 +218,9 @@ impl Publisher {
                     // SAFETY: the slot, or the seal, says that these bytes are written; the
                     // segment is given back by this thread alone, later.
                     let lines = unsafe { segment.lines(0, end) };
-                    append(&mut self.parts, self.segment, from, lines)
+                    let start = self.published - self.from;
+                    let lines = Lines { segment: self.segment, start, from, bytes: lines };
+                    append(&mut self.parts, lines)
                 };
                 // Backwards, perhaps: a new file begins with a whole line.
                 self.published = self.published - self.from + appended.to as u64;
@@ -302,14 +304,24 @@ impl Publisher {
     }
 }
 
-/// Appends the lines of a segment from the byte `from` on.
-fn append(parts: &mut Parts, segment: u64, from: usize, lines: &[u8]) -> Appended {
+/// Lines of a segment that are to be appended.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    segment: u64,
+    /// Where the segment begins, in bytes of the engine's life.
+    start: u64,
+    /// The first byte of the segment that the output does not have.
+    from: usize,
+    /// All that is written of the segment.
+    bytes: &'a [u8],
+}
+
+/// Appends them.
+fn append(parts: &mut Parts, lines: Lines<'_>) -> Appended {
     let Parts { target, intents, progress, signal, .. } = parts;
     match target {
-        Target::File(file) => file.append(intents, progress, segment, from, lines),
-        Target::Console(console) => {
-            console.append(intents, (progress, signal), segment, from, lines)
-        }
-        Target::Null => Appended { to: lines.len(), result: Ok(()) },
+        Target::File(file) => file.append(intents, progress, lines),
+        Target::Console(console) => console.append(intents, (progress, signal), lines),
+        Target::Null => Appended { to: lines.bytes.len(), result: Ok(()) },
     }
 }

@@ -77,14 +77,24 @@ impl Rotator {
         unit::fitting(self.places.unit, lines, from, room)
     }
 
-    /// Rotates; gives the file to go on with.
-    pub(super) fn rotate(&mut self, current: &LogFile, files: &LogFiles) -> io::Result<LogFile> {
-        let outcome = self.try_to_rotate(current, files);
+    /// Rotates; gives the file to go on with, from the position `start` in the engine's life on.
+    pub(super) fn rotate(
+        &mut self,
+        current: &LogFile,
+        files: &LogFiles,
+        start: u64,
+    ) -> io::Result<LogFile> {
+        let outcome = self.try_to_rotate(current, files, start);
         self.failed_at = outcome.is_err().then(Instant::now);
         outcome
     }
 
-    fn try_to_rotate(&mut self, current: &LogFile, files: &LogFiles) -> io::Result<LogFile> {
+    fn try_to_rotate(
+        &mut self,
+        current: &LogFile,
+        files: &LogFiles,
+        start: u64,
+    ) -> io::Result<LogFile> {
         let live = self.places.live();
         let has_next = files.has_next();
         let next = if has_next {
@@ -111,7 +121,7 @@ impl Rotator {
         self.numbers.advance();
         // Only the publisher sets it, once.
         let _ = current.rotated.set(rotated);
-        file::open(&*self.io, &live, self.places.unit)
+        file::open(&*self.io, &live, self.places.unit, start)
     }
 
     fn make_next(&self, next: &Path) -> io::Result<()> {

@@ -151,8 +151,7 @@ impl Sealer {
     }
 
     /// A sync that failed is not tried again: Linux marks the lost pages clean, and a second one
-    /// would lie. The file gets its name all the same; who waits for it hears of the failure, until
-    /// the next file is on the device.
+    /// would lie. The file gets its name all the same; who waits for it hears of the failure.
     fn sync(&mut self, oldest: &LogSegment) {
         let SealerParts { files, progress, counters, .. } = &self.parts;
         let start = Instant::now();
@@ -162,14 +161,13 @@ impl Sealer {
                 counters.set(Counter::Syncs, self.counts.syncs);
                 let latency = self.counts.sync_latency.add(start.elapsed());
                 counters.set(Counter::SyncLatencyNs, latency);
-                progress.forgive_sync();
+                progress.accept_segment(self.published);
             }
             Err(error) => {
                 let (path, kind) = (oldest.path.clone(), error.kind());
                 let failure = SyncFailure { path, kind, text: error.to_string() };
                 counters.add(Counter::SyncFailures, 1);
-                progress.count_failed_sync(&failure);
-                progress.fail_sync(failure);
+                progress.refuse_segment(self.published, failure);
             }
         }
     }
@@ -196,11 +194,11 @@ impl Sealer {
         counters.set(Counter::PublishLatencyNs, latency);
         counters.set(Counter::Publishes, self.counts.publishes);
         counters.add(Counter::Rotations, 1);
-        // First: who sees that it is published finds it synced.
-        if progress.sync_failure().is_none() {
-            counters.set(Counter::SyncedBytes, self.published);
-            progress.set_synced(self.published);
-        }
+        // First: who sees that it is published finds it synced, or in doubt.
+        let in_doubt = progress.in_doubt_bytes(self.published);
+        counters.set(Counter::InDoubtBytes, in_doubt);
+        counters.set(Counter::SyncedBytes, self.published - in_doubt);
+        progress.set_synced(self.published);
         counters.set(Counter::PublishedBytes, self.published);
         progress.set_published(self.published);
         collector.raise(bit::SEGMENT);

@@ -66,6 +66,8 @@ pub(crate) enum Counter {
     ClockInUse,
     /// The collector's CPU, and one more; 0 where it is not pinned.
     PinnedToPlusOne,
+    /// Bytes of lines whose sync failed, as of the last look at them.
+    InDoubtBytes,
     /// No counter: how many there are.
     End,
 }

@@ -100,6 +100,7 @@ fn counts(stats: &Stats) -> Vec<(&'static str, Value)> {
         ("written_bytes", json!(stats.written_bytes())),
         ("published_bytes", json!(stats.published_bytes())),
         ("synced_bytes", json!(stats.synced_bytes())),
+        ("in_doubt_bytes", json!(stats.in_doubt_bytes())),
         ("syncs", json!(stats.syncs())),
         ("write_failures", json!(stats.write_failures())),
         ("sync_failures", json!(stats.sync_failures())),

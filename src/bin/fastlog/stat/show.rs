@@ -177,6 +177,12 @@ impl Block<'_> {
                 grouped(stats.syncs()),
             ),
         );
+        if stats.in_doubt_bytes() > 0 {
+            let doubt =
+                format!("{} may not be on the device", bytes(stats.in_doubt_bytes() as f64));
+            let doubt = self.paint(RED, &doubt);
+            self.line("", &doubt);
+        }
     }
 
     fn rings(&mut self, snapshot: &Snapshot) {

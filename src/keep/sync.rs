@@ -1,0 +1,146 @@
+//! The keeper's syncs: of the files, none of which is asked twice once it has refused, and of the
+//! directories, which may be.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Keeper, Parts, RETIRED_MAX};
+use crate::flush::SyncFailure;
+use crate::flush::controller::SyncGoal;
+use crate::flush::due::Urgency;
+use crate::flush::files::{LogFile, Names};
+use crate::flush::signal::bit;
+use crate::primitive::Ordering;
+use crate::stats::Counter;
+
+impl Keeper {
+    /// One `fdatasync` for all that was published before.
+    pub(super) fn sync(&mut self, published: u64) {
+        if self.urgency == Urgency::Record {
+            self.urgent_sync = Some(Instant::now());
+        }
+        self.urgency = Urgency::None;
+        let (retired, current) = self.parts.files.take_unsynced();
+        self.sync_retired(retired);
+        let is_current_good = current.is_none_or(|current| self.sync_file(&current));
+        self.synced_at = Some(Instant::now());
+        // Before anybody hears of the sync: a file whose name is lost is lost.
+        let names = self.sync_names();
+        let are_names_good = names.is_ok();
+        self.parts.progress.set_names(names);
+        self.has_failed = !is_current_good || !are_names_good;
+        if !self.has_failed {
+            self.unsynced_since = None;
+            let Parts { progress, counters, .. } = &self.parts;
+            let in_doubt = progress.in_doubt_bytes(published);
+            counters.set(Counter::SyncedBytes, published.saturating_sub(in_doubt));
+            progress.set_synced(published);
+            if self.parts.limits.sync == SyncGoal::EachBatch {
+                // Segments may be free now.
+                self.parts.publisher.raise(bit::WORK);
+            }
+        }
+        self.count_doubt();
+    }
+
+    fn count_doubt(&self) {
+        let Parts { progress, counters, .. } = &self.parts;
+        counters.set(Counter::InDoubtBytes, progress.in_doubt_bytes(progress.published()));
+    }
+
+    /// Syncs files that were replaced, the newest first. Where files are replaced faster than the
+    /// device takes them, retention removes the oldest meanwhile: who would read them?
+    fn sync_retired(&mut self, mut retired: Vec<Arc<LogFile>>) {
+        while let Some(file) = retired.pop() {
+            if self.parts.signal.is_raised(bit::ROTATED) {
+                self.parts.signal.lower(bit::ROTATED);
+                self.old_files.look(true);
+            }
+            if self.is_removed(&file) {
+                continue;
+            }
+            // Where it fails, barriers hear of it from the doubt that it leaves.
+            self.sync_file(&file);
+            // Nobody appends to it any more.
+            self.give_reserve_back(&file);
+        }
+    }
+
+    /// Lets go of the reserves of files that were replaced, where nothing is synced by itself, and
+    /// of the files but for those that a barrier may still ask for.
+    pub(super) fn release_retired(&mut self) {
+        loop {
+            for file in self.parts.files.retired() {
+                if self.is_removed(&file) {
+                    self.parts.files.forget_retired(&file);
+                } else {
+                    self.give_reserve_back(&file);
+                }
+            }
+            let too_many = self.parts.files.take_retired(RETIRED_MAX);
+            if too_many.is_empty() {
+                break;
+            }
+            // Takes its time: others may be replaced meanwhile.
+            self.sync_retired(too_many);
+        }
+        self.count_doubt();
+    }
+
+    /// Whether the file is on the device; one that has refused before is not asked again.
+    fn sync_file(&mut self, file: &LogFile) -> bool {
+        if file.is_refused.load(Ordering::Relaxed) {
+            return false;
+        }
+        let start = Instant::now();
+        match self.parts.io.fdatasync(file.file.as_fd()) {
+            Ok(()) => {
+                let latency = self.latency.add(start.elapsed());
+                self.parts.counters.set(Counter::SyncLatencyNs, latency);
+                self.syncs += 1;
+                self.parts.counters.set(Counter::Syncs, self.syncs);
+                true
+            }
+            Err(error) => {
+                let (path, kind) = (file.path().to_owned(), error.kind());
+                let failure = SyncFailure { path, kind, text: error.to_string() };
+                self.parts.counters.add(Counter::SyncFailures, 1);
+                self.parts.progress.refuse(file, failure);
+                false
+            }
+        }
+    }
+
+    /// Makes new names last. Unlike a file's, a directory's sync may be tried again.
+    pub(super) fn sync_names(&self) -> Result<(), SyncFailure> {
+        let mut names = self.parts.files.take_names();
+        let outcome = self.try_names(&mut names);
+        self.parts.files.give_names_back(names);
+        outcome
+    }
+
+    fn try_names(&self, names: &mut Names) -> Result<(), SyncFailure> {
+        let dir = &self.parts.dir;
+        if names.is_dir_dirty {
+            self.sync_dir(dir)?;
+            names.is_dir_dirty = false;
+        }
+        if let Some(parent) = dir.parent().filter(|_| names.is_dir_new) {
+            self.sync_dir(parent)?;
+            names.is_dir_new = false;
+        }
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailure> {
+        self.parts.io.sync_dir(dir).map_err(|error| {
+            let (path, kind) = (dir.to_owned(), error.kind());
+            let failure = SyncFailure { path, kind, text: error.to_string() };
+            self.parts.counters.add(Counter::KeeperFailures, 1);
+            self.parts.progress.report_failure(failure.sentence());
+            failure
+        })
+    }
+}
