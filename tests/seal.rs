@@ -8,9 +8,10 @@ mod common;
 use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -243,6 +244,90 @@ fn a_disk_that_is_full_for_a_while_loses_nothing_that_was_taken() {
     }
 }
 
+#[test]
+fn a_full_segment_is_to_be_seen_although_there_is_no_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let segments = Arc::<Segments>::default();
+    let config = sealing(dir.path()).ring_bytes(128 << 10).io(Arc::clone(&segments) as _);
+    let engine = start(config);
+    wait_until("the segments ahead", || segments.made.lock().expect("no panic").len() >= 5);
+    segments.error.store(ENOSPC, Ordering::Relaxed);
+    log(&engine, 0..100_000);
+    // Without a barrier, which could not pass: the collector waits for a segment.
+    wait_until("the last full segment", || {
+        let stats = engine.stats();
+        stats.stalled() && stats.published_bytes() == stats.written_bytes()
+    });
+    let (seen, stats) = (lines(dir.path()).len() as u64, engine.stats());
+    assert_eq!(seen, stats.written(), "{stats}");
+    assert!(stats.dropped() > 0 && stats.pending() > 0, "{stats}");
+    segments.error.store(0, Ordering::Relaxed);
+    let report = drain(&engine, dir.path());
+    assert_eq!(lines(dir.path()).len() as u64, report.written());
+}
+
+/// Lets no segment be made for a while; nothing fails.
+#[derive(Debug, Default)]
+struct Gate {
+    is_closed: Mutex<bool>,
+    opened: Condvar,
+    made: AtomicI32,
+}
+
+impl Gate {
+    fn close(&self) {
+        *self.is_closed.lock().expect("no panic") = true;
+    }
+
+    fn open(&self) {
+        *self.is_closed.lock().expect("no panic") = false;
+        self.opened.notify_all();
+    }
+}
+
+impl Io for Gate {
+    fn create_segment(&self, path: &Path) -> io::Result<fs::File> {
+        let is_closed = self.is_closed.lock().expect("no panic");
+        drop(self.opened.wait_while(is_closed, |is_closed| *is_closed).expect("no panic"));
+        self.made.fetch_add(1, Ordering::Relaxed);
+        OsIo.create_segment(path)
+    }
+}
+
+#[test]
+fn calls_that_found_the_output_stalled_are_accepted_again_when_it_goes_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gate = Arc::<Gate>::default();
+    let config = sealing(dir.path()).ring_bytes(128 << 10).io(Arc::clone(&gate) as _);
+    let engine = start(config.stall_after(Duration::from_secs(1)));
+    wait_until("the segments ahead", || gate.made.load(Ordering::Relaxed) >= 5);
+    let mut calls = 0;
+    let mut round = || {
+        let before = engine.stats().dropped();
+        log(&engine, calls..calls + 10_000);
+        calls += 10_000;
+        engine.stats().dropped() - before
+    };
+    assert_eq!(round(), 0, "it works so far");
+    gate.close();
+    wait_until("a stall", || round() > 0);
+    let stats = engine.stats();
+    assert!(stats.stalled() && stats.dropped() > 0, "{stats}");
+    assert_eq!((stats.keeper_failures(), stats.write_failures()), (0, 0), "{stats}");
+    assert!(round() > 0, "while it stands still");
+    gate.open();
+    // More than the segments that were ready: each round needs new ones.
+    for _ in 0..3 {
+        wait_until("a round without a loss", || round() == 0);
+    }
+    assert!(!engine.stats().stalled());
+    let report = drain(&engine, dir.path());
+    assert_eq!(report.submitted(), calls, "{report}");
+    let lines = lines(dir.path());
+    assert_eq!(lines.len() as u64, report.written());
+    assert!(lines.iter().map(|line| line["n"].as_u64()).is_sorted());
+}
+
 /// A small disk that the log fills: segments of a part of it, then smaller ones, then none.
 #[test]
 fn a_full_disk_does_not_stop_the_host_and_the_log_goes_on_when_there_is_room() {
@@ -331,6 +416,46 @@ fn a_refused_sync_is_told_and_never_tried_again() {
 }
 
 #[test]
+fn a_refused_sync_is_told_by_the_next_barrier_although_later_files_are_good() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = Disk::new();
+    let engine = start(sealing(dir.path()).io(Arc::clone(&disk) as _));
+    disk.set(Faults { sync_error: Some(0), ..Faults::default() });
+    log(&engine, 0..10);
+    engine.flush().expect("a reader sees it");
+    disk.heal();
+    log(&engine, 10..20);
+    engine.flush().expect("a reader sees it");
+    let stats = engine.stats();
+    assert_eq!((stats.sync_failures(), stats.syncs()), (1, 1), "{stats}");
+    let error = engine.sync().unwrap_err();
+    assert!(matches!(error, BarrierError::Sync { .. }), "{error}");
+    engine.sync().expect("it answers for what came after");
+    let bad = fs::metadata(&files(dir.path())[0]).expect("a file").len();
+    let stats = engine.stats();
+    assert_eq!(stats.in_doubt_bytes(), bad, "{stats}");
+    assert_eq!(stats.synced_bytes() + bad, stats.published_bytes(), "{stats}");
+    assert_eq!(drain(&engine, dir.path()).in_doubt_bytes(), bad);
+    assert_counts_from_0(&lines(dir.path()), 20);
+}
+
+#[test]
+fn a_refused_sync_that_nobody_was_told_of_makes_the_drain_fail() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = Disk::new();
+    let engine = start(sealing(dir.path()).io(Arc::clone(&disk) as _));
+    disk.set(Faults { sync_error: Some(0), ..Faults::default() });
+    log(&engine, 0..10);
+    engine.flush().expect("a reader sees it");
+    disk.heal();
+    log(&engine, 10..20);
+    let error = engine.drain().unwrap_err();
+    assert!(matches!(error.reason(), BarrierError::Sync { .. }), "{error}");
+    let report = error.report().expect("the counts all the same");
+    assert!(report.is_balanced() && report.written() == 20 && report.in_doubt_bytes() > 0);
+}
+
+#[test]
 fn a_directory_that_is_removed_comes_back() {
     let parent = tempfile::tempdir().expect("a directory");
     let dir = parent.path().join("logs");
@@ -345,6 +470,30 @@ fn a_directory_that_is_removed_comes_back() {
     assert_eq!(report.written(), 50_000);
     let numbers: Vec<_> = lines(&dir).iter().map(|line| line["n"].as_u64().unwrap()).collect();
     assert!(numbers.into_iter().eq(10..50_000));
+}
+
+#[test]
+fn a_segment_that_is_restored_in_part_is_not_published_before_it_is_whole() {
+    let parent = tempfile::tempdir().expect("a directory");
+    let dir = parent.path().join("logs");
+    let disk = Disk::new();
+    let engine = start(sealing(&dir).io(Arc::clone(&disk) as _));
+    // Several pieces, in one segment.
+    log(&engine, 0..5_000);
+    wait_until("the lines", || engine.stats().pending() == 0);
+    let (stats, writes) = (engine.stats(), disk.writes());
+    assert!((600 << 10..MIB as u64).contains(&stats.written_bytes()), "{stats}");
+    fs::remove_dir_all(&dir).expect("it goes");
+    // The third write takes nothing, the sixth one byte.
+    disk.set(Faults { hiccup_every: Some(3), ..Faults::default() });
+    engine.flush().expect("published");
+    let stats = engine.stats();
+    assert!(stats.write_failures() >= 1 && disk.writes() >= writes + 6, "{stats}");
+    assert_counts_from_0(&lines(&dir), 5_000);
+    assert_eq!(files(&dir).len(), 1);
+    disk.heal();
+    common::drain(&engine);
+    assert_counts_from_0(&lines(&dir), 5_000);
 }
 
 #[test]
@@ -391,6 +540,27 @@ fn a_segment_with_two_names_loses_the_first() {
     common::drain(&engine);
     assert_eq!(names(&private), ["test.4711-00ff.2.segment", "test.lock"]);
     assert_eq!(lines(dir.path()).len(), 10);
+}
+
+/// A backup, say, that somebody links to a segment of a process that died.
+#[test]
+fn a_segment_with_a_name_that_is_not_the_logs_is_left_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drain(&start(sealing(dir.path())), dir.path());
+    let private = dir.path().join(".fastlog");
+    let segment = private.join("test.4711-00ff.1.segment");
+    let text = "{\"a\":\"line\"}\n".repeat(100) + &"\0".repeat(4096);
+    fs::write(&segment, &text).expect("a file");
+    let elsewhere = [dir.path().join("backup"), dir.path().join("other-20261120T000000Z-1.jsonl")];
+    elsewhere.iter().for_each(|link| fs::hard_link(&segment, link).expect("a link"));
+    let engine = start(sealing(dir.path()));
+    log(&engine, 0..10);
+    let report = common::drain(&engine);
+    assert_eq!(report.written(), 10);
+    for path in elsewhere.iter().chain([&segment]) {
+        assert_eq!(fs::read_to_string(path).expect("a file"), text, "{}", path.display());
+    }
+    assert_eq!(fs::metadata(&segment).expect("a file").nlink(), 3);
 }
 
 #[test]
