@@ -99,14 +99,14 @@ impl Ring<Mapped> {
         let Some(region) = &self.consumer.memory.region else { return };
         let name = &name[..name.len().min(OWNER_NAME_BYTES_MAX)];
         let len = region.word(OWNER_AT + 8);
-        // No name while it changes, in this order on every processor. The partner of both Releases
-        // is `arena::inspect::rings`, another process, whose copy by `pread` is no single instant:
-        // it may see a mixture of two owners all the same, and only shows it.
+        // No name while it changes. The fence pairs with the copy by `pread` in
+        // `arena::inspect::rings`, so does the last store: in this order on every processor. But a
+        // copy is no single instant: it may see a mixture of two owners, and only shows it.
         len.store(0, Ordering::Relaxed);
-        fence(Ordering::Release);
+        fence(Ordering::Release); // pairs with that copy
         region.word(OWNER_AT).store(id, Ordering::Relaxed);
         region.write_bytes(OWNER_AT + 16, name);
-        len.store(name.len() as u64, Ordering::Release);
+        len.store(name.len() as u64, Ordering::Release); // pairs with that copy
     }
 
     /// A granule of a peeked record, counted from its commit word.
