@@ -107,9 +107,9 @@ impl Engine {
     /// When nothing moved for `barrier_patience` (10 s by default), or some of the records may not
     /// be on the device, by the rule of [`sync`](Engine::sync): the file in use has refused, or a
     /// replaced one has and no `sync` has said so. [`DrainError::report`] has the counts then; in
-    /// any case [`DrainReport::in_doubt_bytes`] says how much is in doubt. The engine is stopped all
-    /// the same; what is left stays in the arena, if that is in a file. Also in a forked child, and
-    /// on a thread of the engine itself, which only requests the stop.
+    /// any case [`DrainReport::in_doubt_bytes`] says how much is in doubt. The engine is stopped
+    /// all the same; what is left stays in the arena, if that is in a file. Also in a forked child,
+    /// and on a thread of the engine itself, which only requests the stop.
     pub fn drain(&self) -> Result<DrainReport, DrainError> {
         self.core().drain(None)
     }

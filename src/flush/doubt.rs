@@ -1,4 +1,5 @@
-//! What failed syncs leave in doubt, and which barriers have to say so. Pure; [`Progress`] keeps it.
+//! What failed syncs leave in doubt, and which barriers have to say so. Pure; asked and told
+//! through [`Progress`], by keeper, publisher, and the owner's threads.
 //!
 //! Linux marks the pages clean that it could not write, so that a second `fdatasync` would succeed
 //! and lie. There is none: what the first was to cover is in doubt for good. But a log that goes on
@@ -75,8 +76,7 @@ impl Doubt {
         Asked(self.answered)
     }
 
-    /// What the barrier has to say that covers all bytes before `position`, if not that all is well.
-    /// It fails then.
+    /// Why the barrier fails that covers all bytes before `position`, if it does.
     pub(super) fn answer(&mut self, asked: Asked, position: u64) -> Option<SyncFailure> {
         if self.in_use.is_none() && self.end <= asked.0 {
             return None;

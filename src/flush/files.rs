@@ -26,8 +26,8 @@ pub(crate) struct LogFile {
     /// it was replaced on.
     pub(crate) start: u64,
     pub(crate) end: OnceLock<u64>,
-    /// A sync failed, see `doubt`: there is no second one. Set and read by the keeper; the publisher
-    /// reads it through `Progress`.
+    /// A sync failed, see `doubt`: there is no second one. Set and read by the keeper; the
+    /// publisher reads it through `Progress`.
     pub(crate) is_refused: AtomicBool,
     /// Whether blocks are reserved behind its end. Set and read by the keeper.
     pub(crate) has_reserve: AtomicBool,

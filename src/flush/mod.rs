@@ -110,7 +110,8 @@ impl EngineThread {
     }
 }
 
-/// A failed sync of a file, after which nobody knows what of it is on the device, or of a directory.
+/// A failed sync: of a file, after which nobody knows what of it is on the device, or of a
+/// directory, which may be tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SyncFailure {
     /// The file.

@@ -157,8 +157,8 @@ impl FileOutput {
         std::mem::take(&mut self.is_rotated)
     }
 
-    /// Goes on in a new file, from the `position` in the engine's life on; in the old one where that
-    /// cannot be had.
+    /// Goes on in a new file, from the `position` in the engine's life on; in the old one where
+    /// that cannot be had.
     fn rotate(&mut self, status: FileStatus, position: u64) -> io::Result<FileStatus> {
         match self.rotator.rotate(&self.current, &self.files, position) {
             Ok(file) => {
