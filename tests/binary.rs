@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::flog::{self, Content, MAGIC, Record};
-use common::{config, drain, wait_until};
+use common::{config, drain, patient, wait_until};
 use fastlog::{Config, Detail, Engine, Format, Output, Preset, SegmentMode, fastlog};
 use serde_json::Value;
 
@@ -291,7 +291,7 @@ fn new_pieces_of_the_clock_are_told() {
 #[cfg(not(fastlog_portable))]
 fn the_preset_archive_seals_binary_files() {
     let dir = tempfile::tempdir().expect("a directory");
-    let preset = Config::preset(Preset::Archive).dir(dir.path()).name("test").ignore_env();
+    let preset = patient(Config::preset(Preset::Archive)).dir(dir.path()).name("test").ignore_env();
     let engine = start(preset);
     log(&engine, 0..1_000);
     engine.sync().expect("it is sealed");

@@ -13,7 +13,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use common::child::{run, run_with};
-use common::{config, drain, lines, wait_until};
+use common::{config, drain, lines, patient, wait_until};
 use fastlog::{Config, DrainReport, Engine, Error, fastlog, unheard};
 use serde_json::{Value, json};
 
@@ -373,7 +373,7 @@ fn the_environment_filters() {
             lines.iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
         };
         // The configuration reads the environment here: it says nothing of ignoring it.
-        let fresh = |name: &str| Config::default().dir(dir).name(name);
+        let fresh = |name: &str| patient(Config::default().dir(dir).name(name));
         let engine = Engine::start(fresh("env").filter("debug")).unwrap();
         log();
         assert_eq!(messages(&engine), ["warn", "other error"]);
@@ -406,7 +406,7 @@ fn a_bad_environment_is_ignored_with_a_warning() {
     };
     let warning = "the environment variable FASTLOG = `info,app=loud\\u{1b}[31m\\nx` is ignored: ";
     let ended = run_with("a_bad_environment_is_ignored_with_a_warning", bad, |dir| {
-        let engine = Engine::start(Config::default().dir(dir).name("app").filter("warn")).unwrap();
+        let engine = Engine::start(patient(Config::default()).dir(dir).name("app").filter("warn")).unwrap();
         fastlog!(INFO, "below what the program asks for");
         fastlog!(WARN, "as it asks for");
         let report = drain(&engine);

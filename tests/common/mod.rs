@@ -21,8 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A configuration that writes to one file in `dir`, also over midnight, and loses nothing.
 pub fn config(dir: &Path) -> Config {
     let config = Config::default().dir(dir).name("test").rotate(Rotate::Never);
-    let config = config.overflow(Overflow::Block).stall_after(PATIENCE).barrier_patience(PATIENCE);
-    config.rotate_bytes(1 << 40).ignore_env()
+    patient(config).rotate_bytes(1 << 40).ignore_env()
+}
+
+/// One that waits for a slow machine, and loses nothing.
+pub fn patient(config: Config) -> Config {
+    config.overflow(Overflow::Block).stall_after(PATIENCE).barrier_patience(PATIENCE)
 }
 
 /// A detached engine in a directory of its own, which goes with the second part.
