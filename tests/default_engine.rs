@@ -406,7 +406,8 @@ fn a_bad_environment_is_ignored_with_a_warning() {
     };
     let warning = "the environment variable FASTLOG = `info,app=loud\\u{1b}[31m\\nx` is ignored: ";
     let ended = run_with("a_bad_environment_is_ignored_with_a_warning", bad, |dir| {
-        let engine = Engine::start(patient(Config::default()).dir(dir).name("app").filter("warn")).unwrap();
+        let engine =
+            Engine::start(patient(Config::default()).dir(dir).name("app").filter("warn")).unwrap();
         fastlog!(INFO, "below what the program asks for");
         fastlog!(WARN, "as it asks for");
         let report = drain(&engine);

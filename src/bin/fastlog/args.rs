@@ -191,7 +191,8 @@ Exit codes: 0 printed or written; 1 a file cannot be written; 2 wrong arguments.
 #[derive(Args, Debug)]
 #[command(after_help = MAN_EXAMPLES)]
 pub struct Man {
-    /// Write the pages of all commands to this directory, instead of one to the standard output
+    /// Write the pages of all commands to this directory, made where it is missing, instead of one
+    /// to the standard output
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }

@@ -28,6 +28,7 @@ pub fn man(arguments: &Man) -> Result<ExitCode, Box<dyn Error>> {
     let mut program = Arguments::command();
     program.build();
     let Some(dir) = &arguments.dir else { return print(&page(&program)?) };
+    make(dir)?;
     write(dir, NAME, &program)?;
     for command in program.get_subcommands() {
         write(dir, &format!("{NAME}-{}", command.get_name()), command)?;
@@ -47,6 +48,14 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     let Some((before, examples)) = page.split_once("\n.nf\n") else { return Ok(page.into()) };
     let notes = examples.replacen("\n\n", "\n.fi\n.SH NOTES\n", 1);
     Ok(format!("{before}\n.nf\n{notes}").into())
+}
+
+/// Makes a directory where it is missing; its parent is there.
+fn make(dir: &Path) -> Result<(), Box<dyn Error>> {
+    match fs::create_dir(dir) {
+        Err(error) if !dir.is_dir() => Err(format!("{}: {error}", dir.display()).into()),
+        _ => Ok(()),
+    }
 }
 
 fn write(dir: &Path, name: &str, command: &Command) -> Result<(), Box<dyn Error>> {
