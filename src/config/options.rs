@@ -17,11 +17,12 @@ pub enum Overflow {
     Drop,
     /// Waits at most this long in all (1 us to 1 h), per stall of the ring and not per record.
     ///
-    /// Once the time is spent, calls whose record finds no room drop at once. There is a new
-    /// budget when the ring has drained to the half. [`Overflow::Block`]'s end at a stalled output
+    /// A call that waits goes on when half of the ring is free, or takes what room there is when
+    /// the time is spent. From then on calls whose record finds no room drop at once. There is a
+    /// new budget when the ring has drained to the half. [`Overflow::Block`]'s end at a stalled output
     /// holds here too.
     BlockFor(Duration),
-    /// Waits as long as the output makes progress.
+    /// Waits as long as the output makes progress, until half of the ring is free.
     ///
     /// When nothing moved for [`stall_after`](crate::Config::stall_after), or the last append
     /// failed, calls drop (reason `stalled`) until an append succeeds.
