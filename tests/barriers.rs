@@ -376,6 +376,37 @@ fn a_sync_by_itself_that_fails_is_told_at_the_next_barrier() {
     assert_eq!(disk.synced().len(), syncs, "once, however often anybody asks");
 }
 
+/// Where each batch is synced, segments are used again once they are: a file that refuses must not
+/// hold them for ever.
+#[test]
+fn a_refused_sync_does_not_stop_a_durable_log() {
+    const RECORDS: u64 = 12_000;
+    let (engine, disk, dir) = rig(|config| {
+        // Three times the staging is logged.
+        config.sync(SyncPolicy::EachBatch).staging_bytes(4 << 20).stall_after(SLACK)
+    });
+    let (path, logger, text) = (log_path(&engine), engine.logger(), "x".repeat(1_000));
+    let bad = inode(&path);
+    disk.set(Faults { sync_error: Some(bad), ..Faults::default() });
+    for n in 0..RECORDS {
+        fastlog!(logger: logger, INFO, "lost", n, text = text.as_str());
+    }
+    check_refused(engine.sync(), bad);
+    assert_eq!(numbers(&path).len() as u64, RECORDS, "it is published all the same");
+    let stats = engine.stats();
+    assert!(stats.in_doubt_bytes() > 12 << 20 && stats.synced_bytes() < 1 << 20, "{stats}");
+    // The way out.
+    fs::rename(&path, dir.path().join("bad")).expect("a rename");
+    let mut n = RECORDS;
+    wait_until("a sync of the next file", || {
+        fastlog!(logger: logger, INFO, "good", n);
+        n += 1;
+        engine.sync().is_ok()
+    });
+    let report = drain(&engine);
+    assert_eq!((report.written(), report.dropped()), (n, 0), "{report}");
+}
+
 /// Writes a file that refuses its sync, and rotates it; gives its inode.
 fn rotate_a_bad_file(engine: &Engine, disk: &Disk) -> u64 {
     let (bad, logger) = (inode(&log_path(engine)), engine.logger());

@@ -56,16 +56,14 @@ mod tests {
     fn an_older_reading_never_sets_time_back() {
         let (newest, start) = (Newest(AtomicU64::new(0)), SET_BACK_TICKS << 8);
         newest.publish(start);
-        let mut checked = 0;
         for back in [0, 1, STEP_TICKS, SET_BACK_TICKS - 1, SET_BACK_TICKS] {
             newest.publish(start - back);
             assert_eq!(newest.ticks(), start, "{back} ticks back");
             newest.publish(start + STEP_TICKS - 1);
             assert_eq!(newest.ticks(), start, "hardly newer");
-            checked += 1;
         }
         newest.publish(start + STEP_TICKS);
-        assert_eq!((newest.ticks(), checked), (start + STEP_TICKS, 5));
+        assert_eq!(newest.ticks(), start + STEP_TICKS);
     }
 
     /// Callers must not stamp the time before the setback until the counter comes up to it again.

@@ -201,33 +201,6 @@ impl GapWatch {
     }
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::sys::mmap::Region;
-    use std::sync::Arc;
-
-    fn counters() -> Counters {
-        Counters::new(Arc::new(Region::anonymous(4096).expect("anonymous memory")), 0)
-    }
-
-    #[test]
-    fn a_gap_ends_after_its_quiet_or_when_the_counter_was_set_back() {
-        let counters = counters();
-        let mut watch = GapWatch::default();
-        let mut told = 0;
-        for (lost_at, later) in [(1_000_000, 1_000_100), (2_000_000, 5)] {
-            counters.drop_record(DropReason::Full, Level::Info);
-            assert!(watch.look(&counters, lost_at, 0, 100).is_none());
-            assert!(watch.look(&counters, lost_at + 99, 0, 100).is_none());
-            let gap = watch.look(&counters, later, 0, 100).expect("the gap is over");
-            assert_eq!(gap.lost.total(), 1);
-            told += 1;
-        }
-        assert_eq!(told, 2);
-    }
-}
-
 impl Batch {
     /// Writes a record of the engine's own, as a batch of its own.
     pub(super) fn write_own(
@@ -267,5 +240,32 @@ impl Batch {
             }
         }
         self.end(sources);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sys::mmap::Region;
+    use std::sync::Arc;
+
+    fn counters() -> Counters {
+        Counters::new(Arc::new(Region::anonymous(4096).expect("anonymous memory")), 0)
+    }
+
+    #[test]
+    fn a_gap_ends_after_its_quiet_or_when_the_counter_was_set_back() {
+        let counters = counters();
+        let mut watch = GapWatch::default();
+        let mut told = 0;
+        for (lost_at, later) in [(1_000_000, 1_000_100), (2_000_000, 5)] {
+            counters.drop_record(DropReason::Full, Level::Info);
+            assert!(watch.look(&counters, lost_at, 0, 100).is_none());
+            assert!(watch.look(&counters, lost_at + 99, 0, 100).is_none());
+            let gap = watch.look(&counters, later, 0, 100).expect("the gap is over");
+            assert_eq!(gap.lost.total(), 1);
+            told += 1;
+        }
+        assert_eq!(told, 2);
     }
 }

@@ -35,7 +35,7 @@ impl Source {
         // The producer's cache line is looked at only while it waits.
         let is_enough = match self.room.awaited() {
             None => false,
-            Some(Awaited::Some) => true,
+            Some(Awaited::Any) => true,
             Some(Awaited::Half) => ring.used() <= ring.capacity() / 2,
         };
         if is_enough {
@@ -117,4 +117,66 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
             next: None,
         });
     });
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::ring::{Mapped, Producer, RING_HEADER_BYTES, Ring};
+    use crate::sys::mmap::Region;
+
+    const CAPACITY: usize = 1024;
+    const RECORD: usize = CAPACITY / 16;
+
+    fn full() -> (Producer<Mapped>, Source) {
+        let bytes = RING_HEADER_BYTES + (CAPACITY + RECORD) * 8;
+        let region = Arc::new(Region::anonymous(bytes).expect("anonymous memory"));
+        let ring = Arc::new(Ring::new(Mapped::new(region), CAPACITY, RECORD));
+        let producer = Producer::take(&ring).expect("it is free");
+        #[allow(unsafe_code)]
+        // SAFETY: the producer is this test's; what is claimed is filled by nobody, and read by
+        // nobody but for its length.
+        unsafe {
+            ring.set_soft_limit(ring.free());
+            while let Some(claim) = ring.claim(RECORD) {
+                ring.commit(claim);
+            }
+        }
+        let source = Source {
+            consumer: Consumer::new(ring),
+            room: Arc::default(),
+            number: None,
+            label: Label::default(),
+            is_touched: false,
+            next: None,
+        };
+        (producer, source)
+    }
+
+    fn release(source: &mut Source, records: usize) {
+        for _ in 0..records {
+            let peeked = source.consumer.peek().expect("a record");
+            source.consumer.advance(peeked);
+        }
+        source.consumer.release();
+    }
+
+    #[test]
+    fn an_owner_is_woken_for_what_it_waits_for() {
+        let (_producer, mut source) = full();
+        source.wake_owner();
+        assert_eq!(source.room.awaited(), None, "nobody waits");
+        source.room.pretend(Awaited::Half);
+        release(&mut source, 5);
+        source.wake_owner();
+        assert_eq!(source.room.awaited(), Some(Awaited::Half), "a third is free");
+        release(&mut source, 3);
+        source.wake_owner();
+        assert_eq!(source.room.awaited(), None, "half is free");
+        let (_producer, mut source) = full();
+        source.room.pretend(Awaited::Any);
+        release(&mut source, 1);
+        source.wake_owner();
+        assert_eq!(source.room.awaited(), None, "one record's room is free");
+    }
 }

@@ -19,10 +19,11 @@ pub enum Overflow {
     ///
     /// A call that waits goes on when half of the ring is free, or takes what room there is when
     /// the time is spent. From then on calls whose record finds no room drop at once. There is a
-    /// new budget when the ring has drained to the half. [`Overflow::Block`]'s end at a stalled output
-    /// holds here too.
+    /// new budget when the ring has drained to the half. [`Overflow::Block`]'s end at a stalled
+    /// output holds here too.
     BlockFor(Duration),
-    /// Waits as long as the output makes progress, until half of the ring is free.
+    /// Waits as long as the output makes progress, until half of the ring is free (ERROR and above:
+    /// until there is room for the record).
     ///
     /// When nothing moved for [`stall_after`](crate::Config::stall_after), or the last append
     /// failed, calls drop (reason `stalled`) until an append succeeds.
@@ -99,8 +100,9 @@ pub enum Pin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Idle {
-    /// Spins and yields a little, then sleeps up to 20 ms at a time; idle, up to the publish
-    /// interval and 19 ms, 100 ms at most, as what comes then is published after 1 ms.
+    /// Spins and yields a little, then sleeps up to 20 ms at a time. Idle, with
+    /// [`FlushControl::Adaptive`](crate::FlushControl::Adaptive), up to the publish interval and
+    /// 19 ms, 100 ms at most: what comes then is published at once.
     Park,
     /// Never sleeps: it spins, and gives its CPU only to threads that are ready to run. The
     /// shortest way to the log, at the price of a CPU.

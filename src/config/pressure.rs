@@ -17,7 +17,8 @@ pub enum FlushControl {
     /// - staging beyond the four hot segments is given back while it is calm;
     /// - blocks are reserved for four seconds of the present rate, 4 to 64 MiB.
     Adaptive,
-    /// They stay as configured; staging is not given back, 64 MiB are reserved.
+    /// They stay as configured; staging is not given back, 64 MiB are reserved, and the collector
+    /// sleeps for 20 ms at most, for 1 ms while records are too young to be written.
     Fixed,
 }
 

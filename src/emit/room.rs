@@ -178,10 +178,10 @@ fn wait(
     let without_progress = if is_patient { Duration::MAX } else { registry.limits.stall_after };
     let patience = Patience { without_progress, deadline: left };
     let ring = entry.producer.ring();
-    let awaited = if level.is_urgent() { Awaited::Some } else { Awaited::Half };
+    let awaited = if level.is_urgent() { Awaited::Any } else { Awaited::Half };
     let is_half_free = || ring.used() <= ring.capacity() / 2;
     let outcome = entry.room.wait(&registry.progress, patience, awaited, || {
-        if has_room() && (awaited == Awaited::Some || is_half_free()) {
+        if has_room() && (awaited == Awaited::Any || is_half_free()) {
             Some(Ok(()))
         } else if !registry.is_running() {
             Some(Err(Refusal::Unheard))

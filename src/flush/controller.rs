@@ -228,11 +228,7 @@ impl Controller {
             publish_every: self.publish_every(readings.records_per_s),
             sync_gap: self.sync_gap(readings.sync_latency),
             park_max: self.park_max(readings.records_per_s),
-            young_park_max: if readings.records_per_s < STREAM_PER_S {
-                YOUNG_PARK_MAX
-            } else {
-                Duration::ZERO
-            },
+            young_park_max: young_park_max(readings.records_per_s),
             batch_part: if self.pressure >= Pressure::High { 16 } else { 8 },
             staging: if is_calm { Staging::Trim } else { Staging::Keep },
             reserve_bytes: reserve_bytes(readings),
@@ -279,6 +275,10 @@ impl Controller {
     fn shed_below(&self) -> Option<Level> {
         self.limits.shed_below.filter(|_| self.pressure == Pressure::Critical)
     }
+}
+
+fn young_park_max(records_per_s: u64) -> Duration {
+    if records_per_s < STREAM_PER_S { YOUNG_PARK_MAX } else { Duration::ZERO }
 }
 
 /// How full the fuller of rings and staging is, in thousandths.

@@ -33,7 +33,8 @@ pub(super) struct Doubt {
     last: Option<SyncFailure>,
     /// Where the file begins to be in doubt that refused and is in use.
     in_use: Option<u64>,
-    /// Where the last of the replaced files ends that refused.
+    /// The last of the replaced files that refused.
+    start: u64,
     end: u64,
     /// Up to where barriers have failed.
     answered: u64,
@@ -68,7 +69,9 @@ impl Doubt {
 
     fn add(&mut self, start: u64, end: u64) {
         self.bytes += end - start;
-        self.end = self.end.max(end);
+        if end > self.end {
+            (self.start, self.end) = (start, end);
+        }
     }
 
     /// A barrier is asked for.
@@ -85,9 +88,11 @@ impl Doubt {
         self.last.clone()
     }
 
-    /// Of the bytes before `position`, how many are in doubt.
+    /// Of the bytes before `position`, how many are in doubt. Right from the start of the last
+    /// replaced file on.
     pub(super) fn bytes_before(&self, position: u64) -> u64 {
-        self.bytes + self.in_use.map_or(0, |start| position.saturating_sub(start))
+        let behind = self.end.saturating_sub(position.max(self.start));
+        self.bytes - behind + self.in_use.map_or(0, |start| position.saturating_sub(start))
     }
 }
 
@@ -138,6 +143,8 @@ mod tests {
         assert_eq!(barrier(&mut doubt, 90).as_deref(), Some("b"));
         assert_eq!(barrier(&mut doubt, 90), None);
         assert_eq!(doubt.bytes_before(90), 60);
+        // A position that has not come up to the replaced file's end.
+        assert_eq!((doubt.bytes_before(70), doubt.bytes_before(60)), (50, 40));
     }
 
     #[test]

@@ -51,10 +51,18 @@ pub(crate) struct Progress {
 }
 
 /// Where threads sleep until they are woken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct WaitQueue {
     lock: Mutex<()>,
     changed: Condvar,
+    /// How often who sleeps looks even if nobody wakes it.
+    look_every: Duration,
+}
+
+impl Default for WaitQueue {
+    fn default() -> WaitQueue {
+        WaitQueue { lock: Mutex::default(), changed: Condvar::new(), look_every: LOOK_EVERY }
+    }
 }
 
 impl WaitQueue {
@@ -251,7 +259,8 @@ impl Progress {
         self.panicked.get().copied()
     }
 
-    /// The output makes no progress; `set_published` says when it does again.
+    /// The output makes no progress; `set_published` says when it does again. Who waits for room in
+    /// a ring sees it at the next look, within 20 ms.
     pub(crate) fn stall(&self) {
         self.stalled.store(true, Ordering::Relaxed);
         self.wake();
@@ -326,7 +335,7 @@ impl Progress {
                 }
                 left = left.min(deadline - waited);
             }
-            let timeout = left.min(LOOK_EVERY);
+            let timeout = left.min(queue.look_every);
             guard = queue
                 .changed
                 .wait_timeout(guard, timeout)
@@ -395,8 +404,8 @@ impl Progress {
         self.failures().doubt.ask()
     }
 
-    /// Why the barrier fails that covers all bytes before `position`, if it does. To be asked after
-    /// its position was seen to be synced.
+    /// Why the barrier fails that covers all bytes before `position`, if it does. That it does not
+    /// fail counts once its position was seen to be synced before.
     pub(crate) fn answer(&self, asked: Asked, position: u64) -> Option<SyncFailure> {
         let mut failures = self.failures();
         let doubt = failures.doubt.answer(asked, position);

@@ -31,7 +31,9 @@ impl Keeper {
         let are_names_good = names.is_ok();
         self.parts.progress.set_names(names);
         self.has_failed = !is_current_good || !are_names_good;
-        if !self.has_failed {
+        if are_names_good {
+            // Also past what a file has refused: barriers hear of that from the doubt, and whoever
+            // waits for segments would wait for ever.
             self.unsynced_since = None;
             let Parts { progress, counters, .. } = &self.parts;
             let in_doubt = progress.in_doubt_bytes(published);

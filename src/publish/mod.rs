@@ -94,7 +94,7 @@ pub(crate) struct Publisher {
     urgency: Urgency,
     /// When it published last, and how much.
     published_at: Option<Instant>,
-    published_bytes: u64,
+    last_bytes: u64,
     /// Whether a record of ERROR or above is among the unpublished bytes.
     has_urgent: bool,
     publishes: u64,
@@ -113,7 +113,7 @@ impl Publisher {
             is_behind: false,
             urgency: Urgency::None,
             published_at: None,
-            published_bytes: 0,
+            last_bytes: 0,
             has_urgent: false,
             publishes: 0,
             latency: Latency::default(),
@@ -146,6 +146,10 @@ impl Publisher {
                 if is_last {
                     break;
                 }
+                if self.has_urgent {
+                    // Published before it was known to be urgent.
+                    self.wake_keeper();
+                }
                 continue;
             }
             if self.decide(&written).is_zero() {
@@ -165,7 +169,9 @@ impl Publisher {
             return self.parts.signal.wait(bit::ABANDON, retry);
         }
         let interval = self.parts.actuators.publish_every().saturating_sub(self.rested());
-        let is_stream = self.published_bytes >= STREAM_BYTES && !interval.is_zero();
+        // Where each batch is synced, the keeper's work is to give segments back.
+        let gives_back = self.parts.limits.sync == SyncGoal::EachBatch;
+        let is_stream = self.last_bytes >= STREAM_BYTES && !interval.is_zero() && !gives_back;
         if self.is_behind || is_stream {
             return self.parts.signal.wait(urgent, interval);
         }
@@ -196,7 +202,7 @@ impl Publisher {
         match self.publish_to(written) {
             Ok(()) => {
                 self.published_at = Some(Instant::now());
-                self.published_bytes = self.published.saturating_sub(before);
+                self.last_bytes = self.published.saturating_sub(before);
                 self.retry = None;
                 self.is_behind = false;
             }

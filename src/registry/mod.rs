@@ -17,7 +17,7 @@ use crate::flush::Progress;
 use crate::flush::actuator::Actuators;
 use crate::flush::room::Room;
 use crate::flush::signal::Signal;
-use crate::primitive::{AtomicU8, AtomicU64, Ordering};
+use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
 use crate::ring::{Mapped, Producer, Ring};
 use crate::stats::{Counter, Counters};
 
@@ -168,6 +168,8 @@ impl Registry {
     /// No call is accepted from now on.
     pub(crate) fn close(&self) {
         self.state.store(CLOSED, Ordering::Relaxed);
+        // Pairs with the fence in `Room::wait`: either the waiter sees the state or it is seen.
+        fence(Ordering::SeqCst);
         self.rings_between(0, usize::MAX, |entry| entry.room.wake());
         self.progress.wake();
     }

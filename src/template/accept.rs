@@ -46,6 +46,8 @@ const fn after_hole<'t>(hole: &'t [u8], mut names: &[&str]) -> Option<&'t [u8]> 
         loop {
             match (text, key) {
                 ([b'}' | b':', ..], []) => return after_name(text),
+                // The name ends here, whatever a key goes on with.
+                ([b'{' | b'}' | b':', ..], _) => break,
                 ([a, text_rest @ ..], [b, key_rest @ ..]) if *a == *b => {
                     (text, key) = (text_rest, key_rest);
                 }

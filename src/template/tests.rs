@@ -218,14 +218,18 @@ fn rendered(template: &str, names: &[&str]) -> String {
 #[test]
 fn nothing_wrong_is_accepted_at_first_sight() {
     const ALPHABET: [char; 8] = ['{', '}', ':', 'a', '.', '1', '?', ' '];
+    // Any text may be a key.
+    const HOSTILE: &[&str] = &["a:1", "a}", "a{", "a:?", "a}a", "{a", ":", "a.a"];
     let (mut templates, mut accepted) = (vec![String::new()], 0);
     for _ in 0..6 {
         let longer = |text: &String| ALPHABET.map(|c| format!("{text}{c}"));
         templates = templates.iter().flat_map(longer).collect();
         for template in &templates {
-            if is_surely_sound(template, &["a"]) {
-                accepted += 1;
-                assert!(!has_fault(template, &["a"]), "{template}");
+            for names in [&["a"], HOSTILE] {
+                if is_surely_sound(template, names) {
+                    accepted += 1;
+                    assert!(!has_fault(template, names), "{template} with {names:?}");
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ pub struct Rates {
     pub stands_still: bool,
 }
 
-/// It looks each 24 ms where it gets a CPU, each 100 at most.
+/// It looks after each park where it gets a CPU, 24 ms with `Production`, 100 at most.
 const STANDS_STILL_AFTER: f64 = 0.5;
 
 impl Rates {
