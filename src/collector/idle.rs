@@ -7,10 +7,10 @@ use crate::flush::signal::{Signal, bit};
 
 /// Empty passes before the first yield.
 const SPINS: u32 = 4;
-/// Pauses of the processor between two of them, half a microsecond to one and a half on x86-64: each
-/// pass takes the line away that a producer is about to write, so that a collector which looks all
-/// the time slows down whom it waits for. A call with the coarse clock, AMD EPYC: 9.3 ns without
-/// pauses, 6 to 7 with them.
+/// Pauses of the processor between two of them, half a microsecond to one and a half on x86-64:
+/// each pass takes the line away that a producer is about to write, so that a collector which looks
+/// all the time slows down whom it waits for. A call with the coarse clock, AMD EPYC: 9.3 ns
+/// without pauses, 6 to 7 with them.
 const PAUSES: u32 = 32;
 /// Yields before the first park.
 const YIELDS: u32 = 8;
