@@ -1,14 +1,21 @@
 //! Promise: rotated files are compressed without loss, one copy at a time, and never at the cost of a
-//! sync; a process that died in between leaves nothing that the next start does not put right.
+//! sync; by a thread of the lowest priority, which is there only meanwhile and whose failures are
+//! told. A process that died in between leaves nothing that the next start does not put right.
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use common::disk::{Disk, ENOSPC, Faults};
 use common::{drain, wait_until};
-use fastlog::{Compression, Config, Engine, fastlog};
+use fastlog::{Compression, Config, Engine, Io, OsIo, fastlog};
 
 const LINES: u64 = 30_000;
 
@@ -112,4 +119,177 @@ fn packed_files_are_kept_and_removed_like_others() {
     let left = numbers(dir.path());
     assert!(left.windows(2).all(|pair| pair[0] + 1 == pair[1]));
     assert_eq!(left.last(), Some(&(LINES - 1)));
+}
+
+/// Sees which threads write to streams, as files are compressed, and which sync.
+#[derive(Debug, Default)]
+struct Watch {
+    writers: Mutex<BTreeSet<Caller>>,
+    syncers: Mutex<BTreeSet<Caller>>,
+    panics: AtomicBool,
+}
+
+/// A thread: number, name, nice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Caller {
+    tid: u32,
+    name: String,
+    nice: i32,
+}
+
+impl Caller {
+    /// Of a line of `/proc/*/task/*/stat`.
+    fn parse(stat: &str) -> Option<Caller> {
+        let (tid, rest) = stat.split_once(" (")?;
+        let (name, rest) = rest.rsplit_once(") ")?;
+        let nice = rest.split(' ').nth(16)?.parse().ok()?;
+        Some(Caller { tid: tid.parse().ok()?, name: name.to_owned(), nice })
+    }
+
+    fn current() -> Option<Caller> {
+        Caller::parse(&fs::read_to_string("/proc/thread-self/stat").ok()?)
+    }
+
+    fn is_alive(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/self/task/{}/stat", self.tid));
+        stat.ok().and_then(|stat| Caller::parse(&stat)).is_some_and(|now| now == *self)
+    }
+}
+
+impl Io for Watch {
+    fn write(&self, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+        self.writers.lock().expect("no panic").extend(Caller::current());
+        assert!(!self.panics.load(Ordering::Relaxed), "a test's panic");
+        OsIo.write(fd, bytes)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.syncers.lock().expect("no panic").extend(Caller::current());
+        OsIo.sync_dir(path)
+    }
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn only_the_packer_has_the_lowest_priority_and_it_ends_with_its_work() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let watch = Arc::new(Watch::default());
+    let config = config(dir.path(), Compression::Zstd).io(Arc::clone(&watch) as Arc<dyn Io>);
+    let engine = Engine::detached(config).expect("it starts");
+    log(&engine, 0..LINES);
+    engine.sync().expect("synced");
+    let rotations = engine.stats().rotations();
+    wait_until("the packer", || engine.stats().compressed_files() == rotations);
+    let seen = |callers: &Mutex<BTreeSet<Caller>>| callers.lock().expect("no panic").clone();
+    let packers = seen(&watch.writers);
+    wait_until("its end", || !packers.iter().any(Caller::is_alive));
+    drain(&engine);
+    let own = Caller::current().expect("the kernel tells").nice;
+    let is_packer = |caller: &Caller| (&*caller.name, caller.nice) == ("fastlog-packer", 19);
+    assert!(!packers.is_empty() && packers.iter().all(is_packer), "{packers:?}");
+    // After it has started the packer, and taken what that did.
+    let keepers = seen(&watch.syncers);
+    let is_keeper = |caller: &Caller| (&*caller.name, caller.nice) == ("fastlog-keeper", own);
+    assert!(!keepers.is_empty() && keepers.iter().all(is_keeper), "{keepers:?} beside {own}");
+}
+
+#[test]
+fn a_packer_that_panics_is_told() {
+    for compression in [Compression::Zstd, Compression::Gzip] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let watch = Arc::new(Watch::default());
+        watch.panics.store(true, Ordering::Relaxed);
+        let config = config(dir.path(), compression).io(Arc::clone(&watch) as Arc<dyn Io>);
+        let engine = Engine::detached(config).expect("it starts");
+        log(&engine, 0..LINES / 2);
+        wait_until("the failure", || engine.stats().last_failure().is_some());
+        let stats = engine.stats();
+        let told = stats.last_failure().expect("a sentence");
+        assert!(told.starts_with("cannot compress a file of the log in "), "{told}");
+        assert!(told.ends_with("the packer panicked: a test's panic"), "{told}");
+        assert!(stats.keeper_failures() > 0 && stats.compressed_files() == 0);
+        watch.panics.store(false, Ordering::Relaxed);
+        log(&engine, LINES / 2..LINES);
+        engine.sync().expect("the keeper is as before");
+        let rotations = engine.stats().rotations();
+        wait_until("the packer", || engine.stats().compressed_files() == rotations);
+        drain(&engine);
+        assert!(numbers(dir.path()).into_iter().eq(0..LINES));
+    }
+}
+
+/// Longer than a sync that waits for nothing takes on a slow machine.
+const SYNC_MAX: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_packer_that_hangs_or_fails_leaves_the_original_and_holds_up_no_sync() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = Disk::new();
+    disk.set(Faults { streams_blocked: true, ..Faults::default() });
+    let config = config(dir.path(), Compression::Zstd).io(Arc::clone(&disk) as Arc<dyn Io>);
+    let engine = Engine::detached(config).expect("it starts");
+    log(&engine, 0..LINES / 2);
+    wait_until("the packer", || disk.is_holding_stream());
+    for n in LINES / 2..LINES / 2 + 3 {
+        log(&engine, n..n + 1);
+        let syncs = engine.stats().syncs();
+        engine.sync_timeout(SYNC_MAX).expect("it does not wait for the packer");
+        assert!(engine.stats().syncs() > syncs && disk.is_holding_stream());
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.keeper_failures(), stats.compressed_files()), (0, 0));
+    disk.set(Faults { stream_error: Some(ENOSPC), ..Faults::default() });
+    wait_until("the failure", || engine.stats().last_failure().is_some());
+    let stats = engine.stats();
+    let told = stats.last_failure().expect("a sentence");
+    assert!(told.starts_with("cannot compress a file of the log in "), "{told}");
+    log(&engine, LINES / 2 + 3..LINES / 2 + 4);
+    engine.sync_timeout(SYNC_MAX).expect("a sync");
+    assert!(!dir.path().join(".fastlog/test.packing").exists());
+    let stats = engine.stats();
+    let names_now = names(dir.path());
+    assert!(stats.keeper_failures() > 0 && stats.compressed_files() == 0);
+    assert_eq!(names_now.len() as u64, stats.rotations() + 1, "{names_now:?}");
+    assert!(names_now.iter().all(|name| name.ends_with(".jsonl")), "{names_now:?}");
+    disk.heal();
+    log(&engine, LINES / 2 + 4..LINES);
+    engine.sync().expect("synced");
+    let rotations = engine.stats().rotations();
+    wait_until("the packer", || engine.stats().compressed_files() == rotations);
+    drain(&engine);
+    assert!(numbers(dir.path()).into_iter().eq(0..LINES));
+}
+
+#[test]
+fn a_drain_stops_the_packer_in_the_middle_of_a_file() {
+    /// Each piece of the file is written in one call, and takes so long.
+    const DELAY: Duration = Duration::from_millis(500);
+    const PIECES: u32 = 80;
+    const PIECE_BYTES: usize = 128 << 10;
+    let dir = tempfile::tempdir().expect("a directory");
+    let original = dir.path().join("test-20260101T000000Z-000001.jsonl");
+    let line = "{\"n\":7,\"message\":\"a line of an older engine\"}\n";
+    let whole = line.repeat(PIECES as usize * PIECE_BYTES / line.len() + 1);
+    fs::write(&original, &whole).expect("a file");
+    let disk = Disk::new();
+    disk.set(Faults { stream_delay: DELAY, ..Faults::default() });
+    let config = config(dir.path(), Compression::Zstd).io(Arc::clone(&disk) as Arc<dyn Io>);
+    let engine = Engine::detached(config.clone()).expect("it starts");
+    wait_until("the packer", || disk.stream_writes() > 2);
+    let scratch = dir.path().join(".fastlog/test.packing");
+    assert!(scratch.exists());
+    let start = Instant::now();
+    drain(&engine);
+    let (took, writes) = (start.elapsed(), disk.stream_writes());
+    assert!(took < DELAY * PIECES / 3, "{took:?}");
+    assert!(writes < u64::from(PIECES) / 2, "{writes} pieces");
+    assert_eq!(engine.stats().compressed_files(), 0);
+    assert_eq!(names(dir.path()), ["test-20260101T000000Z-000001.jsonl", "test.jsonl"]);
+    assert!(!scratch.exists() && text(&original) == whole);
+    disk.heal();
+    let engine = Engine::detached(config).expect("it starts");
+    wait_until("the packer", || engine.stats().compressed_files() == 1);
+    drain(&engine);
+    assert!(!original.exists() && !scratch.exists());
+    assert!(text(&original.with_extension("jsonl.zst")) == whole);
 }

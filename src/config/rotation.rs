@@ -39,8 +39,9 @@ pub enum RotateZone {
 
 /// Whether rotated files are compressed. Needs the feature `compress`.
 ///
-/// The keeper does it, a megabyte at a time and after whatever is due, so that no sync waits for
-/// it. A file that cannot be compressed stays as it is; `stats().keeper_failures()` counts.
+/// A thread of its own does it, `fastlog-packer`, which is there only meanwhile: on Linux of nice
+/// 19 and the idle I/O class, so that neither the program nor a sync waits for it. A file that
+/// cannot be compressed stays as it is; `stats().keeper_failures()` counts.
 #[cfg(feature = "compress")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -155,6 +155,8 @@ fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
         retention: settings.retention,
         #[cfg(feature = "compress")]
         compression: settings.compression,
+        #[cfg(feature = "compress")]
+        signal: Arc::clone(&shared.keeper),
         counters: shared.counters.clone(),
         progress: Arc::clone(&shared.progress),
     }

@@ -1,7 +1,6 @@
 //! Starts the engine's threads one after the other, and stops them again if the start fails. Runs
 //! on the owner.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -71,7 +70,7 @@ impl Threads {
             // The owner may have given up waiting.
             let _ = ready.send(());
             if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
-                progress.set_panicked(role, words(&*payload));
+                progress.set_panicked(role, thread::panic_words(&*payload));
                 release_others(role, &signals);
             }
         });
@@ -103,12 +102,6 @@ impl Drop for Threads {
 /// The thread's place among signals and facts.
 fn index(thread: EngineThread) -> usize {
     (thread as u32).trailing_zeros() as usize
-}
-
-/// What a panic said.
-fn words(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no words")
 }
 
 /// Lets the other threads finish what they can without the one that panicked.

@@ -24,6 +24,8 @@ pub(crate) mod bit {
     pub(crate) const ABANDON: u32 = 32;
     /// The log goes on in a new file.
     pub(crate) const ROTATED: u32 = 64;
+    /// A rotated file is compressed, or could not be.
+    pub(crate) const PACKED: u32 = 128;
     /// All of them.
     pub(crate) const ANY: u32 = u32::MAX;
 }

@@ -137,28 +137,25 @@ impl AheadKeeper {
         self.old_files.look(false);
         loop {
             self.make_wanted();
+            if self.old_files.pack() {
+                self.sync_dir();
+            }
             let bits = self.sleep();
             if bits & bit::ABANDON != 0 {
                 break;
             }
             self.old_files.look(bits & bit::ROTATED != 0);
             if bits & bit::STOP != 0 {
-                self.old_files.abandon();
                 self.remove_unused();
                 break;
             }
-            if self.old_files.step() {
-                self.sync_dir();
-            }
         }
+        self.old_files.end();
         self.parts.progress.set_done(EngineThread::Keeper);
     }
 
     fn sleep(&self) -> u32 {
-        if self.old_files.is_busy() {
-            return self.parts.signal.take();
-        }
-        let awaited = bit::STOP | bit::ABANDON | bit::ROTATED;
+        let awaited = bit::STOP | bit::ABANDON | bit::ROTATED | bit::PACKED;
         match self.retry {
             // The next attempt is not brought forward by whoever waits for it.
             Some(Retry { at, .. }) => {

@@ -1,24 +1,23 @@
-//! Compresses rotated files, a piece at a time, so that a sync that is due never waits for more
-//! than one piece. Runs on the keeper.
+//! Which rotated file is compressed next, and what becomes of it. Runs on the keeper; the packer
+//! does the work, one file at a time, so that no sync waits for it.
 //!
 //! A file is compressed beside the log, synced, and takes its name with `.zst` or `.gz` behind it;
 //! then the original goes. A process that dies before that name leaves the original alone; one that
 //! dies after it leaves both, and the next look removes the original.
 //!
-//! The thread's priority stays as it is: it also syncs, and could not get it back.
+//! The keeper changes the names, not the packer: so retention never meets a file under both, and
+//! whoever finds the original gone while he syncs the log syncs the directory after it.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::packer::{Job, Packer};
 use crate::config::{Compression, file_names, file_names::Packed};
+use crate::flush::signal::Signal;
 use crate::sys::io::Io;
-
-/// What is read and compressed at a time: some 5 ms.
-const PIECE_BYTES: usize = 1 << 20;
-const ZSTD_LEVEL: i32 = 3;
 
 /// Where the files of a base are, and how they are compressed.
 #[derive(Debug)]
@@ -29,63 +28,22 @@ pub(super) struct Compressor {
     /// The compressed file until it is whole.
     scratch: PathBuf,
     compression: Compression,
-    job: Option<Job>,
+    keeper: Arc<Signal>,
+    packer: Option<Packer>,
+    task: Option<Task>,
     /// Whether there may be another file to compress.
     has_more: bool,
     /// A file that cannot be compressed is not tried again before the next rotation.
     has_failed: bool,
 }
 
-/// A file that is being compressed.
-struct Job {
+/// What the packer is at.
+#[derive(Debug)]
+struct Task {
     from: PathBuf,
     to: PathBuf,
-    input: File,
-    offset: u64,
-    output: Encoder,
-}
-
-impl std::fmt::Debug for Job {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("from", &self.from).finish_non_exhaustive()
-    }
-}
-
-enum Encoder {
-    Zstd(zstd::stream::write::Encoder<'static, Output>),
-    Gzip(flate2::write::GzEncoder<Output>),
-}
-
-/// Writes through the engine's system calls.
-struct Output {
-    io: Arc<dyn Io>,
-    file: File,
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.io.write(self.file.as_fd(), bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Encoder {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Encoder::Zstd(encoder) => encoder.write_all(bytes),
-            Encoder::Gzip(encoder) => encoder.write_all(bytes),
-        }
-    }
-
-    fn finish(self) -> io::Result<Output> {
-        match self {
-            Encoder::Zstd(encoder) => encoder.finish(),
-            Encoder::Gzip(encoder) => encoder.finish(),
-        }
-    }
+    /// Held open, so that nobody else's file gets its number.
+    scratch: Arc<File>,
 }
 
 impl Compressor {
@@ -95,39 +53,46 @@ impl Compressor {
         dir: &Path,
         next: &Path,
         compression: Compression,
+        keeper: Arc<Signal>,
     ) -> Compressor {
-        let scratch = next.with_extension("packing");
-        // A base may have dots of its own: only the last part is the extension.
-        let base = next.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (dir, job) = (dir.to_owned(), None);
-        let (has_more, has_failed) = (true, false);
-        Compressor { io, dir, base, scratch, compression, job, has_more, has_failed }
+        Compressor {
+            io,
+            dir: dir.to_owned(),
+            // A base may have dots of its own: only the last part is the extension.
+            base: next.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            scratch: next.with_extension("packing"),
+            compression,
+            keeper,
+            packer: None,
+            task: None,
+            has_more: true,
+            has_failed: false,
+        }
     }
 
-    /// Whether there is a piece to do, or a look due.
-    pub(super) fn is_busy(&self) -> bool {
-        let is_on = self.compression.suffix().is_some();
-        self.job.is_some() || is_on && self.has_more && !self.has_failed
+    /// There may be a new file to compress.
+    pub(super) fn retry(&mut self) {
+        (self.has_failed, self.has_more) = (false, true);
     }
 
     /// Looks for the next file, if none is being compressed: the oldest.
     ///
     /// # Errors
     /// The system's; the file is left as it is until [`retry`](Compressor::retry).
-    pub(super) fn look(&mut self) -> io::Result<()> {
+    pub(super) fn begin(&mut self) -> io::Result<()> {
         let Some(suffix) = self.compression.suffix() else { return Ok(()) };
-        if self.job.is_some() || self.has_failed {
+        if self.task.is_some() {
             return Ok(());
         }
+        let outcome =
+            if self.has_more && !self.has_failed { self.begin_next(suffix) } else { Ok(()) };
         self.has_more = false;
-        let outcome = self.begin_next(suffix);
-        self.has_failed = outcome.is_err();
+        self.has_failed |= outcome.is_err();
+        if self.task.is_none() {
+            // Not joined before there is more: it may wait long for a CPU to end on.
+            self.packer.iter_mut().for_each(Packer::dismiss);
+        }
         outcome
-    }
-
-    /// There may be a new file to compress.
-    pub(super) fn retry(&mut self) {
-        (self.has_failed, self.has_more) = (false, true);
     }
 
     fn begin_next(&mut self, suffix: &str) -> io::Result<()> {
@@ -149,68 +114,85 @@ impl Compressor {
                 self.io.unlink(&from)?;
                 continue;
             }
-            self.job = Some(self.begin(from, &format!("{name}{suffix}"))?);
-            return Ok(());
+            return self.give(from, &format!("{name}{suffix}"));
         }
         Ok(())
     }
 
-    fn begin(&self, from: PathBuf, to: &str) -> io::Result<Job> {
-        let file = self.io.open_fresh(&self.scratch)?;
-        let output = Output { io: Arc::clone(&self.io), file };
-        let output = match self.compression {
-            Compression::Gzip => {
-                Encoder::Gzip(flate2::write::GzEncoder::new(output, flate2::Compression::default()))
-            }
-            _ => Encoder::Zstd(zstd::stream::write::Encoder::new(output, ZSTD_LEVEL)?),
+    fn give(&mut self, from: PathBuf, to: &str) -> io::Result<()> {
+        let packer = match self.packer.take().filter(|packer| !packer.is_dismissed()) {
+            Some(packer) => packer,
+            None => Packer::start(Arc::clone(&self.keeper))?,
         };
-        Ok(Job { input: File::open(&from)?, to: self.dir.join(to), from, offset: 0, output })
+        let packer = self.packer.insert(packer);
+        let (io, input) = (Arc::clone(&self.io), File::open(&from)?);
+        let scratch = Arc::new(self.io.open_fresh(&self.scratch)?);
+        let (output, compression) = (Arc::clone(&scratch), self.compression);
+        let is_given = packer.give(Job { io, from: input, to: output, compression });
+        let task = Task { from, to: self.dir.join(to), scratch };
+        if !is_given {
+            self.remove_scratch(&task);
+            return Err(io::Error::other("the packer has ended"));
+        }
+        self.task = Some(task);
+        Ok(())
     }
 
-    /// Compresses one piece; true when a file has been replaced, so that the directory is to be
-    /// synced.
+    /// Takes what the packer has done, if it has; true when a file has been replaced, so that the
+    /// directory is to be synced.
     ///
     /// # Errors
-    /// The system's; the original stays.
-    pub(super) fn step(&mut self) -> io::Result<bool> {
-        let Some(mut job) = self.job.take() else { return Ok(false) };
-        let outcome = self.piece(&mut job).and_then(|is_whole| {
-            if is_whole {
-                self.has_more = true;
-                return self.finish(job).map(|()| true);
-            }
-            self.job = Some(job);
-            Ok(false)
-        });
-        if outcome.is_err() {
-            self.has_failed = true;
-            // What failed is the error that matters.
-            let _ = self.io.unlink(&self.scratch);
+    /// The packer's or the system's; the original stays.
+    pub(super) fn end_task(&mut self) -> io::Result<bool> {
+        let outcome = self.packer.as_ref().and_then(Packer::outcome);
+        let Some((outcome, task)) = outcome.and_then(|outcome| Some((outcome, self.task.take()?)))
+        else {
+            return Ok(false);
+        };
+        let is_replaced = outcome.and_then(|()| self.replace(&task));
+        self.has_more = true;
+        self.has_failed = is_replaced.is_err();
+        if !matches!(is_replaced, Ok(true)) {
+            self.remove_scratch(&task);
         }
-        outcome
+        is_replaced
     }
 
-    /// Whether the file's end is reached.
-    fn piece(&self, job: &mut Job) -> io::Result<bool> {
-        let mut bytes = vec![0; PIECE_BYTES];
-        let count = self.io.pread(job.input.as_fd(), &mut bytes, job.offset)?;
-        job.output.write(&bytes[..count])?;
-        job.offset += count as u64;
-        Ok(count == 0)
+    /// Puts what is compressed in the place of the original; false when that was removed meanwhile.
+    fn replace(&self, task: &Task) -> io::Result<bool> {
+        match self.io.stat(&task.from) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            status => status?,
+        };
+        if !self.is_own_scratch(task)? {
+            return Err(io::Error::other("somebody else compresses it, too"));
+        }
+        self.io.rename(&self.scratch, &task.to)?;
+        self.io.unlink(&task.from)?;
+        Ok(true)
     }
 
-    fn finish(&self, job: Job) -> io::Result<()> {
-        let output = job.output.finish()?;
-        self.io.fdatasync(output.file.as_fd())?;
-        self.io.rename(&self.scratch, &job.to)?;
-        self.io.unlink(&job.from)
+    /// Whether what has the scratch's name is the task's. An engine that was given up while its
+    /// disk hung may wake when another has long taken its place.
+    fn is_own_scratch(&self, task: &Task) -> io::Result<bool> {
+        let own = self.io.fstat(task.scratch.as_fd())?;
+        let named = self.io.stat(&self.scratch)?;
+        Ok((own.dev, own.ino) == (named.dev, named.ino))
     }
 
-    /// Leaves what is not finished to the next engine.
-    pub(super) fn abandon(&mut self) {
-        if self.job.take().is_some() {
+    fn remove_scratch(&self, task: &Task) {
+        if matches!(self.is_own_scratch(task), Ok(true)) {
             // A rest that stays is written over by the next.
             let _ = self.io.unlink(&self.scratch);
         }
+    }
+
+    /// Stops the packer and leaves what is not finished to the next engine. Waits for what the
+    /// packer is at: a piece, or the sync of a compressed file.
+    pub(super) fn end(&mut self) {
+        if let Some(task) = self.task.take() {
+            self.remove_scratch(&task);
+        }
+        self.packer = None;
     }
 }

@@ -5,6 +5,8 @@ mod ahead;
 #[cfg(feature = "compress")]
 mod compress;
 mod old_files;
+#[cfg(feature = "compress")]
+mod packer;
 mod reserve;
 mod retain;
 mod sync;
@@ -96,6 +98,9 @@ impl Keeper {
         let _ = self.sync_names();
         self.old_files.look(false);
         loop {
+            if self.old_files.pack() {
+                self.parts.files.set_dir_dirty();
+            }
             let bits = self.sleep();
             if bits & bit::ABANDON != 0 {
                 break;
@@ -118,7 +123,6 @@ impl Keeper {
                 self.release_retired();
             }
             if is_last {
-                self.old_files.abandon();
                 // Abandoned while it synced: whoever gave up may have let another in.
                 let is_abandoned = self.parts.signal.is_raised(bit::ABANDON);
                 if let Some(file) = self.parts.files.current().filter(|_| !is_abandoned) {
@@ -127,13 +131,9 @@ impl Keeper {
                 }
                 break;
             }
-            // Again: what is synced now may be compressed.
-            self.old_files.look(false);
-            if self.old_files.step() {
-                self.parts.files.set_dir_dirty();
-            }
             self.prepare();
         }
+        self.old_files.end();
         self.parts.progress.set_done(EngineThread::Keeper);
     }
 
@@ -147,11 +147,9 @@ impl Keeper {
     }
 
     fn sleep(&self) -> u32 {
-        let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT | bit::ROTATED;
+        let ends = bit::STOP | bit::ABANDON;
+        let urgent = ends | bit::BARRIER | bit::URGENT | bit::ROTATED | bit::PACKED;
         let signal = &self.parts.signal;
-        if self.old_files.is_busy() {
-            return signal.take();
-        }
         if self.has_failed {
             return signal.wait(urgent, RETRY);
         }

@@ -1,5 +1,4 @@
-//! What becomes of rotated files: they are compressed, and removed in the end. Runs on the keeper,
-//! after whatever is due.
+//! What becomes of rotated files: they are compressed, and removed in the end. Runs on the keeper.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,6 +12,8 @@ use super::retain;
 use crate::config::Compression;
 use crate::config::Retention;
 use crate::flush::Progress;
+#[cfg(feature = "compress")]
+use crate::flush::signal::Signal;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
 
@@ -32,6 +33,9 @@ pub(crate) struct Care {
     pub(crate) retention: Retention,
     #[cfg(feature = "compress")]
     pub(crate) compression: Compression,
+    /// The keeper's.
+    #[cfg(feature = "compress")]
+    pub(crate) signal: Arc<Signal>,
     pub(crate) counters: Counters,
     pub(crate) progress: Arc<Progress>,
 }
@@ -50,15 +54,15 @@ impl OldFiles {
         OldFiles {
             #[cfg(feature = "compress")]
             compressor: {
-                let Care { io, dir, next, compression, .. } = &care;
-                Compressor::new(Arc::clone(io), dir, next, *compression)
+                let Care { io, dir, next, compression, signal, .. } = &care;
+                Compressor::new(Arc::clone(io), dir, next, *compression, Arc::clone(signal))
             },
             care,
             retained_at: None,
         }
     }
 
-    /// Removes what is not to stay and looks for what is to be compressed, if it is time to.
+    /// Removes what is not to stay, if it is time to.
     pub(super) fn look(&mut self, is_rotated: bool) {
         let is_due = self.retained_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
         if is_due || is_rotated {
@@ -66,10 +70,6 @@ impl OldFiles {
             self.retain();
             #[cfg(feature = "compress")]
             self.compressor.retry();
-        }
-        #[cfg(feature = "compress")]
-        if let Err(error) = self.compressor.look() {
-            self.complain("compress a file", &error);
         }
     }
 
@@ -86,31 +86,29 @@ impl OldFiles {
         }
     }
 
-    /// Whether there is a [`step`](OldFiles::step) to do.
-    pub(super) fn is_busy(&self) -> bool {
+    /// Takes what was compressed meanwhile and lets the next file be; true when names in the
+    /// directory have changed. Waits for neither.
+    pub(super) fn pack(&mut self) -> bool {
         #[cfg(feature = "compress")]
-        return self.compressor.is_busy();
+        {
+            let is_changed = self.compressor.end_task().unwrap_or_else(|error| {
+                self.complain("compress a file", &error);
+                false
+            });
+            self.care.counters.add(Counter::CompressedFiles, u64::from(is_changed));
+            if let Err(error) = self.compressor.begin() {
+                self.complain("compress a file", &error);
+            }
+            is_changed
+        }
         #[cfg(not(feature = "compress"))]
         false
     }
 
-    /// Goes on compressing for some milliseconds; true when names in the directory have changed.
-    pub(super) fn step(&mut self) -> bool {
-        #[cfg(feature = "compress")]
-        match self.compressor.step() {
-            Ok(is_changed) => {
-                self.care.counters.add(Counter::CompressedFiles, u64::from(is_changed));
-                return is_changed;
-            }
-            Err(error) => self.complain("compress a file", &error),
-        }
-        false
-    }
-
     /// The engine ends: what is half compressed is left to the next.
-    pub(super) fn abandon(&mut self) {
+    pub(super) fn end(&mut self) {
         #[cfg(feature = "compress")]
-        self.compressor.abandon();
+        self.compressor.end();
     }
 
     fn complain(&self, what: &str, error: &io::Error) {

@@ -2,6 +2,7 @@
 //! owner's thread and by each engine thread for itself.
 #![allow(unsafe_code)]
 
+use std::any::Any;
 use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
@@ -106,6 +107,45 @@ pub(crate) fn pin_current(cpu: usize) -> bool {
     cpu < CPUS_MAX && core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
 }
 
+/// Lets the calling thread run, and use the disk, when others do not, as far as the system can do
+/// that to a single thread. Without privileges there is no way back.
+#[cfg(feature = "compress")]
+pub(crate) fn lower_priority() {
+    // Either is a courtesy: where it is refused, the thread does the same work as any other.
+    #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+    {
+        const NICE_MAX: i32 = 19;
+        // Linux's zero is the calling thread, other systems' the process.
+        let _ = rustix::process::setpriority_process(None, NICE_MAX);
+        let _ = idle_io();
+    }
+}
+
+/// Puts the calling thread's I/O behind everybody else's (`ioprio_set(2)`, which the C libraries
+/// leave out); false when the system refuses or its numbers are not known here.
+#[cfg(all(feature = "compress", target_os = "linux", not(fastlog_portable)))]
+fn idle_io() -> bool {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        // From the kernel's `linux/ioprio.h`.
+        const WHO_PROCESS: libc::c_int = 1;
+        const CALLER: libc::c_int = 0;
+        const CLASS_IDLE: libc::c_int = 3;
+        const CLASS_SHIFT: libc::c_int = 13;
+        let priority = CLASS_IDLE << CLASS_SHIFT;
+        // SAFETY: the call takes three numbers and touches no memory of the process.
+        unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, CALLER, priority) == 0 }
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    false
+}
+
+/// What a panic said.
+pub(crate) fn panic_words(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no words")
+}
+
 /// The kernel's number of the calling thread.
 #[cfg(all(target_os = "linux", not(fastlog_portable)))]
 pub(crate) fn current_tid() -> u32 {
@@ -187,6 +227,25 @@ mod tests {
             assert!(!on_thread(|| pin_current(CPUS_MAX - 1)) || cpus.contains(&(CPUS_MAX - 1)));
         }
         assert_eq!(allowed_cpus(), cpus);
+    }
+
+    #[test]
+    #[cfg(all(feature = "compress", target_os = "linux", not(fastlog_portable)))]
+    fn a_thread_lowers_its_own_priority_alone() {
+        let priorities = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let after_name = stat.rsplit(") ").next().unwrap();
+            let nice: i32 = after_name.split(' ').nth(16).unwrap().parse().unwrap();
+            // SAFETY: the call takes two numbers and touches no memory of the process.
+            (nice, unsafe { libc::syscall(libc::SYS_ioprio_get, 1, 0) } >> 13)
+        };
+        let before = priorities();
+        let lowered = on_thread(move || {
+            lower_priority();
+            priorities()
+        });
+        assert_eq!(lowered, (19, 3));
+        assert_eq!(priorities(), before);
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub struct Faults {
     pub hiccup_every: Option<u64>,
     /// Writes take so long.
     pub write_delay: Duration,
+    /// Writes to streams, as compressed files are written, wait.
+    pub streams_blocked: bool,
+    /// Writes to streams fail with this error.
+    pub stream_error: Option<i32>,
+    /// Writes to streams take so long.
+    pub stream_delay: Duration,
     /// Syncs take so long.
     pub sync_delay: Duration,
     /// Syncs wait.
@@ -45,6 +51,9 @@ struct State {
     /// Writes that wait now.
     waiting: u32,
     writes: u64,
+    /// Writes to streams that wait now.
+    waiting_streams: u32,
+    stream_writes: u64,
     /// Inodes in the order of their syncs, the failed ones too.
     synced: Vec<u64>,
     /// Inodes for which blocks were reserved behind the end.
@@ -96,6 +105,16 @@ impl Disk {
     /// Writes so far.
     pub fn writes(&self) -> u64 {
         self.lock().writes
+    }
+
+    /// Whether a write to a stream waits.
+    pub fn is_holding_stream(&self) -> bool {
+        self.lock().waiting_streams > 0
+    }
+
+    /// Writes to streams so far.
+    pub fn stream_writes(&self) -> u64 {
+        self.lock().stream_writes
     }
 
     /// The inodes of all syncs so far, in order.
@@ -162,6 +181,25 @@ impl Io for Disk {
             Fate::Take(0) => Ok(0),
             Fate::Take(count) => OsIo.pwrite(fd, &bytes[..count], offset),
         }
+    }
+
+    fn write(&self, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.lock();
+        state.waiting_streams += 1;
+        while state.faults.streams_blocked {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting_streams -= 1;
+        state.stream_writes += 1;
+        let Faults { stream_error, stream_delay, .. } = state.faults;
+        drop(state);
+        if let Some(error) = stream_error {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        if !stream_delay.is_zero() {
+            std::thread::sleep(stream_delay);
+        }
+        OsIo.write(fd, bytes)
     }
 
     fn fallocate(
