@@ -5,6 +5,8 @@
 //! processor time of the whole process, callers and engine, which a busy machine changes less. Not
 //! in criterion: a run takes a second, and the ratio to the raw loop is the figure.
 
+mod measure;
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -12,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastlog::{Config, Engine, Output, Overflow, Preset, SyncPolicy, fastlog};
+use measure::{Length, process_cpu};
 
 /// What a run took.
 struct Run {
@@ -32,13 +35,8 @@ const TEST: Plan = Plan { records: 2_000, rounds: 1 };
 const CHUNK_BYTES: usize = 256 * 1024;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_test = arguments.iter().any(|argument| argument == "--test");
-    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
-    if filter.is_some_and(|filter| !"throughput".contains(filter.as_str())) {
-        return;
-    }
-    let plan = if is_test { TEST } else { FULL };
+    let Some(length) = measure::length("throughput") else { return };
+    let plan = if length == Length::Full { FULL } else { TEST };
     println!("{} records a run, median of {} runs", plan.records, plan.rounds);
     null(&plan);
     for producers in [1, 2, 4] {
@@ -96,24 +94,18 @@ fn file(plan: &Plan, producers: u64) {
 /// Logs the records and waits until a reader sees them; the time, and the log's bytes.
 fn run(config: Config, records: u64, producers: u64) -> (Run, Vec<u8>) {
     let engine = Engine::start(config).expect("the engine starts");
-    let (start, before) = (Instant::now(), cpu());
+    let (start, before) = (Instant::now(), process_cpu());
     thread::scope(|scope| {
         for _ in 0..producers {
             scope.spawn(|| log(records / producers));
         }
     });
     engine.flush().expect("the engine runs");
-    let run = Run { time: start.elapsed(), cpu: cpu() - before };
+    let run = Run { time: start.elapsed(), cpu: process_cpu() - before };
     let report = engine.drain().expect("the engine drains");
     assert!(report.is_balanced() && report.written() == records, "{report}");
     let bytes = report.log_path().map(|log| std::fs::read(log).expect("the log"));
     (run, bytes.unwrap_or_default())
-}
-
-/// CPU time of the process so far.
-fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn log(records: u64) {
