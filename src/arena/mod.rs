@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::primitive::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::io::{Io, Reserve};
 use crate::sys::mmap::Region;
+use crate::sys::zeros::write_zeros;
 use layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
 use two_slots::{TwoSlots, Words};
 
@@ -169,8 +170,9 @@ impl Arena {
             // Release: a reader of the file finds room for as many rings as it reads here.
             rings.store(growth.allocated as u64, Ordering::Release);
         }
-        let at = RINGS_AT + growth.rings * stride;
-        let region = Region::of_file(&files.arena, at as u64, self.shape.ring_region_bytes())?;
+        let at = (RINGS_AT + growth.rings * stride) as u64;
+        write_zeros(&files.arena, at, self.shape.ring_region_bytes())?;
+        let region = Region::of_file(&files.arena, at, self.shape.ring_region_bytes())?;
         region.populate(0, region.len())?;
         region.lock_in_memory();
         let number = growth.rings as u32;
@@ -187,6 +189,7 @@ impl Arena {
             Some(files) => {
                 let at = (index * SEGMENT_BYTES) as u64;
                 extend(&*files.io, &files.segments, at, SEGMENT_BYTES as u64)?;
+                write_zeros(&files.segments, at, SEGMENT_BYTES)?;
                 Region::of_file(&files.segments, at, SEGMENT_BYTES)?
             }
             None => Region::anonymous(SEGMENT_BYTES)?,
@@ -217,6 +220,7 @@ impl Arena {
                 at,
                 SEGMENT_BYTES as u64,
             )?;
+            write_zeros(&files.segments, at, SEGMENT_BYTES)?;
         }
         region.populate(0, SEGMENT_BYTES)
     }

@@ -17,6 +17,7 @@ use crate::segment::{Ahead, LogSegment, Segment};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::{Io, Reserve};
 use crate::sys::mmap::Region;
+use crate::sys::zeros::write_zeros;
 
 /// Where the disk has no room for a whole segment, it is halved, down to this.
 const BYTES_MIN: usize = 1 << 20;
@@ -72,8 +73,10 @@ impl Maker {
 
     fn map(&self, file: &File, faulted: usize) -> io::Result<Region> {
         let bytes = self.allocate(file)?;
+        let faulted = bytes.min(faulted);
+        write_zeros(file, 0, faulted)?;
         let region = Region::of_file(file, 0, bytes)?;
-        region.populate(0, bytes.min(faulted))?;
+        region.populate(0, faulted)?;
         Ok(region)
     }
 

@@ -19,3 +19,4 @@ pub(crate) mod reader;
 mod rerun;
 pub(crate) mod stderr;
 pub(crate) mod thread;
+pub(crate) mod zeros;
