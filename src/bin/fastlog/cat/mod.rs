@@ -25,7 +25,7 @@ use filter::Filter;
 pub use print::escape;
 use print::{Look, Printer};
 use record::Record;
-use source::{Source, Sources};
+use source::{Order, Source, Sources};
 
 /// How often files that are followed are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -119,10 +119,12 @@ fn print_round(
     foreign: &AtomicU64,
     out: &mut impl Write,
 ) -> io::Result<bool> {
+    // One alone has nothing to be merged with, and its lines' times need not be looked for.
+    let order = if sources.len() == 1 { Order::Own } else { Order::ByTime };
     for _ in 0..ROUND_LINES {
         let mut first: Option<usize> = None;
         for index in 0..sources.len() {
-            sources[index].fill()?;
+            sources[index].fill(order)?;
             let Some(time) = sources[index].time() else { continue };
             if first.is_none_or(|first| sources[first].time().is_some_and(|least| time < least)) {
                 first = Some(index);

@@ -22,6 +22,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 const STDIN: &str = "-";
 
+/// In which order the lines of the sources come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// In that of the only source.
+    Own,
+    /// By the time of the records.
+    ByTime,
+}
+
 /// How far a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
@@ -157,13 +166,17 @@ impl Source {
         Source { input, extent, line, time, is_filled: false, is_dry: false }
     }
 
-    /// Copies files that are named, up to the first that is not binary: the lines of binary logs
-    /// are records, none needs to be looked at.
+    /// Copies files that are named, up to the first that is not binary, or a log of which all are:
+    /// the lines of binary logs are records, none needs to be looked at.
     ///
     /// # Errors
     /// The system's, with the path.
     pub fn copy_binary(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let Input::Named { files, .. } = &mut self.input else { return Ok(()) };
+        let files = match &mut self.input {
+            Input::Named { files, .. } => files,
+            Input::Log(cursor) if self.extent == Extent::Present => return cursor.copy_binary(out),
+            Input::Log(_) => return Ok(()),
+        };
         while let Some(path) = files.front().filter(|path| is_binary_name(path)) {
             let mut lines = open(path).map_err(|error| at(path, &error))?;
             io::copy(&mut lines, out)?;
@@ -176,7 +189,7 @@ impl Source {
     ///
     /// # Errors
     /// The system's, with the path.
-    pub fn fill(&mut self) -> io::Result<()> {
+    pub fn fill(&mut self, order: Order) -> io::Result<()> {
         if self.is_filled || self.is_dry {
             return Ok(());
         }
@@ -187,7 +200,7 @@ impl Source {
         self.is_dry = !is_whole;
         // The last line of what is not followed is a line also without its end.
         self.is_filled = is_whole || self.extent == Extent::Present && !self.line.is_empty();
-        if self.is_filled {
+        if self.is_filled && order == Order::ByTime {
             let record = Record::parse(&self.line);
             let time = record.as_ref().and_then(|record| record.text("timestamp"));
             time.unwrap_or_default().clone_into(&mut self.time);
