@@ -212,7 +212,7 @@ fn exit_while_all_log(dir: &Path) {
 }
 
 fn exit_cuts_no_line() {
-    let ended = run("exit_while_all_log");
+    let ended = run_in_time("exit_while_all_log");
     assert_eq!(ended.status.code(), Some(9), "{ended}");
     let lines = of_program(&ended.dir.path().join("test.jsonl"));
     for by in 0..THREADS {
