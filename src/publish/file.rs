@@ -134,7 +134,7 @@ impl FileOutput {
         let mut to = from;
         while to < end {
             let at = offset + (to - from) as u64;
-            match self.io.pwrite(self.current.file.as_fd(), &lines[to..end], at) {
+            match self.io.append(self.current.file.as_fd(), &lines[to..end], at) {
                 Ok(0) => {
                     let error = io::ErrorKind::WriteZero.into();
                     return Appended { to, result: Err(error) };

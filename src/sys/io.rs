@@ -71,6 +71,13 @@ pub trait Io: Send + Sync + fmt::Debug {
         Ok(retry_on_intr(|| rustix::io::pwrite(fd, bytes, offset))?)
     }
 
+    /// Writes at the end of a file, which was at `offset` when somebody looked; answers how many
+    /// bytes, perhaps fewer than asked. Where the system can, at the end as it is: a file that was
+    /// cut since does not get a hole.
+    fn append(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.pwrite(fd, bytes, offset)
+    }
+
     /// Reads from `offset`; answers how many bytes, 0 at the end.
     fn pread(&self, fd: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         Ok(retry_on_intr(|| rustix::io::pread(fd, &mut *bytes, offset))?)
@@ -183,7 +190,22 @@ pub trait Io: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsIo;
 
-impl Io for OsIo {}
+impl Io for OsIo {
+    #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+    fn append(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        use rustix::io::{Errno, ReadWriteFlags};
+
+        let bytes_at_end = [io::IoSlice::new(bytes)];
+        let written = retry_on_intr(|| {
+            rustix::io::pwritev2(fd, &bytes_at_end, offset, ReadWriteFlags::APPEND)
+        });
+        match written {
+            // A file system, or a kernel before 4.16, that does not know how.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.pwrite(fd, bytes, offset),
+            written => Ok(written?),
+        }
+    }
+}
 
 /// What [`Io::fallocate`] does to the file's length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

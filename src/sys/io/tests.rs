@@ -39,6 +39,19 @@ fn a_log_is_created_once_and_written_where_asked() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn an_append_to_a_file_that_was_cut_leaves_no_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.jsonl");
+    let log = OsIo.open_log(&path).unwrap();
+    assert_eq!(OsIo.append(log.as_fd(), b"first\n", 0).unwrap(), 6);
+    assert_eq!(OsIo.append(log.as_fd(), b"second\n", 6).unwrap(), 7);
+    log.set_len(0).unwrap();
+    assert_eq!(OsIo.append(log.as_fd(), b"third\n", 13).unwrap(), 6);
+    assert_eq!(std::fs::read(&path).unwrap(), b"third\n");
+}
+
+#[test]
 fn what_is_no_regular_file_is_refused_by_its_kind_and_untouched() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
