@@ -15,8 +15,9 @@ use rustix::io::retry_on_intr;
 
 /// The operations. Each does the real thing unless overridden; a test overrides what it breaks.
 ///
-/// Errors are the system's unless said otherwise. `EINTR` is retried inside. `pwrite`, `write`,
-/// `poll_writable`, `fdatasync`, `fstat` and `stat` do not allocate (paths below 250 bytes).
+/// Errors are the system's unless said otherwise. `EINTR` is retried inside. `append`, `pwrite`,
+/// `write`, `poll_writable`, `fdatasync`, `fstat` and `stat` do not allocate (paths below 250
+/// bytes).
 pub trait Io: Send + Sync + fmt::Debug {
     /// Opens the log for writing, 0640 when created; never through a symbolic link at the last
     /// component, and without waiting for a pipe's reader.
@@ -73,7 +74,8 @@ pub trait Io: Send + Sync + fmt::Debug {
 
     /// Writes at the end of a file, which was at `offset` when somebody looked; answers how many
     /// bytes, perhaps fewer than asked. Where the system can, at the end as it is: a file that was
-    /// cut since does not get a hole.
+    /// cut since does not get a hole. The default is [`pwrite`](Io::pwrite), so that whoever breaks
+    /// that breaks this; only [`OsIo`] closes the gap between the look and the write.
     fn append(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.pwrite(fd, bytes, offset)
     }
