@@ -117,11 +117,10 @@ impl Batch {
             }
         }
         let source = &mut sources[ring];
-        source.consumer.advance(peeked);
-        if !source.is_touched {
-            source.is_touched = true;
+        if source.consumer.held() == 0 {
             self.touched.push(ring);
         }
+        source.consumer.advance(peeked);
         // Held times its inverse is at least the ring: a division takes as long as four fields.
         let part = self.parts.governor.decision().batch_part;
         let holds_part = source.consumer.held() * part >= source.consumer.capacity();
@@ -270,7 +269,6 @@ impl Batch {
         self.parts.progress.released();
         for ring in self.touched.drain(..) {
             sources[ring].wake_owner();
-            sources[ring].is_touched = false;
         }
         if self.parts.sealing.is_some() && self.parts.progress.is_stalled() {
             // A caller found it stalled, and nothing is published before the next seal. Whoever

@@ -218,25 +218,24 @@ impl Collector {
     /// One pass: all records with ticks up to `cut_off`, in order of time.
     fn pass(&mut self, cut_off: u64) -> Pass {
         sources::refresh(&mut self.sources, &self.registry);
-        self.merge.restart(self.sources.len());
+        self.merge.reserve(self.sources.len());
         let mut is_empty = true;
+        let mut has_due = false;
         for ring in 0..self.sources.len() {
-            self.sources[ring].next = self.sources[ring].consumer.peek();
-            if let Some(peeked) = self.sources[ring].next {
-                is_empty = false;
-                if let Some(ticks) = self.place(self.sources[ring].ticks(peeked), cut_off) {
-                    self.merge.push(Head { ticks, ring });
-                }
-            }
+            let next = self.sources[ring].consumer.peek();
+            self.sources[ring].next = next;
+            is_empty &= next.is_none();
+            let ticks = next.and_then(|next| self.place(self.sources[ring].ticks(next), cut_off));
+            has_due |= ticks.is_some();
+            self.merge.enter(ring, ticks);
         }
-        if self.merge.first().is_none() {
+        if !has_due {
             return Pass::Nothing { is_empty };
         }
+        self.merge.play();
         while let Some(first) = self.merge.first() {
-            // Up to the second ring's head, the first ring's records need no comparison.
-            let limit = self.merge.second().unwrap_or(Head { ticks: cut_off, ring: usize::MAX });
             let is_abandoned = self.batch.parts.collector.is_raised(bit::ABANDON);
-            if is_abandoned || !self.drain_run(first.ring, limit, cut_off) {
+            if is_abandoned || !self.drain_run(first.ring, cut_off) {
                 return Pass::Abandoned;
             }
         }
@@ -245,9 +244,10 @@ impl Collector {
     }
 
     /// Takes the records of the first ring that come before all others; false: abandoned. Its next
-    /// one was peeked and placed when its head came into the heap.
-    fn drain_run(&mut self, ring: usize, limit: Head, cut_off: u64) -> bool {
+    /// one was peeked and placed when its head was entered.
+    fn drain_run(&mut self, ring: usize, cut_off: u64) -> bool {
         let Some(mut next) = self.sources[ring].next else { return true };
+        let mut limit = None;
         loop {
             let is_after_cut_off = self.sources[ring].ticks(next) > cut_off;
             match self.batch.take(&mut self.sources, ring, next, &self.clock) {
@@ -261,13 +261,19 @@ impl Collector {
             let Some(peeked) = self.sources[ring].consumer.peek() else { break };
             let Some(ticks) = self.place(self.sources[ring].ticks(peeked), cut_off) else { break };
             next = peeked;
-            if (Head { ticks, ring }) > limit {
+            let head = Head { ticks, ring };
+            if limit.is_some_and(|limit| head < limit) {
+                continue;
+            }
+            self.merge.replace(ring, Some(ticks));
+            if limit.is_some() || self.merge.first() != Some(head) {
                 self.sources[ring].next = Some(next);
-                self.merge.replace_first(ticks);
                 return true;
             }
+            // Twice in a row: up to the second head its records need no comparison.
+            limit = Some(self.merge.second(ring));
         }
-        self.merge.pop();
+        self.merge.replace(ring, None);
         true
     }
 

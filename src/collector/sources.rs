@@ -17,8 +17,6 @@ pub(super) struct Source {
     /// The ring's number in the arena.
     pub(super) number: Option<u32>,
     pub(super) label: Label,
-    /// Whether the present batch has taken a record of it.
-    pub(super) is_touched: bool,
     /// The next record, as the present pass has seen it.
     pub(super) next: Option<Peeked>,
 }
@@ -113,7 +111,6 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
             room: Arc::clone(&entry.room),
             number: entry.number,
             label: Label::default(),
-            is_touched: false,
             next: None,
         });
     });
@@ -147,7 +144,6 @@ mod tests {
             room: Arc::default(),
             number: None,
             label: Label::default(),
-            is_touched: false,
             next: None,
         };
         (producer, source)
