@@ -1,7 +1,8 @@
 //! What merging costs: the same records from 1, 2, 8 and 64 rings through the collector to its
-//! segments, on one thread, from memory that is hot or nearly so. The records alternate between the
-//! rings, one each: the worst order there is, as no two of a ring can be taken without looking at
-//! the others. The baseline is one ring, whose passes come in turns with the others'.
+//! segments, on one thread, from memory that is hot or nearly so. One record of each ring in turn is
+//! the order in which no two of a ring can be taken without a look at the others; at random, neither
+//! a person nor a processor can say which ring comes next. The baseline is one ring, whose passes
+//! come in turns with the others'.
 
 mod measure;
 
@@ -17,26 +18,63 @@ const ROUNDS: u64 = 2_000;
 const TEST_ROUNDS: u64 = 2;
 /// The design's budget for what merging costs more than one ring, ns a record.
 const BUDGET: f64 = 15.0;
-const RINGS: [usize; 4] = [1, 2, 8, 64];
+const ROWS: [(u64, Order); 7] = [
+    (1, Order::InTurn),
+    (2, Order::InTurn),
+    (2, Order::Random),
+    (8, Order::InTurn),
+    (8, Order::Random),
+    (64, Order::InTurn),
+    (64, Order::Random),
+];
 
-/// A number of rings, and the nanoseconds a record of each pass over them.
+/// Which ring a record is of.
+#[derive(Clone, Copy)]
+enum Order {
+    InTurn,
+    Random,
+}
+
+impl Order {
+    fn ring(self, record: u64, rings: u64) -> u64 {
+        match self {
+            Order::InTurn => record % rings,
+            // The high half of a multiplicative hash: repeatable.
+            Order::Random => ((record.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) * rings) >> 32,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Order::InTurn => "in turn",
+            Order::Random => "random",
+        }
+    }
+}
+
+/// Rings in an order, and the nanoseconds a record of each pass over them.
 struct Row {
-    rings: usize,
+    rings: u64,
+    order: Order,
+    /// Records before this pass.
+    emitted: u64,
     passes: Passes,
     ns: Vec<f64>,
 }
 
 impl Row {
-    fn new(rings: usize) -> Row {
-        Row { rings, passes: Passes::new(rings), ns: Vec::new() }
+    fn new((rings, order): (u64, Order)) -> Row {
+        Row { rings, order, emitted: 0, passes: Passes::new(rings as usize), ns: Vec::new() }
     }
 
     /// Emits the records of a pass, then takes the time that the pass needs.
     fn measure(&mut self, words: &mut [u64]) {
-        for record in 0..RECORDS as usize {
+        for record in self.emitted..self.emitted + RECORDS {
+            let ring = self.order.ring(record, self.rings) as usize;
             // A full ring says so once, and has looked by then.
-            while !self.passes.emit(record % self.rings, words) {}
+            while !self.passes.emit(ring, words) {}
         }
+        self.emitted += RECORDS;
         let start = Instant::now();
         self.passes.pass();
         self.ns.push(start.elapsed().as_nanos() as f64 / RECORDS as f64);
@@ -50,7 +88,7 @@ fn main() {
         .chunks_exact(8)
         .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")))
         .collect();
-    let mut rows = RINGS.map(Row::new);
+    let mut rows = ROWS.map(Row::new);
     for _ in 0..rounds {
         rows.iter_mut().for_each(|row| row.measure(&mut words));
     }
@@ -59,10 +97,13 @@ fn main() {
 
 fn print(rows: &mut [Row], rounds: u64) {
     println!(
-        "\none record of each ring in turn, ns a record, {rounds} passes of {RECORDS} in turns; \
-         budget: {BUDGET:.0} more than one ring\n"
+        "\nns a record, {rounds} passes of {RECORDS} records each, in turns; budget: {BUDGET:.0} more \
+         than one ring\n"
     );
-    println!("{:>5} {:>8} {:>6} {:>8} {:>6}", "rings", "median", "more", "tenth", "more");
+    println!(
+        "{:>5} {:>8} {:>8} {:>6} {:>8} {:>6}",
+        "rings", "order", "median", "more", "tenth", "more"
+    );
     let mut one = [0.0; 2];
     for row in rows {
         let at = [0.5, 0.1].map(|part| quantile(&mut row.ns, part));
@@ -71,8 +112,9 @@ fn print(rows: &mut [Row], rounds: u64) {
         }
         let [median, tenth] = at;
         println!(
-            "{:>5} {median:>8.1} {:>6.1} {tenth:>8.1} {:>6.1}",
+            "{:>5} {:>8} {median:>8.1} {:>6.1} {tenth:>8.1} {:>6.1}",
             row.rings,
+            row.order.name(),
             median - one[0],
             tenth - one[1]
         );

@@ -1,55 +1,45 @@
 //! Which ring's record comes next: a tournament of the rings' heads by ticks, ties by ring. Runs on
 //! the collector; allocates only when there are more rings than before.
 
-use std::cmp::Ordering;
-
-/// A ring whose next record is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A ring whose next record is known. In order of ticks, then of rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Head {
     pub(super) ticks: u64,
     pub(super) ring: usize,
 }
 
+/// Later than any record: so that the difference of two has a sign, half of the numbers are used.
+/// No counter reaches it; ticks beyond, of damaged records, are taken for the last of all.
+const NEVER_TICKS: u64 = i64::MAX as u64;
+
 impl Head {
-    /// Of a ring without a record: comes after all others, as no ring has this number.
-    const NEVER: Head = Head { ticks: u64::MAX, ring: usize::MAX };
-
-    /// Both in one number, which compares in two instructions and without a branch.
-    #[inline(always)]
-    fn key(self) -> u128 {
-        u128::from(self.ticks) << 64 | self.ring as u128
-    }
+    /// Of a ring without a record: comes after all others.
+    const NEVER: Head = Head { ticks: NEVER_TICKS, ring: usize::MAX };
 
     #[inline(always)]
-    fn earlier(self, other: Head) -> Head {
-        if other.key() < self.key() { other } else { self }
+    fn new(ring: usize, ticks: Option<u64>) -> Head {
+        match ticks {
+            Some(ticks) => Head { ticks: ticks.min(NEVER_TICKS - 1), ring },
+            None => Head::NEVER,
+        }
     }
 
-    fn known(self) -> Option<Head> {
-        (self != Head::NEVER).then_some(self)
-    }
-}
-
-impl Ord for Head {
+    /// The earlier one of both; of two of the same time `self`, unless `is_behind`. Which one it is
+    /// is as good as random: written so that it becomes no branch.
     #[inline(always)]
-    fn cmp(&self, other: &Head) -> Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-impl PartialOrd for Head {
-    #[inline(always)]
-    fn partial_cmp(&self, other: &Head) -> Option<Ordering> {
-        Some(self.cmp(other))
+    fn earlier(self, other: Head, is_behind: usize) -> Head {
+        let difference = (other.ticks as i64) - (self.ticks as i64) - is_behind as i64;
+        let mask = (difference >> 63) as u64;
+        Head {
+            ticks: self.ticks ^ (self.ticks ^ other.ticks) & mask,
+            ring: self.ring ^ (self.ring ^ other.ring) & mask as usize,
+        }
     }
 }
 
 /// The heads of as many rings as a power of two, in a complete tree. A match is a pair of heads,
 /// and its earlier one goes on to the match above: match `i` is side `i & 1` of match `i / 2`.
 /// Match 0 has one side only, and who gets there is the first.
-///
-/// A heap moves fewer heads when few of many rings have records; but its branches depend on the
-/// heads, while here each step up is the same few instructions.
 #[derive(Debug)]
 pub(super) struct Merge {
     matches: Vec<[Head; 2]>,
@@ -75,57 +65,49 @@ impl Merge {
     /// The head of a ring, if it has one; [`play`](Merge::play) makes it count.
     #[inline(always)]
     pub(super) fn enter(&mut self, ring: usize, ticks: Option<u64>) {
-        let (place, side) = self.leaf(ring);
-        if let Some(pair) = self.matches.get_mut(place) {
-            pair[side] = ticks.map_or(Head::NEVER, |ticks| Head { ticks, ring });
-        }
+        let place = self.matches.len() + ring;
+        self.matches[place / 2][place & 1] = Head::new(ring, ticks);
     }
 
     /// Plays all matches.
     pub(super) fn play(&mut self) {
         for at in (1..self.matches.len()).rev() {
             let [left, right] = self.matches[at];
-            self.matches[at / 2][at & 1] = left.earlier(right);
+            self.matches[at / 2][at & 1] = left.earlier(right, 0);
         }
     }
 
     /// The earliest head.
     #[inline(always)]
     pub(super) fn first(&self) -> Option<Head> {
-        self.matches[0][1].known()
+        let first = self.matches[0][1];
+        (first.ticks != NEVER_TICKS).then_some(first)
     }
 
     /// The earliest head of all rings but this one, which has the first; else one that never comes.
     pub(super) fn second(&self, ring: usize) -> Head {
-        let (mut at, mut side) = self.leaf(ring);
+        let mut place = self.matches.len() + ring;
         let mut second = Head::NEVER;
-        while let (1.., Some(pair)) = (at, self.matches.get(at)) {
-            second = second.earlier(pair[side ^ 1]);
-            (at, side) = (at / 2, at & 1);
+        while place > 1 {
+            second = second.min(self.matches[place / 2][place & 1 ^ 1]);
+            place /= 2;
         }
         second
     }
 
-    /// The next record of a ring has these ticks; or it has no more.
+    /// The next record of a ring has these ticks, or it has no more.
     #[inline(always)]
     pub(super) fn replace(&mut self, ring: usize, ticks: Option<u64>) {
-        let (mut at, mut side) = self.leaf(ring);
-        let mut head = ticks.map_or(Head::NEVER, |ticks| Head { ticks, ring });
-        while let Some(pair) = self.matches.get_mut(at) {
+        let mut place = self.matches.len() + ring;
+        let mut head = Head::new(ring, ticks);
+        while place > 1 {
+            let side = place & 1;
+            place /= 2;
+            let pair = &mut self.matches[place];
             pair[side] = head;
-            if at == 0 {
-                break;
-            }
-            head = head.earlier(pair[side ^ 1]);
-            (at, side) = (at / 2, at & 1);
+            head = head.earlier(pair[side ^ 1], side);
         }
-    }
-
-    /// Where a ring comes in.
-    #[inline(always)]
-    fn leaf(&self, ring: usize) -> (usize, usize) {
-        let place = self.matches.len() + ring;
-        (place / 2, place & 1)
+        self.matches[0][1] = head;
     }
 }
 
@@ -169,7 +151,7 @@ mod tests {
     }
 
     fn rings() -> impl Strategy<Value = Vec<Vec<u64>>> {
-        let ticks = prop_oneof![4 => 0_u64..50, 1 => Just(u64::MAX)];
+        let ticks = prop_oneof![4 => 0_u64..50, 1 => Just(NEVER_TICKS - 1)];
         let ring = proptest::collection::vec(ticks, 0..20).prop_map(|mut ring| {
             ring.sort_unstable();
             ring

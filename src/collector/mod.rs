@@ -266,7 +266,7 @@ impl Collector {
                 continue;
             }
             self.merge.replace(ring, Some(ticks));
-            if limit.is_some() || self.merge.first() != Some(head) {
+            if limit.is_some() || self.merge.first().is_none_or(|first| first.ring != ring) {
                 self.sources[ring].next = Some(next);
                 return true;
             }
