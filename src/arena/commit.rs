@@ -7,17 +7,17 @@
 //! Only after the slot is written are the rings' own `released` words stored, and only then does
 //! the next batch begin; recovery redoes the stores of the newest slot.
 
-use super::layout::{COMMITS_AT, PAGE};
+use super::layout::{COMMIT_SLOT_BYTES, COMMITS_AT};
 use super::two_slots::TwoSlots;
 use super::{RegionWords, SharedRegion};
 use crate::ring::Position;
 
-/// Rings that one batch may move: what a slot has room for.
-pub(crate) const MOVED_MAX: usize = 62;
-
 const FIXED_FIELDS: usize = 5;
-const SLOT_WORDS: usize = PAGE / 2 / 8;
-const _: () = assert!(1 + FIXED_FIELDS + 2 * MOVED_MAX <= SLOT_WORDS);
+const SLOT_WORDS: usize = COMMIT_SLOT_BYTES / 8;
+
+/// Rings that one batch may move: what a slot has room for. Some more than rings are busy at a time
+/// on a large machine: to end a batch costs as much for each ring as a tenth of a record.
+pub(crate) const MOVED_MAX: usize = (SLOT_WORDS - 1 - FIXED_FIELDS) / 2;
 
 /// How far the collector has written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

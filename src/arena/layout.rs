@@ -4,10 +4,10 @@
 //! page 0   header: magic, version, identity of the process, sizes, clock calibration x 2, names,
 //! page 1     how the lines look and where they go
 //! page 2   counters, a u64 each
-//! page 3   commit slots x 2
-//! page 4   intents x 2
-//! page 5   heads of segments that are files of the log themselves
-//! page 6.. dictionary of callsites
+//! page 3   commit slots x 2, a page each
+//! page 5   intents x 2
+//! page 6   heads of segments that are files of the log themselves
+//! page 7.. dictionary of callsites
 //! then     rings, each at a multiple of 64 KiB, | page: released, owner | granules | overhang |
 //! ```
 //! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it,
@@ -106,7 +106,8 @@ pub(crate) const CLOCK_SLOT_WORDS: usize = 1 + 2 * 4;
 
 pub(crate) const COUNTERS_AT: usize = HEADER_BYTES;
 pub(crate) const COMMITS_AT: usize = COUNTERS_AT + PAGE;
-pub(crate) const INTENTS_AT: usize = COMMITS_AT + PAGE;
+pub(crate) const COMMIT_SLOT_BYTES: usize = PAGE;
+pub(crate) const INTENTS_AT: usize = COMMITS_AT + 2 * COMMIT_SLOT_BYTES;
 pub(crate) const HEADS_AT: usize = INTENTS_AT + PAGE;
 pub(crate) const DICTIONARY_AT: usize = HEADS_AT + PAGE;
 

@@ -1,5 +1,5 @@
-//! A collector without its thread, for benches: behind the feature `bench-internals`. Rings and
-//! segments lie in anonymous memory, and lines are forgotten once written.
+//! A collector without its thread, for benches and a test: behind the feature `bench-internals`.
+//! Segments lie in anonymous memory, and lines are forgotten once written.
 
 use std::io;
 use std::path::Path;
@@ -24,8 +24,7 @@ use crate::segment::{Pool, SegmentWriter, Source};
 use crate::stats::{Counter, Counters};
 use crate::sys::mmap::Region;
 
-const RING_GRANULES: usize = 128 * 1024;
-const RECORD_GRANULES: usize = 2048;
+const SHAPE: Shape = Shape { ring_bytes: 1 << 20, record_bytes: 16 << 10, rings_max: 64 };
 const HOT_SEGMENTS: usize = 4;
 
 static ORDER: Callsite = Callsite::new(
@@ -49,13 +48,19 @@ pub struct Passes {
 }
 
 impl Passes {
-    /// With as many rings, each of 1 MiB.
+    /// With as many rings, each of 1 MiB of anonymous memory.
     ///
     /// # Panics
     ///
     /// When there is no memory.
     pub fn new(rings: usize) -> Passes {
-        let (arena, registry) = registry();
+        Passes::over(Arena::anonymous(identity(), SHAPE).expect("memory"), SHAPE, rings)
+    }
+
+    /// With as many rings of an arena of that shape.
+    fn over(arena: Arena, shape: Shape, rings: usize) -> Passes {
+        let arena = Arc::new(arena);
+        let registry = registry(&arena, shape);
         let pool = Arc::new(Pool::new(HOT_SEGMENTS, HOT_SEGMENTS, Anonymous).expect("memory"));
         let writer = SegmentWriter::begin(pool.clone(), arena.id()).expect("a segment");
         // Of known rate, so that a start takes no time that varies.
@@ -114,19 +119,18 @@ impl Passes {
     }
 }
 
-fn registry() -> (Arc<Arena>, Arc<Registry>) {
+fn identity() -> Identity<'static> {
     let segment_bytes = layout::SEGMENT_BYTES;
     let lines = Lines { format: 0, details: 0, output: 0, segment_mode: 0, segment_bytes };
-    let directory = Path::new("");
-    let identity = Identity { name: "bench", file_name: "", directory, lines };
-    let (ring_bytes, record_bytes) = (RING_GRANULES * 8, RECORD_GRANULES * 8);
-    let shape = Shape { ring_bytes, record_bytes, rings_max: 64 };
-    let arena = Arc::new(Arena::anonymous(identity, shape).expect("memory"));
-    let registry = Registry::new(registry::Parts {
+    Identity { name: "bench", file_name: "", directory: Path::new(""), lines }
+}
+
+fn registry(arena: &Arc<Arena>, shape: Shape) -> Arc<Registry> {
+    Arc::new(Registry::new(registry::Parts {
         source: TickSource::Monotonic,
         limits: registry::Limits {
-            ring_granules: RING_GRANULES,
-            record_granules: RECORD_GRANULES,
+            ring_granules: shape.ring_bytes / 8,
+            record_granules: shape.record_bytes / 8,
             reserve_granules: 0,
             rings_max: usize::MAX,
             overflow: Overflow::Drop,
@@ -135,11 +139,10 @@ fn registry() -> (Arc<Arena>, Arc<Registry>) {
         counters: Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT),
         progress: Arc::new(Progress::default()),
         collector: Arc::new(Signal::default()),
-        arena: Arc::clone(&arena),
+        arena: Arc::clone(arena),
         filter: Filter::parse("", Level::Info).expect("no directive"),
         actuators: Arc::new(Actuators::new(&Decision::configured(&limits()))),
-    });
-    (arena, Arc::new(registry))
+    }))
 }
 
 fn limits() -> Limits {
@@ -168,5 +171,37 @@ impl Source for Anonymous {
 
     fn restore(&self, _: usize, _: &Region) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::commit::MOVED_MAX;
+    use crate::bench_support;
+    use crate::sys::io::OsIo;
+
+    #[test]
+    fn a_pass_over_more_rings_than_a_slot_names_takes_two_batches() {
+        const RINGS: usize = MOVED_MAX + 10;
+        let shape = Shape { ring_bytes: 16 << 10, record_bytes: 2 << 10, rings_max: RINGS };
+        let dir = tempfile::tempdir().expect("a directory");
+        let arena = Arena::create(Arc::new(OsIo), dir.path(), identity(), shape);
+        let mut passes = Passes::over(arena.expect("an arena"), shape, RINGS);
+        let bytes = bench_support::envelope(&(&7_u64, (&1.25_f64, (&"ACME.NYS", ()))));
+        let words = bytes.chunks_exact(8);
+        let mut words: Vec<u64> = words
+            .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")))
+            .collect();
+        for ring in 0..RINGS {
+            // A new ring looks for room first.
+            while !passes.emit(ring, &mut words) {}
+        }
+        assert_eq!(passes.pass(), RINGS as u64);
+        let collector = &passes.collector;
+        assert!(collector.sources.iter().all(|source| source.number.is_some()));
+        assert!(collector.sources.iter().all(|source| source.consumer.held() == 0));
+        assert_eq!(collector.registry.counters.get(Counter::Batches), 2);
+        assert_eq!(collector.batch.parts.commits.read().records, RINGS as u64);
     }
 }
