@@ -9,9 +9,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use common::{drain, wait_until};
-use fastlog::{Compression, Engine, fastlog};
+use fastlog::{Compression, Config, Engine, Format, SegmentMode, fastlog};
 use serde_json::Value;
 
 /// A running `fastlog cat --follow`, and what it has printed.
@@ -121,6 +122,70 @@ fn every_line_comes_once_and_in_order_over_rotations() {
         let (lines, said) = follower.interrupt();
         assert_eq!((lines.len() as u64, &*said), (n, ""));
     }
+}
+
+/// A binary log whose segments are to be seen soon.
+fn binary(dir: &Path) -> Config {
+    let config = common::config(dir).format(Format::Binary).segment_mode(SegmentMode::Publish);
+    config.seal_after(Duration::from_millis(10))
+}
+
+#[test]
+fn a_binary_log_is_followed_as_well() {
+    for compression in [Compression::None, Compression::Zstd] {
+        let dir = tempfile::tempdir().expect("a directory");
+        // Before there is any log; of a kind that is not the first that is thought of.
+        let follower = Follower::start(&["--raw", "--target", "shop"], &[dir.path()]);
+        let config = binary(dir.path()).rotate_bytes(64 << 10).compress(compression);
+        let engine = Engine::detached(config).expect("the engine starts");
+        let logger = engine.logger();
+        let mut n = 0;
+        for step in [250; 30].into_iter().chain([60_000]) {
+            for _ in 0..step {
+                fastlog!(logger: logger, INFO, target: "shop", "order {n}", n);
+                n += 1;
+            }
+            engine.flush().expect("published");
+            follower.wait_for_number(n - 1);
+        }
+        assert!(follower.numbers().into_iter().eq(0..n), "{compression:?}");
+        drain(&engine);
+        let named = dir.path().join("test.flog");
+        let late = Follower::start(&["--raw", "--target", "shop"], &[&named]);
+        late.wait_for_number(n - 1);
+        late.interrupt();
+        let (lines, said) = follower.interrupt();
+        assert_eq!((lines.len() as u64, &*said), (n, ""));
+        assert!(rotated_files(dir.path()) > 0, "a rotation");
+    }
+}
+
+#[test]
+fn a_binary_file_is_followed_in_the_middle_of_a_block_and_when_it_is_cut() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let whole = fs::read("tests/golden/version-1.flog").expect("a golden file");
+    let lines = fs::read_to_string("tests/golden/version-1.jsonl").expect("a golden file");
+    let expected: Vec<&str> = lines.lines().collect();
+    let path = dir.path().join("other.flog");
+    fs::write(&path, "").expect("written");
+    let follower = Follower::start(&["--raw"], &[&path]);
+    let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
+    for piece in whole.chunks(whole.len() / 3) {
+        let before = follower.lines().len();
+        file.write_all(piece).expect("written");
+        follower.wait_for(before + 1);
+    }
+    assert_eq!(follower.wait_for(expected.len()), expected);
+    // Cut, to what is shorter: its first segment.
+    let begins = |at: &usize| whole[*at..].starts_with(b"FASTLOGB");
+    let second = (8..whole.len()).find(begins).expect("a second segment");
+    File::create(&path).expect("cut").write_all(&whole[..second]).expect("written");
+    follower.wait_for(expected.len() + 1);
+    file.write_all(&whole[second..]).expect("written");
+    let printed = follower.wait_for(2 * expected.len());
+    assert_eq!(printed, [&expected[..], &expected].concat());
+    let (_, said) = follower.interrupt();
+    assert_eq!(said, "");
 }
 
 #[test]

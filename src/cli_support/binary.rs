@@ -41,6 +41,8 @@ pub struct BinaryReader<R> {
     /// Of the buffer's first byte in the input.
     offset: u64,
     is_over: bool,
+    /// Whether the input may have more later, whatever its end looks like now.
+    is_growing: bool,
     /// Whether the next segment is sought.
     is_lost: bool,
     decoder: Decoder,
@@ -50,6 +52,12 @@ pub struct BinaryReader<R> {
 impl<R: Read> BinaryReader<R> {
     /// A reader of all that `input` gives.
     pub fn new(input: R) -> BinaryReader<R> {
+        BinaryReader { is_growing: false, ..BinaryReader::growing(input) }
+    }
+
+    /// A reader of what `input` gives and will give: at the end of what there is, be it in the
+    /// middle of a block, there is no next line, and later there may be one.
+    pub fn growing(input: R) -> BinaryReader<R> {
         BinaryReader {
             input,
             buffer: vec![0; BUFFER_BYTES].into(),
@@ -57,10 +65,26 @@ impl<R: Read> BinaryReader<R> {
             end: 0,
             offset: 0,
             is_over: false,
+            is_growing: true,
             is_lost: false,
             decoder: Decoder::new(),
             line: vec![0; LINE_BYTES_MAX].into(),
         }
+    }
+
+    /// What is read.
+    pub fn input(&self) -> &R {
+        &self.input
+    }
+
+    /// How much of the input was read.
+    pub fn position(&self) -> u64 {
+        self.offset + self.end as u64
+    }
+
+    /// The input does not grow any more: what is not whole at its end is damaged.
+    pub fn end(&mut self) {
+        self.is_growing = false;
     }
 
     /// The next line, or the next damage; none at the end.
@@ -69,6 +93,9 @@ impl<R: Read> BinaryReader<R> {
     ///
     /// The system's.
     pub fn next_line(&mut self) -> io::Result<Option<Next<'_>>> {
+        if self.is_growing {
+            self.is_over = false;
+        }
         loop {
             if self.is_lost && !self.find()? {
                 return Ok(None);
@@ -81,7 +108,7 @@ impl<R: Read> BinaryReader<R> {
                     return Ok(Some(self.line(at, &record)));
                 }
                 Err(Damage::Cut { .. }) if !self.is_over => self.fill()?,
-                Err(Damage::Cut { .. }) if bytes.is_empty() => return Ok(None),
+                Err(Damage::Cut { .. }) if bytes.is_empty() || self.is_growing => return Ok(None),
                 Err(damage) => {
                     // Behind the byte at which one was sought already.
                     self.start += 1;
@@ -186,6 +213,38 @@ mod tests {
         for at_a_time in [1, 7, 8, 100, 1 << 20] {
             assert_eq!(read(&bytes, at_a_time), (lines.clone(), vec![]), "{at_a_time}");
         }
+    }
+
+    /// What was appended so far, up to here.
+    struct Growing<'a>(&'a [u8], &'a std::cell::Cell<usize>, usize);
+
+    impl Read for Growing<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let count = (&self.0[self.2..self.1.get()]).read(to)?;
+            self.2 += count;
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn what_grows_is_damaged_only_where_it_ends() {
+        let (bytes, expected) = (golden("version-1.flog"), golden("version-1.jsonl"));
+        let len = std::cell::Cell::new(0);
+        let mut reader = BinaryReader::growing(Growing(&bytes, &len, 0));
+        let mut lines = Vec::new();
+        while len.get() < bytes.len() - 3 {
+            len.set((len.get() + 37).min(bytes.len() - 3));
+            while let Some(next) = reader.next_line().expect("memory") {
+                let Next::Line(line) = next else { panic!("{next:?} at {}", len.get()) };
+                lines.extend_from_slice(line);
+            }
+            assert_eq!(reader.position(), len.get() as u64);
+        }
+        assert!(expected.starts_with(&lines) && lines.len() < expected.len());
+        reader.end();
+        let next = reader.next_line().expect("memory");
+        assert!(matches!(next, Some(Next::Damaged(_))), "{next:?}");
+        assert!(reader.next_line().expect("memory").is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Binary logs as the lines of JSON that they stand for, so that all else sees lines.
 
-use std::io::{self, BufRead, Cursor, Read};
+use std::fs::File;
+use std::io::{self, BufRead, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,12 +19,35 @@ static DAMAGED: AtomicU64 = AtomicU64::new(0);
 /// Those of a hostile file are counted and not all told.
 const TOLD_MAX: u64 = 20;
 
-/// Says how many places could not be read.
-pub fn say_damaged() {
+/// Says how many places could not be read, and whether there were any.
+pub fn say_damaged() -> bool {
     let places = DAMAGED.load(Ordering::Relaxed);
     if places > 0 {
         let what = if places == 1 { "place is" } else { "places are" };
         eprintln!("fastlog: {places} {what} damaged in binary logs");
+    }
+    places > 0
+}
+
+/// What a log's files are. A program whose format was changed has a log of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Lines,
+    Binary,
+}
+
+impl Kind {
+    /// By the name of a file.
+    pub fn of(path: &Path) -> Kind {
+        if is_binary_name(path) { Kind::Binary } else { Kind::Lines }
+    }
+
+    /// What the name of the file that is written now ends in.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Kind::Lines => "jsonl",
+            Kind::Binary => "flog",
+        }
     }
 }
 
@@ -42,11 +66,15 @@ pub fn lines_of(mut input: impl BufRead + 'static, path: &Path) -> io::Result<Bo
     input.by_ref().take(MAGIC_BYTES).read_to_end(&mut first)?;
     let is_binary = is_binary_name(path) || is_binary(&first);
     let whole = Cursor::new(first).chain(input);
-    Ok(if is_binary { Box::new(BinaryLines::new(whole, path)) } else { Box::new(whole) })
+    Ok(if is_binary {
+        Box::new(BinaryLines::new(BinaryReader::new(whole), path))
+    } else {
+        Box::new(whole)
+    })
 }
 
 /// Lines, made as they are read.
-struct BinaryLines<R> {
+pub struct BinaryLines<R> {
     reader: BinaryReader<R>,
     lines: Vec<u8>,
     /// How much of them was read.
@@ -55,10 +83,41 @@ struct BinaryLines<R> {
 }
 
 impl<R: Read> BinaryLines<R> {
-    fn new(input: R, path: &Path) -> BinaryLines<R> {
-        let reader = BinaryReader::new(input);
+    fn new(reader: BinaryReader<R>, path: &Path) -> BinaryLines<R> {
         let name = path.display().to_string();
         BinaryLines { reader, lines: Vec::with_capacity(2 * LINES_BYTES), at: 0, name }
+    }
+}
+
+impl BinaryLines<File> {
+    /// Those of a file that may grow: at an end that is none there are no lines for now.
+    pub fn growing(file: File, path: &Path) -> BinaryLines<File> {
+        BinaryLines::new(BinaryReader::growing(file), path)
+    }
+
+    pub fn file(&self) -> &File {
+        self.reader.input()
+    }
+
+    /// The file does not grow any more.
+    pub fn end(&mut self) {
+        self.reader.end();
+    }
+
+    /// Goes back to the beginning of a file that is shorter than what was read of it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn rewind_if_cut(&mut self) -> io::Result<bool> {
+        let is_cut = self.file().metadata()?.len() < self.reader.position();
+        if is_cut {
+            let mut file = self.file().try_clone()?;
+            file.rewind()?;
+            self.reader = BinaryReader::growing(file);
+            self.lines.clear();
+            self.at = 0;
+        }
+        Ok(is_cut)
     }
 }
 

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use fastlog::cli_support::{LogFile, log_file};
 
-use super::binary::is_binary_name;
-use super::open::{at, is_packed, read_on, unpack};
+use super::binary::{BinaryLines, Kind};
+use super::open::{at, is_packed, lines_in, read_on, unpack};
 
 /// How much of two files is compared: more than a first line, whose time is to the nanosecond.
 const HEAD_BYTES: usize = 4096;
@@ -30,6 +30,10 @@ pub struct Cursor {
     live: PathBuf,
     /// The base of the rotated files; none for a file that is not one of a log.
     base: Option<String>,
+    /// That of all its files.
+    kind: Kind,
+    /// Whether the file that is written now may have more later.
+    is_followed: bool,
     /// Rotated files that were opened, or are not wanted: number and start, which no other has.
     done: BTreeSet<(u64, String)>,
     current: Option<Current>,
@@ -37,25 +41,17 @@ pub struct Cursor {
 
 /// The file that is read.
 enum Current {
-    Plain {
-        id: Id,
-        reader: BufReader<File>,
-    },
-    /// What was there when it was opened.
-    Binary {
-        id: Id,
-        reader: Box<dyn BufRead>,
-    },
+    Plain { id: Id, reader: BufReader<File> },
+    Binary { id: Id, lines: BinaryLines<File> },
     Packed(Box<dyn BufRead>),
 }
 
 impl Cursor {
-    /// All of a directory's log with this base.
-    pub fn of_log(dir: &Path, base: &str) -> Cursor {
-        let [lines, binary] = ["jsonl", "flog"].map(|end| dir.join(format!("{base}.{end}")));
-        let live = if binary.exists() && !lines.exists() { binary } else { lines };
+    /// All of a directory's log of this base and kind.
+    pub fn of_log(dir: &Path, base: &str, kind: Kind, is_followed: bool) -> Cursor {
+        let live = dir.join(format!("{base}.{}", kind.extension()));
         let (dir, base) = (dir.to_owned(), Some(base.to_owned()));
-        Cursor { dir, live, base, done: BTreeSet::new(), current: None }
+        Cursor { dir, live, base, kind, is_followed, done: BTreeSet::new(), current: None }
     }
 
     /// A file that is written now, and what comes after it.
@@ -63,12 +59,13 @@ impl Cursor {
     /// # Errors
     /// It cannot be opened.
     pub fn of_file(path: &Path) -> io::Result<Cursor> {
-        let current = Current::plain(File::open(path).map_err(|error| at(path, &error))?)?;
+        let current = Current::unpacked(File::open(path).map_err(|error| at(path, &error))?, path)?;
         let dir = path.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new("."));
         let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
         let base = file.map(|file| file.base);
-        let (dir, live) = (dir.to_owned(), path.to_owned());
-        let mut cursor = Cursor { dir, live, base, done: BTreeSet::new(), current: None };
+        let (dir, live, kind) = (dir.to_owned(), path.to_owned(), Kind::of(path));
+        let (done, is_followed) = (BTreeSet::new(), true);
+        let mut cursor = Cursor { dir, live, base, kind, is_followed, done, current: None };
         for (file, path) in cursor.rotated()? {
             // Opened before, this file may be a rotated one by now, with others behind it.
             if !current.is_same(&path)? {
@@ -96,10 +93,12 @@ impl Cursor {
                     line.clear();
                     continue;
                 }
-                if !current.is_left(&self.live)? {
+                let is_left = current.is_left(&self.live)?;
+                if !is_left && self.is_followed {
                     return Ok(false);
                 }
                 // What was appended before it was left.
+                current.end();
                 if current.read_on(line)? {
                     return Ok(true);
                 }
@@ -113,26 +112,16 @@ impl Cursor {
         }
     }
 
-    /// Copies the lines of a log whose files are all binary and sealed.
+    /// Copies the lines of a binary log, of which nothing was read yet.
     ///
     /// # Errors
     /// The system's, with the path.
     pub fn copy_binary(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let are_binary = self.rotated()?.iter().all(|(_, path)| is_binary_name(path));
-        if self.current.is_some() || self.live.exists() || !are_binary {
-            return Ok(());
-        }
-        while let Some(next) = self.next()? {
-            match next {
-                Current::Binary { mut reader, .. } | Current::Packed(mut reader) => {
-                    io::copy(&mut reader, out)?;
-                }
-                // The log goes on otherwise: for whoever looks at each line.
-                plain @ Current::Plain { .. } => {
-                    self.current = Some(plain);
-                    break;
-                }
-            }
+        while self.kind == Kind::Binary {
+            let Some(next) = self.next()? else { break };
+            let current = self.current.insert(next);
+            current.end();
+            io::copy(current.lines(), out)?;
         }
         Ok(())
     }
@@ -155,7 +144,7 @@ impl Cursor {
                     continue;
                 }
                 let next = if is_packed(&path) {
-                    Current::Packed(unpack(opened, &path)?)
+                    Current::Packed(lines_in(opened, &path)?)
                 } else {
                     Current::unpacked(opened, &path)?
                 };
@@ -181,7 +170,8 @@ impl Cursor {
         for entry in entries.into_iter().flatten() {
             let path = entry?.path();
             let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
-            let Some(file) = file.filter(|file| file.base == *base && path != self.live) else {
+            let is_of = |file: &LogFile| file.base == *base && Kind::of(&path) == self.kind;
+            let Some(file) = file.filter(|file| is_of(file) && path != self.live) else {
                 continue;
             };
             if !self.done.contains(&(file.number, file.start.clone())) {
@@ -204,29 +194,41 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 impl Current {
-    fn plain(file: File) -> io::Result<Current> {
-        let id = id(&file.metadata()?);
-        Ok(Current::Plain { id, reader: BufReader::new(file) })
-    }
-
     /// A file that is not packed.
     fn unpacked(file: File, path: &Path) -> io::Result<Current> {
-        if !is_binary_name(path) {
-            return Current::plain(file);
+        let id = id(&file.metadata()?);
+        Ok(match Kind::of(path) {
+            Kind::Lines => Current::Plain { id, reader: BufReader::new(file) },
+            Kind::Binary => Current::Binary { id, lines: BinaryLines::growing(file, path) },
+        })
+    }
+
+    fn lines(&mut self) -> &mut dyn BufRead {
+        match self {
+            Current::Plain { reader, .. } => reader,
+            Current::Binary { lines, .. } => lines,
+            Current::Packed(reader) => reader,
         }
-        Ok(Current::Binary { id: id(&file.metadata()?), reader: unpack(file, path)? })
     }
 
     fn read_on(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
-        match self {
-            Current::Plain { reader, .. } => read_on(reader, line),
-            Current::Binary { reader, .. } | Current::Packed(reader) => read_on(reader, line),
+        read_on(self.lines(), line)
+    }
+
+    /// What is at its end now is all that there will be.
+    fn end(&mut self) {
+        if let Current::Binary { lines, .. } = self {
+            lines.end();
         }
     }
 
     /// Goes back to the beginning of a file that is shorter than what was read of it.
     fn rewind_if_cut(&mut self) -> io::Result<bool> {
-        let Current::Plain { reader, .. } = self else { return Ok(false) };
+        let reader = match self {
+            Current::Plain { reader, .. } => reader,
+            Current::Binary { lines, .. } => return lines.rewind_if_cut(),
+            Current::Packed(_) => return Ok(false),
+        };
         let is_cut = reader.get_ref().metadata()?.len() < reader.stream_position()?;
         if is_cut {
             reader.rewind()?;
@@ -246,9 +248,9 @@ impl Current {
 
     /// Whether a rotated file is this one, or what became of it when it was packed.
     fn is_same(&self, path: &Path) -> io::Result<bool> {
-        let (current, reader) = match self {
-            Current::Plain { id, reader } => (id, Some(reader)),
-            Current::Binary { id, .. } => (id, None),
+        let (current, reads) = match self {
+            Current::Plain { id, reader } => (id, reader.get_ref()),
+            Current::Binary { id, lines } => (id, lines.file()),
             Current::Packed(_) => return Ok(false),
         };
         let file = found(File::open(path)).map_err(|error| at(path, &error))?;
@@ -256,9 +258,8 @@ impl Current {
         if !is_packed(path) {
             return Ok(id(&file.metadata()?) == *current);
         }
-        let Some(reader) = reader else { return Ok(false) };
         let mut head = [0; HEAD_BYTES];
-        let len = reader.get_ref().read_at(&mut head, 0)?;
+        let len = reads.read_at(&mut head, 0)?;
         let mut other = Vec::new();
         unpack(file, path)?.take(len as u64).read_to_end(&mut other)?;
         Ok(len > 0 && other == head[..len])
@@ -322,7 +323,7 @@ mod tests {
     #[test]
     fn no_line_is_missed_or_read_twice() {
         let log = Log { dir: tempfile::tempdir().expect("a directory") };
-        let mut cursor = Cursor::of_log(log.dir.path(), "app");
+        let mut cursor = Cursor::of_log(log.dir.path(), "app", Kind::Lines, true);
         assert_eq!(lines(&mut cursor), [""; 0]);
         log.append("1\n");
         assert_eq!(lines(&mut cursor), ["1"]);
@@ -330,7 +331,10 @@ mod tests {
         log.link(1);
         log.append("2\n");
         assert_eq!(lines(&mut cursor), ["2"]);
-        assert_eq!(lines(&mut Cursor::of_log(log.dir.path(), "app")), ["1", "2"]);
+        assert_eq!(
+            lines(&mut Cursor::of_log(log.dir.path(), "app", Kind::Lines, true)),
+            ["1", "2"]
+        );
         log.replace();
         log.append("3\n");
         assert_eq!(lines(&mut cursor), ["3"]);
@@ -364,7 +368,7 @@ mod tests {
         log.replace();
         log.append("9\n");
         assert_eq!(lines(&mut cursor), ["8", "9"]);
-        let all = lines(&mut Cursor::of_log(log.dir.path(), "app"));
+        let all = lines(&mut Cursor::of_log(log.dir.path(), "app", Kind::Lines, true));
         assert_eq!(all, ["8", "9"]);
     }
 

@@ -44,7 +44,10 @@ pub fn run(arguments: &Cat) -> Result<ExitCode, Box<dyn Error>> {
     let foreign = Arc::new(AtomicU64::new(0));
     if arguments.follow {
         let foreign = Arc::clone(&foreign);
-        signals::end_on_interrupt(move || say_foreign(&foreign))?;
+        signals::end_on_interrupt(move || {
+            say_foreign(&foreign);
+            say_damaged();
+        })?;
     }
     let copied = match &mut sources.list[..] {
         [alone] if look.is_raw() && filter.passes_all() => {
@@ -59,8 +62,7 @@ pub fn run(arguments: &Cat) -> Result<ExitCode, Box<dyn Error>> {
         other => other?,
     }
     say_foreign(&foreign);
-    say_damaged();
-    Ok(ExitCode::SUCCESS)
+    Ok(if say_damaged() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn look(arguments: &Cat) -> Look {

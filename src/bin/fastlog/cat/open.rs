@@ -16,12 +16,17 @@ pub fn is_packed(path: &Path) -> bool {
 }
 
 /// The lines that an opened file holds.
+pub fn lines_in(file: File, path: &Path) -> io::Result<Box<dyn BufRead>> {
+    lines_of(unpack(file, path)?, path)
+}
+
+/// The bytes of an opened file before it was packed.
 pub fn unpack(file: File, path: &Path) -> io::Result<Box<dyn BufRead>> {
-    match path.extension().and_then(OsStr::to_str) {
-        Some("zst") => lines_of(BufReader::new(zstd::Decoder::new(file)?), path),
-        Some("gz") => lines_of(BufReader::new(flate2::read::MultiGzDecoder::new(file)), path),
-        _ => lines_of(BufReader::new(file), path),
-    }
+    Ok(match path.extension().and_then(OsStr::to_str) {
+        Some("zst") => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
+        Some("gz") => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
+        _ => Box::new(BufReader::new(file)),
+    })
 }
 
 /// Appends to a line what there is of it, without the newline. Says whether it is whole.

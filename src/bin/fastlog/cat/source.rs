@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use fastlog::cli_support::{is_of, log_file};
 
-use super::binary::{is_binary_name, lines_of};
+use super::binary::{Kind, is_binary_name, lines_of};
 use super::cursor::Cursor;
-use super::open::{at, is_packed, read_on, unpack};
+use super::open::{at, is_packed, lines_in, read_on};
 use super::record::Record;
 use crate::args::Cat;
 
@@ -45,8 +45,8 @@ pub struct Sources {
     pub list: Vec<Source>,
     dirs: Vec<PathBuf>,
     name: Option<String>,
-    /// The logs that are read, as directory and base.
-    known: BTreeSet<(PathBuf, String)>,
+    /// The logs that are read, as directory, base and kind.
+    known: BTreeSet<(PathBuf, String, Kind)>,
     extent: Extent,
     looked: Instant,
 }
@@ -100,9 +100,11 @@ impl Sources {
         for entry in fs::read_dir(dir).map_err(|error| at(dir, &error))? {
             let name = entry?.file_name();
             let Some(file) = name.to_str().and_then(log_file) else { continue };
+            let kind = Kind::of(Path::new(&name));
             let is_wanted = self.name.as_ref().is_none_or(|name| is_of(&file.base, name));
-            if is_wanted && self.known.insert((dir.to_owned(), file.base.clone())) {
-                self.add(Input::Log(Cursor::of_log(dir, &file.base)));
+            if is_wanted && self.known.insert((dir.to_owned(), file.base.clone(), kind)) {
+                let is_followed = self.extent == Extent::Future;
+                self.add(Input::Log(Cursor::of_log(dir, &file.base, kind, is_followed)));
             }
         }
         Ok(self.list.len() > before)
@@ -130,12 +132,11 @@ impl Sources {
     }
 }
 
-/// Whether a named file is one that is written: not packed, not rotated, and not binary, of which
-/// what there is is read.
+/// Whether a named file is one that is written: neither packed nor rotated.
 fn may_grow(path: &Path) -> bool {
     let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
     let is_rotated = file.is_some_and(|file| !file.start.is_empty());
-    path != Path::new(STDIN) && !is_packed(path) && !is_binary_name(path) && !is_rotated
+    path != Path::new(STDIN) && !is_packed(path) && !is_rotated
 }
 
 enum Input {
@@ -166,8 +167,8 @@ impl Source {
         Source { input, extent, line, time, is_filled: false, is_dry: false }
     }
 
-    /// Copies files that are named, up to the first that is not binary, or a log of which all are:
-    /// the lines of binary logs are records, none needs to be looked at.
+    /// Copies files that are named, up to the first that is not binary, or a binary log: the lines
+    /// of binary files are records, none needs to be looked at.
     ///
     /// # Errors
     /// The system's, with the path.
@@ -244,5 +245,5 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     if path == Path::new(STDIN) {
         return lines_of(BufReader::new(io::stdin()), path);
     }
-    unpack(File::open(path)?, path)
+    lines_in(File::open(path)?, path)
 }
