@@ -121,9 +121,9 @@ directory within about a second. A file that is named is followed from its begin
 rotated ones and the standard input are read as they are. A file that was cut is read from its
 beginning again. Where retention is faster than the reader, files are missed.
 
-Exit codes: 0 all was read, or the reader of the output had enough; 1 a file cannot be read, a binary
-one is damaged (the rest is printed), or the pattern is none; 2 wrong arguments; 130 ended by Ctrl-C
-while following.";
+Exit codes: 0 all was read, or the reader of the output had enough; 1 a file cannot be read, a
+binary one is damaged (the rest is printed), or the pattern is none; 2 wrong arguments; 130 ended
+by Ctrl-C while following.";
 
 #[derive(Args, Debug)]
 #[command(after_help = CAT_EXAMPLES)]

@@ -42,7 +42,7 @@ pub struct Cursor {
 /// The file that is read.
 enum Current {
     Plain { id: Id, reader: BufReader<File> },
-    Binary { id: Id, lines: BinaryLines<File> },
+    Binary { id: Id, lines: Box<BinaryLines<File>> },
     Packed(Box<dyn BufRead>),
 }
 
@@ -199,7 +199,9 @@ impl Current {
         let id = id(&file.metadata()?);
         Ok(match Kind::of(path) {
             Kind::Lines => Current::Plain { id, reader: BufReader::new(file) },
-            Kind::Binary => Current::Binary { id, lines: BinaryLines::growing(file, path) },
+            Kind::Binary => {
+                Current::Binary { id, lines: Box::new(BinaryLines::growing(file, path)) }
+            }
         })
     }
 
