@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::disk::{Disk, EIO, Faults, inode};
-use common::{all_lines, config, drain, lines, wait_until};
+use common::{all_lines, config, drain, give_way, lines, wait_until};
 use fastlog::{BarrierError, Config, Engine, InUse, Io, OsIo, SyncPolicy, UrgentSync, fastlog};
 use tempfile::TempDir;
 
@@ -62,7 +62,7 @@ fn after_flush_a_reader_sees_everything_from_all_threads() {
         let noise = scope.spawn(|| {
             while !noise_ends.load(Ordering::Relaxed) {
                 fastlog!(logger: logger, INFO, "noise");
-                thread::yield_now();
+                give_way();
             }
         });
         let checks = (0..THREADS).map(|thread| {

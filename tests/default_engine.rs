@@ -13,7 +13,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use common::child::{run, run_with};
-use common::{config, drain, lines, patient, wait_until};
+use common::{config, drain, give_way, lines, patient, wait_until};
 use fastlog::{Config, DrainReport, Engine, Error, fastlog, unheard};
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ impl Loggers {
                     calls[by].store(n + 1, Ordering::Relaxed);
                     if n % 64 == 0 {
                         // There are more of them than cores: nobody shall wait long for his turn.
-                        thread::yield_now();
+                        give_way();
                     }
                 }
             })
@@ -312,8 +312,8 @@ fn set_filter_while_threads_log() {
                         let now = epoch.load(Ordering::SeqCst);
                         fastlog!(DEBUG, "a call", epoch = now);
                         calls[now as usize] += 1;
-                        if progress.fetch_add(1, Ordering::Relaxed) % 16 == 0 {
-                            thread::yield_now();
+                        if progress.fetch_add(1, Ordering::Relaxed) % 256 == 0 {
+                            give_way();
                         }
                     }
                     let mut called = called.lock().unwrap();

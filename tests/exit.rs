@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use common::child::{self, Ended, Running};
 use common::disk::{Disk, memory_dir};
-use common::{all_lines, config, drain, wait_until};
+use common::{all_lines, config, drain, give_way, wait_until};
 use fastlog::{Config, Engine, ExitHook, Preset, fastlog};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Records of each thread of a case.
 const RECORDS: u64 = 2_000;
@@ -27,7 +28,7 @@ const THREADS: u64 = 4;
 
 /// What the exit hook has for all engines.
 const EXIT_BUDGET: Duration = Duration::from_secs(2);
-const ATTEMPTS: u32 = 10;
+const ATTEMPTS: usize = 10;
 
 /// The most that a process with a stuck output may take to end: the hook's two seconds, and some
 /// for a machine that is busy.
@@ -314,20 +315,32 @@ fn time_of_end(mut child: std::process::Child, case: &str) -> Duration {
     took
 }
 
+/// Starts a case until it ends in time once, as a machine that others load may hold up anything;
+/// gives its directory.
+fn ends_in_time(case: &str, start: impl Fn(&Path) -> std::process::Child) -> TempDir {
+    let mut times = Vec::new();
+    while times.len() < ATTEMPTS {
+        let dir = memory_dir();
+        let took = time_of_end(start(dir.path()), case);
+        if took < EXIT_MAX {
+            return dir;
+        }
+        times.push(took);
+    }
+    panic!("{case}: {times:?}")
+}
+
 fn stalled() {
-    let dir = memory_dir();
-    let child = child::command("stalled", dir.path()).spawn().expect("the child starts");
-    // Its standard output is a pipe that lives as long as `child` and that nobody reads.
-    let took = time_of_end(child, "stalled");
-    assert!(took < EXIT_MAX, "{took:?}");
+    // Its standard output is a pipe that lives as long as the child and that nobody reads.
+    ends_in_time("stalled", |dir| child::command("stalled", dir).spawn().expect("it starts"));
 }
 
 fn broken_pipe() {
-    let dir = memory_dir();
-    let mut child = child::command("broken_pipe", dir.path()).spawn().expect("the child starts");
-    drop(child.stdout.take());
-    let took = time_of_end(child, "broken_pipe");
-    assert!(took < EXIT_MAX, "{took:?}");
+    ends_in_time("broken_pipe", |dir| {
+        let mut child = child::command("broken_pipe", dir).spawn().expect("it starts");
+        drop(child.stdout.take());
+        child
+    });
 }
 
 /// The process's engine has a disk whose writes never return, a detached one, drained before
@@ -346,10 +359,9 @@ fn hung_disk(dir: &Path) {
 }
 
 fn hung_disk_ends() {
-    let dir = memory_dir();
-    let child = child::command("hung_disk", dir.path()).spawn().expect("the child starts");
-    let took = time_of_end(child, "hung_disk");
-    assert!(took < EXIT_MAX, "{took:?}");
+    let dir = ends_in_time("hung_disk", |dir| {
+        child::command("hung_disk", dir).spawn().expect("it starts")
+    });
     assert_eq!(of_program(&dir.path().join("detached.jsonl")).len() as u64, RECORDS);
     assert_eq!(std::fs::metadata(dir.path().join("test.jsonl")).unwrap().len(), 0);
     assert!(!arenas(dir.path()).is_empty(), "what could not be written waits in the arena");
@@ -412,7 +424,7 @@ fn log_for_ever(dir: &Path) {
         thread::spawn(move || {
             for n in 0_u64.. {
                 fastlog!(INFO, "record {n} of {by}", n, by);
-                thread::yield_now();
+                give_way();
             }
         });
     }

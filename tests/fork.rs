@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::child::{self, Running};
-use common::{all_lines, config, drain, lines, wait_until};
+use common::{all_lines, config, drain, give_way, lines, wait_until};
 use fastlog::{BarrierError, Config, Engine, InUse, fastlog, unheard};
 
 /// What a forked child ends with when an assertion failed.
@@ -151,13 +151,13 @@ fn while_threads_log(threads: u64, work: impl FnOnce(&Allowance)) -> Vec<u64> {
                 while !stop.load(Ordering::Relaxed) {
                     let n = count.load(Ordering::Relaxed);
                     if allowance.is_used_up(n) {
-                        thread::yield_now();
+                        give_way();
                         continue;
                     }
                     log_records(by, n..n + 1);
                     count.store(n + 1, Ordering::Relaxed);
                     if n % 16 == 0 {
-                        thread::yield_now();
+                        give_way();
                     }
                 }
             });
@@ -237,7 +237,7 @@ fn fork_often(dir: &Path, forks: u64, busy: &[&(dyn Fn() + Sync)], work: impl Fn
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     if allowance.is_used_up(rounds.load(Ordering::Relaxed)) {
-                        thread::yield_now();
+                        give_way();
                         continue;
                     }
                     work();

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::child::run;
-use common::{config, drain};
+use common::{config, drain, give_way};
 use fastlog::{Clock, Config, Engine, Idle, Logger, Output, SyncPolicy, chain, display, fastlog};
 
 /// Counts while it is told to.
@@ -186,7 +186,7 @@ fn assert_steady(dir: &Path, change: impl FnOnce(Config) -> Config, bytes: u64) 
         armed.wait();
         for part in 1..=4 {
             while uncounted(|| engine.stats().published_bytes()) < bytes * part / 4 {
-                thread::yield_now();
+                give_way();
             }
             engine.flush().unwrap();
             engine.sync().unwrap();

@@ -64,8 +64,14 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
-        std::thread::yield_now();
+        give_way();
     }
+}
+
+/// Lets others run for a moment. Sleeps, as a loop of yields takes a whole processor, and a machine
+/// on which several tests do so is slow to run anything else.
+pub fn give_way() {
+    std::thread::sleep(Duration::from_micros(50));
 }
 
 /// An engine and its log, which is read on as it grows.
