@@ -1,8 +1,8 @@
 //! What merging costs: the same records from 1, 2, 8 and 64 rings through the collector to its
-//! segments, on one thread, from memory that is hot or nearly so. One record of each ring in turn is
-//! the order in which no two of a ring can be taken without a look at the others; at random, neither
-//! a person nor a processor can say which ring comes next. The baseline is one ring, whose passes
-//! come in turns with the others'.
+//! segments, on one thread, from memory that is hot or nearly so. One record of each ring in turn
+//! is the order in which no two of a ring can be taken without a look at the others; at random, a
+//! processor cannot learn which ring comes next. Of 64 rings, all or two are busy. The baseline is
+//! one ring, whose passes come in turns with the others'.
 
 mod measure;
 
@@ -18,14 +18,16 @@ const ROUNDS: u64 = 2_000;
 const TEST_ROUNDS: u64 = 2;
 /// The design's budget for what merging costs more than one ring, ns a record.
 const BUDGET: f64 = 15.0;
-const ROWS: [(u64, Order); 7] = [
-    (1, Order::InTurn),
-    (2, Order::InTurn),
-    (2, Order::Random),
-    (8, Order::InTurn),
-    (8, Order::Random),
-    (64, Order::InTurn),
-    (64, Order::Random),
+/// Rings that there are, how many of them are busy, and in which order.
+const ROWS: [(usize, u64, Order); 8] = [
+    (1, 1, Order::InTurn),
+    (2, 2, Order::InTurn),
+    (2, 2, Order::Random),
+    (8, 8, Order::InTurn),
+    (8, 8, Order::Random),
+    (64, 2, Order::Random),
+    (64, 64, Order::InTurn),
+    (64, 64, Order::Random),
 ];
 
 /// Which ring a record is of.
@@ -39,8 +41,7 @@ impl Order {
     fn ring(self, record: u64, rings: u64) -> u64 {
         match self {
             Order::InTurn => record % rings,
-            // The high half of a multiplicative hash: repeatable.
-            Order::Random => ((record.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) * rings) >> 32,
+            Order::Random => ((mix(record) >> 32) * rings) >> 32,
         }
     }
 
@@ -52,9 +53,18 @@ impl Order {
     }
 }
 
+/// A number that looks random and is the same in each run: the finalizer of splitmix64.
+fn mix(n: u64) -> u64 {
+    let n = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let n = (n ^ n >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let n = (n ^ n >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    n ^ n >> 31
+}
+
 /// Rings in an order, and the nanoseconds a record of each pass over them.
 struct Row {
-    rings: u64,
+    rings: usize,
+    busy: u64,
     order: Order,
     /// Records before this pass.
     emitted: u64,
@@ -63,14 +73,14 @@ struct Row {
 }
 
 impl Row {
-    fn new((rings, order): (u64, Order)) -> Row {
-        Row { rings, order, emitted: 0, passes: Passes::new(rings as usize), ns: Vec::new() }
+    fn new((rings, busy, order): (usize, u64, Order)) -> Row {
+        Row { rings, busy, order, emitted: 0, passes: Passes::new(rings), ns: Vec::new() }
     }
 
     /// Emits the records of a pass, then takes the time that the pass needs.
     fn measure(&mut self, words: &mut [u64]) {
         for record in self.emitted..self.emitted + RECORDS {
-            let ring = self.order.ring(record, self.rings) as usize;
+            let ring = self.order.ring(record, self.busy) as usize;
             // A full ring says so once, and has looked by then.
             while !self.passes.emit(ring, words) {}
         }
@@ -101,8 +111,8 @@ fn print(rows: &mut [Row], rounds: u64) {
          than one ring\n"
     );
     println!(
-        "{:>5} {:>8} {:>8} {:>6} {:>8} {:>6}",
-        "rings", "order", "median", "more", "tenth", "more"
+        "{:>5} {:>5} {:>8} {:>8} {:>6} {:>8} {:>6}",
+        "rings", "busy", "order", "median", "more", "tenth", "more"
     );
     let mut one = [0.0; 2];
     for row in rows {
@@ -112,8 +122,9 @@ fn print(rows: &mut [Row], rounds: u64) {
         }
         let [median, tenth] = at;
         println!(
-            "{:>5} {:>8} {median:>8.1} {:>6.1} {tenth:>8.1} {:>6.1}",
+            "{:>5} {:>5} {:>8} {median:>8.1} {:>6.1} {tenth:>8.1} {:>6.1}",
             row.rings,
+            row.busy,
             row.order.name(),
             median - one[0],
             tenth - one[1]

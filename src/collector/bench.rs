@@ -174,7 +174,8 @@ impl Source for Anonymous {
     }
 }
 
-#[cfg(test)]
+// Elsewhere there are no arenas in files.
+#[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
 mod tests {
     use super::*;
     use crate::arena::commit::MOVED_MAX;

@@ -1,11 +1,12 @@
-//! Which ring's record comes next: a tournament of the rings' heads by ticks, ties by ring. Runs on
-//! the collector; allocates only when there are more rings than before.
+//! Which ring's record comes next: a tournament of the heads of the rings that have records due, by
+//! ticks, ties by ring. Runs on the collector; allocates only when there are more rings than before.
 
-/// A ring whose next record is known. In order of ticks, then of rings.
+/// A ring's next record. In order of ticks, then of entrants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Head {
-    pub(super) ticks: u64,
-    pub(super) ring: usize,
+    ticks: u64,
+    /// Its ring's number among those that entered.
+    entrant: usize,
 }
 
 /// Later than any record: so that the difference of two has a sign, half of the numbers are used.
@@ -13,80 +14,93 @@ pub(super) struct Head {
 const NEVER_TICKS: u64 = i64::MAX as u64;
 
 impl Head {
-    /// Of a ring without a record: comes after all others.
-    const NEVER: Head = Head { ticks: NEVER_TICKS, ring: usize::MAX };
+    /// Comes after all others.
+    const NEVER: Head = Head { ticks: NEVER_TICKS, entrant: usize::MAX };
 
     #[inline(always)]
-    fn new(ring: usize, ticks: Option<u64>) -> Head {
-        match ticks {
-            Some(ticks) => Head { ticks: ticks.min(NEVER_TICKS - 1), ring },
-            None => Head::NEVER,
-        }
+    pub(super) fn new(entrant: usize, ticks: u64) -> Head {
+        Head { ticks: ticks.min(NEVER_TICKS - 1), entrant }
     }
 
-    /// The earlier one of both; of two of the same time `self`, unless `is_behind`. Which one it is
-    /// is as good as random: written so that it becomes no branch.
+    /// The earlier one of both, this one being on that side of their match, 0 or 1: of two of the
+    /// same time the one on side 0. Which it is is as good as random: written so that it becomes no
+    /// branch.
     #[inline(always)]
-    fn earlier(self, other: Head, is_behind: usize) -> Head {
-        let difference = (other.ticks as i64) - (self.ticks as i64) - is_behind as i64;
+    fn earlier(self, other: Head, side: usize) -> Head {
+        let difference = (other.ticks as i64) - (self.ticks as i64) - side as i64;
         let mask = (difference >> 63) as u64;
         Head {
             ticks: self.ticks ^ (self.ticks ^ other.ticks) & mask,
-            ring: self.ring ^ (self.ring ^ other.ring) & mask as usize,
+            entrant: self.entrant ^ (self.entrant ^ other.entrant) & mask as usize,
         }
     }
 }
 
-/// The heads of as many rings as a power of two, in a complete tree. A match is a pair of heads,
-/// and its earlier one goes on to the match above: match `i` is side `i & 1` of match `i / 2`.
-/// Match 0 has one side only, and who gets there is the first.
+/// The entrants' heads in a complete tree of as many places as a power of two. A match is a pair of
+/// heads, and its earlier one goes on to the match above: match `i` is side `i & 1` of match
+/// `i / 2`. Match 0 has one side only, and who gets there is the first.
 #[derive(Debug)]
 pub(super) struct Merge {
+    /// The entrants' rings, in ascending order, and their first ticks.
+    entrants: Vec<(usize, u64)>,
+    /// The first `width` are played.
     matches: Vec<[Head; 2]>,
+    width: usize,
 }
 
 impl Default for Merge {
     fn default() -> Merge {
-        Merge { matches: vec![[Head::NEVER; 2]] }
+        Merge { entrants: Vec::new(), matches: vec![[Head::NEVER; 2]], width: 1 }
     }
 }
 
 impl Merge {
-    /// Makes place for so many rings; the new ones have no record.
-    pub(super) fn reserve(&mut self, rings: usize) {
-        let width = rings.next_power_of_two();
-        if self.matches.len() < width {
-            // All of it: a ring's place depends on the width. Heads are found anew with each pass.
-            self.matches.clear();
-            self.matches.resize(width, [Head::NEVER; 2]);
+    /// Begins anew, with so many rings at most.
+    pub(super) fn restart(&mut self, rings: usize) {
+        self.entrants.clear();
+        self.entrants.reserve(rings);
+        let matches = rings.next_power_of_two().max(self.matches.len());
+        self.matches.resize(matches, [Head::NEVER; 2]);
+    }
+
+    /// Enters a ring, whose next record has these ticks. Rings enter in ascending order.
+    pub(super) fn enter(&mut self, ring: usize, ticks: u64) {
+        self.entrants.push((ring, ticks));
+    }
+
+    /// Plays all matches; false: nobody has entered.
+    pub(super) fn play(&mut self) -> bool {
+        let width = self.entrants.len().next_power_of_two();
+        for entrant in 0..width {
+            let place = width + entrant;
+            let entered = self.entrants.get(entrant);
+            self.matches[place / 2][place & 1] =
+                entered.map_or(Head::NEVER, |(_, ticks)| Head::new(entrant, *ticks));
         }
-    }
-
-    /// The head of a ring, if it has one; [`play`](Merge::play) makes it count.
-    #[inline(always)]
-    pub(super) fn enter(&mut self, ring: usize, ticks: Option<u64>) {
-        let place = self.matches.len() + ring;
-        self.matches[place / 2][place & 1] = Head::new(ring, ticks);
-    }
-
-    /// Plays all matches.
-    pub(super) fn play(&mut self) {
-        for at in (1..self.matches.len()).rev() {
+        for at in (1..width).rev() {
             let [left, right] = self.matches[at];
             self.matches[at / 2][at & 1] = left.earlier(right, 0);
         }
+        self.width = width;
+        !self.entrants.is_empty()
     }
 
-    /// The earliest head.
+    /// Whose head is the earliest.
     #[inline(always)]
-    pub(super) fn first(&self) -> Option<Head> {
+    pub(super) fn first(&self) -> Option<usize> {
         let first = self.matches[0][1];
-        (first.ticks != NEVER_TICKS).then_some(first)
+        (first.ticks != NEVER_TICKS).then_some(first.entrant)
     }
 
-    /// The earliest head of all rings but this one, which has the first; else one that never comes.
-    pub(super) fn second(&self, ring: usize) -> Head {
-        let mut place = self.matches.len() + ring;
+    /// An entrant's ring.
+    #[inline(always)]
+    pub(super) fn ring(&self, entrant: usize) -> usize {
+        self.entrants[entrant].0
+    }
+
+    /// The earliest head of all others than the first; else one that never comes.
+    pub(super) fn second(&self, first: usize) -> Head {
+        let mut place = self.width + first;
         let mut second = Head::NEVER;
         while place > 1 {
             second = second.min(self.matches[place / 2][place & 1 ^ 1]);
@@ -95,11 +109,11 @@ impl Merge {
         second
     }
 
-    /// The next record of a ring has these ticks, or it has no more.
+    /// An entrant has this head now; none: it has no more.
     #[inline(always)]
-    pub(super) fn replace(&mut self, ring: usize, ticks: Option<u64>) {
-        let mut place = self.matches.len() + ring;
-        let mut head = Head::new(ring, ticks);
+    pub(super) fn replace(&mut self, entrant: usize, head: Option<Head>) {
+        let mut place = self.width + entrant;
+        let mut head = head.unwrap_or(Head::NEVER);
         while place > 1 {
             let side = place & 1;
             place /= 2;
@@ -116,26 +130,34 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// All records of the rings in the order of the merge, which looks for the second as a pass
-    /// does: when a ring is first twice in a row.
+    /// Records in the order of the merge, which skips it as a pass does: up to the second head the
+    /// records of a ring that comes first twice in a row need none.
     fn merged(merge: &mut Merge, rings: &[Vec<u64>]) -> Vec<(u64, usize)> {
-        merge.reserve(rings.len());
+        merge.restart(rings.len());
         for (ring, records) in rings.iter().enumerate() {
-            merge.enter(ring, records.first().copied());
+            if let Some(ticks) = records.first() {
+                merge.enter(ring, *ticks);
+            }
         }
-        merge.play();
+        let has_any = merge.play();
+        assert_eq!(has_any, rings.iter().any(|records| !records.is_empty()));
         let mut next = vec![0; rings.len()];
         let mut merged = Vec::new();
-        while let Some(head) = merge.first() {
-            let others = (0..rings.len()).filter(|ring| *ring != head.ring);
-            let second = others
-                .filter_map(|ring| Some(Head { ticks: *rings[ring].get(next[ring])?, ring }))
-                .min()
-                .unwrap_or(Head::NEVER);
-            assert_eq!(merge.second(head.ring), second);
-            merged.push((head.ticks, head.ring));
-            next[head.ring] += 1;
-            merge.replace(head.ring, rings[head.ring].get(next[head.ring]).copied());
+        let mut limit: Option<(usize, Head)> = None;
+        while let Some(entrant) = merge.first() {
+            let ring = merge.ring(entrant);
+            merged.push((rings[ring][next[ring]], ring));
+            next[ring] += 1;
+            while let Some(head) = rings[ring].get(next[ring]).map(|t| Head::new(entrant, *t)) {
+                if !limit.is_some_and(|(of, limit)| of == entrant && head < limit) {
+                    break;
+                }
+                merged.push((rings[ring][next[ring]], ring));
+                next[ring] += 1;
+            }
+            let head = rings[ring].get(next[ring]).map(|ticks| Head::new(entrant, *ticks));
+            merge.replace(entrant, head);
+            limit = (merge.first() == Some(entrant)).then(|| (entrant, merge.second(entrant)));
         }
         merged
     }
@@ -165,22 +187,28 @@ mod tests {
         fn merging_equals_sorting(before in rings(), mut after in rings()) {
             let mut merge = Merge::default();
             prop_assert_eq!(merged(&mut merge, &before), sorted(&before));
-            // Rings do not go.
+            // Rings do not go, but they may have nothing.
             after.resize(before.len().max(after.len()), Vec::new());
             prop_assert_eq!(merged(&mut merge, &after), sorted(&after));
         }
     }
 
     #[test]
+    fn damaged_ticks_come_last_and_do_come() {
+        let mut merge = Merge::default();
+        let rings = [vec![u64::MAX], vec![7, NEVER_TICKS], vec![i64::MIN as u64], vec![9]];
+        let rings_in_order: Vec<_> =
+            merged(&mut merge, &rings).into_iter().map(|(_, ring)| ring).collect();
+        assert_eq!(rings_in_order, [1, 3, 0, 1, 2]);
+    }
+
+    #[test]
     fn what_an_abandoned_pass_left_does_not_come_back() {
         let mut merge = Merge::default();
-        merge.reserve(3);
-        (0..3).for_each(|ring| merge.enter(ring, Some(ring as u64)));
-        merge.play();
-        assert_eq!(merge.first(), Some(Head { ticks: 0, ring: 0 }));
-        merge.reserve(3);
-        (0..3).for_each(|ring| merge.enter(ring, None));
-        merge.play();
-        assert_eq!(merge.first(), None);
+        merge.restart(3);
+        (0..3).for_each(|ring| merge.enter(ring, ring as u64));
+        assert!(merge.play() && merge.first() == Some(0));
+        merge.restart(3);
+        assert!(!merge.play() && merge.first().is_none());
     }
 }

@@ -218,24 +218,23 @@ impl Collector {
     /// One pass: all records with ticks up to `cut_off`, in order of time.
     fn pass(&mut self, cut_off: u64) -> Pass {
         sources::refresh(&mut self.sources, &self.registry);
-        self.merge.reserve(self.sources.len());
+        self.merge.restart(self.sources.len());
         let mut is_empty = true;
-        let mut has_due = false;
         for ring in 0..self.sources.len() {
-            let next = self.sources[ring].consumer.peek();
-            self.sources[ring].next = next;
-            is_empty &= next.is_none();
-            let ticks = next.and_then(|next| self.place(self.sources[ring].ticks(next), cut_off));
-            has_due |= ticks.is_some();
-            self.merge.enter(ring, ticks);
+            self.sources[ring].next = self.sources[ring].consumer.peek();
+            if let Some(peeked) = self.sources[ring].next {
+                is_empty = false;
+                if let Some(ticks) = self.place(self.sources[ring].ticks(peeked), cut_off) {
+                    self.merge.enter(ring, ticks);
+                }
+            }
         }
-        if !has_due {
+        if !self.merge.play() {
             return Pass::Nothing { is_empty };
         }
-        self.merge.play();
         while let Some(first) = self.merge.first() {
             let is_abandoned = self.batch.parts.collector.is_raised(bit::ABANDON);
-            if is_abandoned || !self.drain_run(first.ring, cut_off) {
+            if is_abandoned || !self.drain_run(first, cut_off) {
                 return Pass::Abandoned;
             }
         }
@@ -244,8 +243,9 @@ impl Collector {
     }
 
     /// Takes the records of the first ring that come before all others; false: abandoned. Its next
-    /// one was peeked and placed when its head was entered.
-    fn drain_run(&mut self, ring: usize, cut_off: u64) -> bool {
+    /// one was peeked and placed when it entered, or when its head was replaced.
+    fn drain_run(&mut self, first: usize, cut_off: u64) -> bool {
+        let ring = self.merge.ring(first);
         let Some(mut next) = self.sources[ring].next else { return true };
         let mut limit = None;
         loop {
@@ -261,19 +261,19 @@ impl Collector {
             let Some(peeked) = self.sources[ring].consumer.peek() else { break };
             let Some(ticks) = self.place(self.sources[ring].ticks(peeked), cut_off) else { break };
             next = peeked;
-            let head = Head { ticks, ring };
+            let head = Head::new(first, ticks);
             if limit.is_some_and(|limit| head < limit) {
                 continue;
             }
-            self.merge.replace(ring, Some(ticks));
-            if limit.is_some() || self.merge.first().is_none_or(|first| first.ring != ring) {
+            self.merge.replace(first, Some(head));
+            if limit.is_some() || self.merge.first() != Some(first) {
                 self.sources[ring].next = Some(next);
                 return true;
             }
             // Twice in a row: up to the second head its records need no comparison.
-            limit = Some(self.merge.second(ring));
+            limit = Some(self.merge.second(first));
         }
-        self.merge.replace(ring, None);
+        self.merge.replace(first, None);
         true
     }
 
