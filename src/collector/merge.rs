@@ -1,5 +1,6 @@
-//! Which ring's record comes next: a tournament of the heads of the rings that have records due, by
-//! ticks, ties by ring. Runs on the collector; allocates only when there are more rings than before.
+//! Which ring's record comes next: a tournament of the heads of the rings that have records due,
+//! by ticks, ties by ring. Runs on the collector; allocates only when there are more rings than
+//! before.
 
 /// A ring's next record. In order of ticks, then of entrants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
