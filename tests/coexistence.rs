@@ -10,29 +10,40 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::disk::inode;
-use common::{all_lines, drain, wait_until};
+use common::{all_lines, drain, give_way, wait_until};
 use fastlog::{Config, DrainReport, Engine, fastlog};
 
 const DISTURBANCES: usize = 30;
+/// What a thread may log for each of them: without a bound the logs are as long as the machine is
+/// slow to disturb them.
+const RECORDS_EACH: u64 = 300 * RECORDS_AT_ONCE;
+/// Records after which a thread lets others run, so that it is still logging when they disturb it.
+const RECORDS_AT_ONCE: u64 = 16;
 
 /// Logs from two threads while `disturb` does something to the log some thirty times; gives how many
 /// lines each thread logged.
 fn under_load(config: Config, mut disturb: impl FnMut(&Engine, usize)) -> (DrainReport, [u64; 2]) {
     let engine = Engine::detached(config).expect("the engine starts");
-    let is_over = AtomicBool::new(false);
+    let (is_over, allowed) = (AtomicBool::new(false), AtomicU64::new(0));
     let counts = [AtomicU64::new(0), AtomicU64::new(0)];
     std::thread::scope(|scope| {
         for (who, count) in counts.iter().enumerate() {
-            let (logger, is_over) = (engine.logger(), &is_over);
+            let (logger, is_over, allowed) = (engine.logger(), &is_over, &allowed);
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     let n = count.load(Ordering::Relaxed);
-                    fastlog!(logger: logger, INFO, "somebody is at the files", who, n);
-                    count.store(n + 1, Ordering::Relaxed);
+                    if n % RECORDS_AT_ONCE == 0 {
+                        give_way();
+                    }
+                    if n < allowed.load(Ordering::Relaxed) {
+                        fastlog!(logger: logger, INFO, "somebody is at the files", who, n);
+                        count.store(n + 1, Ordering::Relaxed);
+                    }
                 }
             });
         }
         for round in 0..DISTURBANCES {
+            allowed.fetch_add(RECORDS_EACH, Ordering::Relaxed);
             let published = engine.stats().published_bytes();
             wait_until("lines to be published", || {
                 engine.stats().published_bytes() > published + 20_000
