@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::{drain, wait_until};
+use fastlog::cli_support::BinaryReader;
 use fastlog::{Compression, Config, Engine, Format, SegmentMode, fastlog};
 use serde_json::Value;
 
@@ -140,7 +141,7 @@ fn a_binary_log_is_followed_as_well() {
         let engine = Engine::detached(config).expect("the engine starts");
         let logger = engine.logger();
         let mut n = 0;
-        for step in [250; 30].into_iter().chain([60_000]) {
+        for step in [250; 10].into_iter().chain([2_000; 20]).chain([60_000]) {
             for _ in 0..step {
                 fastlog!(logger: logger, INFO, target: "shop", "order {n}", n);
                 n += 1;
@@ -153,37 +154,60 @@ fn a_binary_log_is_followed_as_well() {
         let named = dir.path().join("test.flog");
         let late = Follower::start(&["--raw", "--target", "shop"], &[&named]);
         late.wait_for_number(n - 1);
-        late.interrupt();
+        let numbers = late.numbers();
+        assert!(numbers.iter().copied().eq(numbers[0]..n), "the last file's");
         let (lines, said) = follower.interrupt();
         assert_eq!((lines.len() as u64, &*said), (n, ""));
-        assert!(rotated_files(dir.path()) > 0, "a rotation");
+        assert_eq!(late.interrupt().1, "");
+        let files = rotated_files(dir.path());
+        assert!(files >= 10, "{files} rotations");
     }
 }
 
+/// How many records are whole in the first bytes of a binary log.
+fn whole_records(bytes: &[u8]) -> usize {
+    let mut reader = BinaryReader::growing(bytes);
+    std::iter::from_fn(|| reader.next_line().expect("memory").map(|_| ())).count()
+}
+
 #[test]
-fn a_binary_file_is_followed_in_the_middle_of_a_block_and_when_it_is_cut() {
+fn a_binary_file_is_followed_in_the_middle_of_a_block_and_when_others_are_at_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let whole = fs::read("tests/golden/version-1.flog").expect("a golden file");
     let lines = fs::read_to_string("tests/golden/version-1.jsonl").expect("a golden file");
-    let expected: Vec<&str> = lines.lines().collect();
+    let lines: Vec<&str> = lines.lines().collect();
     let path = dir.path().join("other.flog");
     fs::write(&path, "").expect("written");
     let follower = Follower::start(&["--raw"], &[&path]);
-    let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
-    for piece in whole.chunks(whole.len() / 3) {
-        let before = follower.lines().len();
-        file.write_all(piece).expect("written");
-        follower.wait_for(before + 1);
+    let append = |path: &Path, bytes: &[u8]| {
+        let mut file = OpenOptions::new().append(true).create(true).open(path).expect("opened");
+        file.write_all(bytes).expect("written");
+    };
+    let mut len = 0;
+    for piece in whole.chunks(whole.len() / 7) {
+        append(&path, piece);
+        len += piece.len();
+        let expected = &lines[..whole_records(&whole[..len])];
+        assert_eq!(follower.wait_for(expected.len()), expected, "of {len} bytes");
     }
-    assert_eq!(follower.wait_for(expected.len()), expected);
     // Cut, to what is shorter: its first segment.
     let begins = |at: &usize| whole[*at..].starts_with(b"FASTLOGB");
-    let second = (8..whole.len()).find(begins).expect("a second segment");
-    File::create(&path).expect("cut").write_all(&whole[..second]).expect("written");
-    follower.wait_for(expected.len() + 1);
-    file.write_all(&whole[second..]).expect("written");
-    let printed = follower.wait_for(2 * expected.len());
-    assert_eq!(printed, [&expected[..], &expected].concat());
+    let (first, second) = whole.split_at((8..whole.len()).find(begins).expect("two segments"));
+    let (first_lines, second_lines) = lines.split_at(whole_records(first));
+    File::create(&path).expect("cut").write_all(first).expect("written");
+    let mut expected = [&lines[..], first_lines].concat();
+    assert_eq!(follower.wait_for(expected.len()), expected);
+    // Renamed, written on under the new name, and then replaced.
+    let renamed = dir.path().join("renamed");
+    fs::rename(&path, &renamed).expect("renamed");
+    append(&renamed, second);
+    expected.extend(second_lines);
+    assert_eq!(follower.wait_for(expected.len()), expected);
+    append(&renamed, first);
+    append(&path, &whole);
+    expected.extend(first_lines);
+    expected.extend(&lines);
+    assert_eq!(follower.wait_for(expected.len()), expected);
     let (_, said) = follower.interrupt();
     assert_eq!(said, "");
 }

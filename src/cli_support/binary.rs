@@ -82,9 +82,15 @@ impl<R: Read> BinaryReader<R> {
         self.offset + self.end as u64
     }
 
-    /// The input does not grow any more: what is not whole at its end is damaged.
-    pub fn end(&mut self) {
-        self.is_growing = false;
+    /// Whether the last bytes that were read are a part of a block.
+    pub fn has_part(&self) -> bool {
+        !self.is_lost && self.start < self.end
+    }
+
+    /// The input does not grow any more: what is not whole at its end, when it is read on to that,
+    /// is damaged.
+    pub fn finish(&mut self) {
+        (self.is_growing, self.is_over) = (false, false);
     }
 
     /// The next line, or the next damage; none at the end.
@@ -215,14 +221,26 @@ mod tests {
         }
     }
 
-    /// What was appended so far, up to here.
-    struct Growing<'a>(&'a [u8], &'a std::cell::Cell<usize>, usize);
+    /// Bytes of which so many were appended so far.
+    struct Growing<'a> {
+        bytes: &'a [u8],
+        len: &'a std::cell::Cell<usize>,
+        read: usize,
+    }
 
     impl Read for Growing<'_> {
         fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-            let count = (&self.0[self.2..self.1.get()]).read(to)?;
-            self.2 += count;
+            let count = (&self.bytes[self.read..self.len.get()]).read(to)?;
+            self.read += count;
             Ok(count)
+        }
+    }
+
+    /// Appends to `lines` what comes until there is nothing more for now.
+    fn read_on(reader: &mut BinaryReader<Growing<'_>>, lines: &mut Vec<u8>) {
+        while let Some(next) = reader.next_line().expect("memory") {
+            let Next::Line(line) = next else { panic!("{next:?}") };
+            lines.extend_from_slice(line);
         }
     }
 
@@ -230,21 +248,34 @@ mod tests {
     fn what_grows_is_damaged_only_where_it_ends() {
         let (bytes, expected) = (golden("version-1.flog"), golden("version-1.jsonl"));
         let len = std::cell::Cell::new(0);
-        let mut reader = BinaryReader::growing(Growing(&bytes, &len, 0));
-        let mut lines = Vec::new();
+        let input = Growing { bytes: &bytes, len: &len, read: 0 };
+        let (mut reader, mut lines) = (BinaryReader::growing(input), Vec::new());
         while len.get() < bytes.len() - 3 {
             len.set((len.get() + 37).min(bytes.len() - 3));
-            while let Some(next) = reader.next_line().expect("memory") {
-                let Next::Line(line) = next else { panic!("{next:?} at {}", len.get()) };
-                lines.extend_from_slice(line);
-            }
+            read_on(&mut reader, &mut lines);
             assert_eq!(reader.position(), len.get() as u64);
         }
         assert!(expected.starts_with(&lines) && lines.len() < expected.len());
-        reader.end();
+        assert!(reader.has_part());
+        reader.finish();
         let next = reader.next_line().expect("memory");
         assert!(matches!(next, Some(Next::Damaged(_))), "{next:?}");
         assert!(reader.next_line().expect("memory").is_none());
+    }
+
+    #[test]
+    fn what_came_before_the_finish_is_read_after_it() {
+        let (bytes, expected) = (golden("version-1.flog"), golden("version-1.jsonl"));
+        for end in [bytes.len() - 3, bytes.len() / 2, 5, 0] {
+            let len = std::cell::Cell::new(end);
+            let input = Growing { bytes: &bytes, len: &len, read: 0 };
+            let (mut reader, mut lines) = (BinaryReader::growing(input), Vec::new());
+            read_on(&mut reader, &mut lines);
+            len.set(bytes.len());
+            reader.finish();
+            read_on(&mut reader, &mut lines);
+            assert!(lines == expected, "{end}");
+        }
     }
 
     #[test]

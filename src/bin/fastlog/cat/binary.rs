@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Cursor, Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use fastlog::cli_support::{BinaryReader, Next, is_binary};
 
@@ -12,6 +15,10 @@ const MAGIC_BYTES: u64 = 8;
 
 /// Lines are made until there are so many bytes of them.
 const LINES_BYTES: usize = 64 << 10;
+
+/// How long the rest of a block is waited for at the end of what is there: an append is seen in
+/// parts.
+const APPEND_MAX: Duration = Duration::from_millis(100);
 
 /// Places that could not be read.
 static DAMAGED: AtomicU64 = AtomicU64::new(0);
@@ -42,6 +49,16 @@ impl Kind {
         if is_binary_name(path) { Kind::Binary } else { Kind::Lines }
     }
 
+    /// By its name, or by its first bytes if it has any.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn of_file(file: &File, path: &Path) -> io::Result<Kind> {
+        let mut first = [0; MAGIC_BYTES as usize];
+        let len = file.read_at(&mut first, 0)?;
+        Ok(if is_binary(&first[..len]) { Kind::Binary } else { Kind::of(path) })
+    }
+
     /// What the name of the file that is written now ends in.
     pub fn extension(self) -> &'static str {
         match self {
@@ -67,15 +84,27 @@ pub fn lines_of(mut input: impl BufRead + 'static, path: &Path) -> io::Result<Bo
     let is_binary = is_binary_name(path) || is_binary(&first);
     let whole = Cursor::new(first).chain(input);
     Ok(if is_binary {
-        Box::new(BinaryLines::new(BinaryReader::new(whole), path))
+        Box::new(BinaryLines::new(whole, path, End::Closing))
     } else {
         Box::new(whole)
     })
 }
 
+/// What the end of an input means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// More may come.
+    Open,
+    /// No more will come, but what is under way.
+    Closing,
+    /// No more comes.
+    Closed,
+}
+
 /// Lines, made as they are read.
 pub struct BinaryLines<R> {
     reader: BinaryReader<R>,
+    end: End,
     lines: Vec<u8>,
     /// How much of them was read.
     at: usize,
@@ -83,16 +112,52 @@ pub struct BinaryLines<R> {
 }
 
 impl<R: Read> BinaryLines<R> {
-    fn new(reader: BinaryReader<R>, path: &Path) -> BinaryLines<R> {
-        let name = path.display().to_string();
-        BinaryLines { reader, lines: Vec::with_capacity(2 * LINES_BYTES), at: 0, name }
+    fn new(input: R, path: &Path, end: End) -> BinaryLines<R> {
+        let (reader, lines) = (BinaryReader::growing(input), Vec::with_capacity(2 * LINES_BYTES));
+        BinaryLines { reader, end, lines, at: 0, name: path.display().to_string() }
+    }
+
+    /// At the end of what is there; says whether it is to be looked at once more.
+    fn close(&mut self) -> bool {
+        if self.end == End::Closing {
+            if self.reader.has_part() {
+                thread::sleep(APPEND_MAX);
+            }
+            self.reader.finish();
+            self.end = End::Closed;
+            return true;
+        }
+        false
+    }
+
+    /// Makes the next lines, if there are any.
+    fn refill(&mut self) -> io::Result<()> {
+        self.at = 0;
+        self.lines.clear();
+        while self.lines.len() < LINES_BYTES {
+            let Some(next) = self.reader.next_line()? else {
+                if self.close() {
+                    continue;
+                }
+                break;
+            };
+            match next {
+                Next::Line(line) => self.lines.extend_from_slice(line),
+                Next::Damaged(sentence) => {
+                    if DAMAGED.fetch_add(1, Ordering::Relaxed) < TOLD_MAX {
+                        eprintln!("fastlog: {}: {sentence}", self.name);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 impl BinaryLines<File> {
     /// Those of a file that may grow: at an end that is none there are no lines for now.
     pub fn growing(file: File, path: &Path) -> BinaryLines<File> {
-        BinaryLines::new(BinaryReader::growing(file), path)
+        BinaryLines::new(file, path, End::Open)
     }
 
     pub fn file(&self) -> &File {
@@ -100,8 +165,10 @@ impl BinaryLines<File> {
     }
 
     /// The file does not grow any more.
-    pub fn end(&mut self) {
-        self.reader.end();
+    pub fn finish(&mut self) {
+        if self.end == End::Open {
+            self.end = End::Closing;
+        }
     }
 
     /// Goes back to the beginning of a file that is shorter than what was read of it.
@@ -124,19 +191,7 @@ impl BinaryLines<File> {
 impl<R: Read> BufRead for BinaryLines<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.lines.len() {
-            self.at = 0;
-            self.lines.clear();
-            while self.lines.len() < LINES_BYTES {
-                match self.reader.next_line()? {
-                    Some(Next::Line(line)) => self.lines.extend_from_slice(line),
-                    Some(Next::Damaged(sentence)) => {
-                        if DAMAGED.fetch_add(1, Ordering::Relaxed) < TOLD_MAX {
-                            eprintln!("fastlog: {}: {sentence}", self.name);
-                        }
-                    }
-                    None => break,
-                }
-            }
+            self.refill()?;
         }
         Ok(&self.lines[self.at..])
     }

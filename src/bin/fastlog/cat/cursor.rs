@@ -13,7 +13,8 @@ use fastlog::cli_support::{LogFile, log_file};
 use super::binary::{BinaryLines, Kind};
 use super::open::{at, is_packed, lines_in, read_on, unpack};
 
-/// How much of two files is compared: more than a first line, whose time is to the nanosecond.
+/// How much of two files is compared: more than the first line or the begin of the first segment,
+/// which have times to the nanosecond.
 const HEAD_BYTES: usize = 4096;
 
 /// Device and inode: while a file is open, no other has them.
@@ -21,6 +22,15 @@ type Id = (u64, u64);
 
 fn id(metadata: &Metadata) -> Id {
     (metadata.dev(), metadata.ino())
+}
+
+/// How far a log is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What there is.
+    Present,
+    /// What will come as well.
+    Future,
 }
 
 /// Where in a log the next line is.
@@ -32,11 +42,12 @@ pub struct Cursor {
     base: Option<String>,
     /// That of all its files.
     kind: Kind,
-    /// Whether the file that is written now may have more later.
-    is_followed: bool,
+    extent: Extent,
     /// Rotated files that were opened, or are not wanted: number and start, which no other has.
     done: BTreeSet<(u64, String)>,
     current: Option<Current>,
+    /// The file after the current one, of which the rest is read first.
+    next: Option<Current>,
 }
 
 /// The file that is read.
@@ -48,10 +59,10 @@ enum Current {
 
 impl Cursor {
     /// All of a directory's log of this base and kind.
-    pub fn of_log(dir: &Path, base: &str, kind: Kind, is_followed: bool) -> Cursor {
+    pub fn of_log(dir: &Path, base: &str, kind: Kind, extent: Extent) -> Cursor {
         let live = dir.join(format!("{base}.{}", kind.extension()));
-        let (dir, base) = (dir.to_owned(), Some(base.to_owned()));
-        Cursor { dir, live, base, kind, is_followed, done: BTreeSet::new(), current: None }
+        let (base, done) = (Some(base.to_owned()), BTreeSet::new());
+        Cursor { dir: dir.to_owned(), live, base, kind, extent, done, current: None, next: None }
     }
 
     /// A file that is written now, and what comes after it.
@@ -59,13 +70,14 @@ impl Cursor {
     /// # Errors
     /// It cannot be opened.
     pub fn of_file(path: &Path) -> io::Result<Cursor> {
-        let current = Current::unpacked(File::open(path).map_err(|error| at(path, &error))?, path)?;
+        let file = File::open(path).map_err(|error| at(path, &error))?;
+        let kind = Kind::of_file(&file, path).map_err(|error| at(path, &error))?;
+        let current = Current::unpacked(file, path, kind)?;
         let dir = path.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new("."));
         let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
-        let base = file.map(|file| file.base);
-        let (dir, live, kind) = (dir.to_owned(), path.to_owned(), Kind::of(path));
-        let (done, is_followed) = (BTreeSet::new(), true);
-        let mut cursor = Cursor { dir, live, base, kind, is_followed, done, current: None };
+        let (base, done) = (file.map(|file| file.base), BTreeSet::new());
+        let (dir, live, extent) = (dir.to_owned(), path.to_owned(), Extent::Future);
+        let mut cursor = Cursor { dir, live, base, kind, extent, done, current: None, next: None };
         for (file, path) in cursor.rotated()? {
             // Opened before, this file may be a rotated one by now, with others behind it.
             if !current.is_same(&path)? {
@@ -89,45 +101,63 @@ impl Cursor {
                 if current.read_on(line)? {
                     return Ok(true);
                 }
-                if current.rewind_if_cut()? {
-                    line.clear();
-                    continue;
-                }
-                let is_left = current.is_left(&self.live)?;
-                if !is_left && self.is_followed {
-                    return Ok(false);
-                }
-                // What was appended before it was left.
-                current.end();
-                if current.read_on(line)? {
-                    return Ok(true);
+                if self.next.is_none() {
+                    if current.rewind_if_cut()? {
+                        line.clear();
+                        continue;
+                    }
+                    if !current.is_left(&self.live)? {
+                        return self.end(line);
+                    }
                 }
             }
-            let Some(next) = self.next()? else { return Ok(false) };
-            self.current = Some(next);
-            if !line.is_empty() {
-                // Nobody will end it.
-                return Ok(true);
+            if let Some(next) = self.next.take() {
+                self.current = Some(next);
+                if !line.is_empty() {
+                    // Nobody will end it.
+                    return Ok(true);
+                }
+            } else if let Some(next) = self.find_next()? {
+                // What was appended before it was left comes first.
+                self.current.iter_mut().for_each(Current::finish);
+                self.next = Some(next);
+            } else {
+                return self.end(line);
             }
         }
     }
 
-    /// Copies the lines of a binary log, of which nothing was read yet.
+    /// There is no more for now.
+    fn end(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
+        match &mut self.current {
+            Some(current) if self.extent == Extent::Present => {
+                current.finish();
+                current.read_on(line)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Copies the lines of a binary log, of which nothing was read yet, up to its last file's end.
     ///
     /// # Errors
     /// The system's, with the path.
     pub fn copy_binary(&mut self, out: &mut impl Write) -> io::Result<()> {
         while self.kind == Kind::Binary {
-            let Some(next) = self.next()? else { break };
+            let Some(next) = self.find_next()? else { break };
             let current = self.current.insert(next);
-            current.end();
+            io::copy(current.lines(), out)?;
+            if !current.is_left(&self.live)? {
+                break;
+            }
+            current.finish();
             io::copy(current.lines(), out)?;
         }
         Ok(())
     }
 
     /// The file after the current one.
-    fn next(&mut self) -> io::Result<Option<Current>> {
+    fn find_next(&mut self) -> io::Result<Option<Current>> {
         'again: loop {
             // First: what was rotated before is in the list, and what is rotated later stays open.
             let live = found(File::open(&self.live)).map_err(|error| at(&self.live, &error))?;
@@ -146,7 +176,7 @@ impl Cursor {
                 let next = if is_packed(&path) {
                     Current::Packed(lines_in(opened, &path)?)
                 } else {
-                    Current::unpacked(opened, &path)?
+                    Current::unpacked(opened, &path, self.kind)?
                 };
                 return Ok(Some(next));
             }
@@ -157,7 +187,7 @@ impl Cursor {
                 }
                 _ => false,
             };
-            let next = || Current::unpacked(live, &self.live).map(Some);
+            let next = || Current::unpacked(live, &self.live, self.kind).map(Some);
             return if is_current { Ok(None) } else { next() };
         }
     }
@@ -195,9 +225,9 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 
 impl Current {
     /// A file that is not packed.
-    fn unpacked(file: File, path: &Path) -> io::Result<Current> {
+    fn unpacked(file: File, path: &Path, kind: Kind) -> io::Result<Current> {
         let id = id(&file.metadata()?);
-        Ok(match Kind::of(path) {
+        Ok(match kind {
             Kind::Lines => Current::Plain { id, reader: BufReader::new(file) },
             Kind::Binary => {
                 Current::Binary { id, lines: Box::new(BinaryLines::growing(file, path)) }
@@ -217,10 +247,10 @@ impl Current {
         read_on(self.lines(), line)
     }
 
-    /// What is at its end now is all that there will be.
-    fn end(&mut self) {
+    /// Nothing more will be appended to it.
+    fn finish(&mut self) {
         if let Current::Binary { lines, .. } = self {
-            lines.end();
+            lines.finish();
         }
     }
 
@@ -325,7 +355,7 @@ mod tests {
     #[test]
     fn no_line_is_missed_or_read_twice() {
         let log = Log { dir: tempfile::tempdir().expect("a directory") };
-        let mut cursor = Cursor::of_log(log.dir.path(), "app", Kind::Lines, true);
+        let mut cursor = Cursor::of_log(log.dir.path(), "app", Kind::Lines, Extent::Future);
         assert_eq!(lines(&mut cursor), [""; 0]);
         log.append("1\n");
         assert_eq!(lines(&mut cursor), ["1"]);
@@ -334,7 +364,7 @@ mod tests {
         log.append("2\n");
         assert_eq!(lines(&mut cursor), ["2"]);
         assert_eq!(
-            lines(&mut Cursor::of_log(log.dir.path(), "app", Kind::Lines, true)),
+            lines(&mut Cursor::of_log(log.dir.path(), "app", Kind::Lines, Extent::Future)),
             ["1", "2"]
         );
         log.replace();
@@ -370,7 +400,7 @@ mod tests {
         log.replace();
         log.append("9\n");
         assert_eq!(lines(&mut cursor), ["8", "9"]);
-        let all = lines(&mut Cursor::of_log(log.dir.path(), "app", Kind::Lines, true));
+        let all = lines(&mut Cursor::of_log(log.dir.path(), "app", Kind::Lines, Extent::Future));
         assert_eq!(all, ["8", "9"]);
     }
 

@@ -58,7 +58,7 @@ pub fn run(arguments: &Cat) -> Result<ExitCode, Box<dyn Error>> {
     };
     match copied.and_then(|()| print_all(&mut sources, &filter, &mut printer, &foreign)) {
         // Whoever read has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         other => other?,
     }
     say_foreign(&foreign);

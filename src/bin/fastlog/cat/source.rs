@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fastlog::cli_support::{is_of, log_file};
 
 use super::binary::{Kind, is_binary_name, lines_of};
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Extent};
 use super::open::{at, is_packed, lines_in, read_on};
 use super::record::Record;
 use crate::args::Cat;
@@ -29,15 +29,6 @@ pub enum Order {
     Own,
     /// By the time of the records.
     ByTime,
-}
-
-/// How far a source is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// What there is.
-    Present,
-    /// What will come as well.
-    Future,
 }
 
 /// All that is read.
@@ -103,8 +94,7 @@ impl Sources {
             let kind = Kind::of(Path::new(&name));
             let is_wanted = self.name.as_ref().is_none_or(|name| is_of(&file.base, name));
             if is_wanted && self.known.insert((dir.to_owned(), file.base.clone(), kind)) {
-                let is_followed = self.extent == Extent::Future;
-                self.add(Input::Log(Cursor::of_log(dir, &file.base, kind, is_followed)));
+                self.add(Input::Log(Cursor::of_log(dir, &file.base, kind, self.extent)));
             }
         }
         Ok(self.list.len() > before)
