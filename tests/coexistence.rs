@@ -8,49 +8,63 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use common::disk::inode;
 use common::{all_lines, drain, give_way, wait_until};
 use fastlog::{Config, DrainReport, Engine, fastlog};
 
 const DISTURBANCES: usize = 30;
-/// What a thread may log for each of them: without a bound the logs are as long as the machine is
-/// slow to disturb them.
-const RECORDS_EACH: u64 = 300 * RECORDS_AT_ONCE;
+/// What a thread logs at its best for each of them, and then at its leisure: else the logs were as
+/// long as the machine is slow to disturb them.
+const RECORDS_EACH: u64 = 5_000;
 /// Records after which a thread lets others run, so that it is still logging when they disturb it.
 const RECORDS_AT_ONCE: u64 = 16;
+const LEISURE: Duration = Duration::from_millis(1);
+
+/// Ends the threads, also when a disturbance panics.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Logs from two threads while `disturb` does something to the log some thirty times; gives how many
 /// lines each thread logged.
 fn under_load(config: Config, mut disturb: impl FnMut(&Engine, usize)) -> (DrainReport, [u64; 2]) {
     let engine = Engine::detached(config).expect("the engine starts");
-    let (is_over, allowed) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (is_over, round) = (AtomicBool::new(false), AtomicU64::new(0));
     let counts = [AtomicU64::new(0), AtomicU64::new(0)];
     std::thread::scope(|scope| {
         for (who, count) in counts.iter().enumerate() {
-            let (logger, is_over, allowed) = (engine.logger(), &is_over, &allowed);
+            let (logger, is_over, round) = (engine.logger(), &is_over, &round);
             scope.spawn(move || {
+                let (mut present, mut hurry) = (u64::MAX, 0);
                 while !is_over.load(Ordering::Relaxed) {
                     let n = count.load(Ordering::Relaxed);
-                    if n % RECORDS_AT_ONCE == 0 {
-                        give_way();
+                    fastlog!(logger: logger, INFO, "somebody is at the files", who, n);
+                    count.store(n + 1, Ordering::Relaxed);
+                    if round.load(Ordering::Relaxed) != present {
+                        (present, hurry) = (round.load(Ordering::Relaxed), n + RECORDS_EACH);
                     }
-                    if n < allowed.load(Ordering::Relaxed) {
-                        fastlog!(logger: logger, INFO, "somebody is at the files", who, n);
-                        count.store(n + 1, Ordering::Relaxed);
+                    if n % RECORDS_AT_ONCE == 0 {
+                        if n < hurry { give_way() } else { std::thread::sleep(LEISURE) }
                     }
                 }
             });
         }
-        for round in 0..DISTURBANCES {
-            allowed.fetch_add(RECORDS_EACH, Ordering::Relaxed);
+        let over = Over(&is_over);
+        for disturbance in 0..DISTURBANCES {
+            round.store(disturbance as u64, Ordering::Relaxed);
             let published = engine.stats().published_bytes();
             wait_until("lines to be published", || {
                 engine.stats().published_bytes() > published + 20_000
             });
-            disturb(&engine, round);
+            disturb(&engine, disturbance);
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
     });
     (drain(&engine), counts.map(AtomicU64::into_inner))
 }
