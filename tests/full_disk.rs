@@ -244,7 +244,8 @@ fn born_full(preset: Preset, disk: &Path) {
     }
     let engine = start(Duration::from_secs(10)).expect("the host runs, the log comes later");
     let logger = engine.logger();
-    let slowest = log(&logger, 0, 0..RECORDS_EACH);
+    // As much as the disk has room for in the end.
+    let slowest = log(&logger, 0, 0..RECORDS_EACH / 2);
     assert!(slowest < CALL_MAX, "a call took {slowest:?}");
     wait_until("the first failure", || engine.stats().write_failures() > 0);
     fs::remove_file(&ballast).expect("removed");
