@@ -191,9 +191,8 @@ mod tests {
         let mut passes = Passes::over(arena.expect("an arena"), shape, RINGS);
         let bytes = bench_support::envelope(&(&7_u64, (&1.25_f64, (&"ACME.NYS", ()))));
         let words = bytes.chunks_exact(8);
-        let mut words: Vec<u64> = words
-            .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")))
-            .collect();
+        let mut words: Vec<u64> =
+            words.map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes"))).collect();
         for ring in 0..RINGS {
             // A new ring looks for room first.
             while !passes.emit(ring, &mut words) {}
