@@ -172,6 +172,16 @@ fn a_file_of_an_earlier_day_is_rotated_with_the_first_line() {
     }
 }
 
+/// The records of the engine's own whose message begins like this, in all files.
+fn told(dir: &Path, beginning: &str) -> usize {
+    let mut files = rotated(dir);
+    files.push(dir.join("test.jsonl"));
+    let lines = files.iter().flat_map(|path| all_lines(path));
+    let own = lines.filter(|line| line["target"] == "fastlog");
+    own.filter(|line| line["message"].as_str().is_some_and(|text| text.starts_with(beginning)))
+        .count()
+}
+
 /// Lets the second step of rotations, or another, fail for a while.
 #[derive(Debug, Default)]
 struct Broken {
@@ -207,6 +217,8 @@ fn a_rotation_that_fails_costs_no_line_and_is_tried_again() {
     log(&engine, 0..2_000);
     engine.flush().expect("published all the same");
     assert!(engine.stats().rotation_failures() > 0 && engine.stats().rotations() == 0);
+    let failure = engine.stats().last_failure().unwrap_or_default().to_owned();
+    assert!(failure.starts_with("cannot rotate "), "{failure}");
     io.link.store(false, Ordering::Relaxed);
     io.rename.store(true, Ordering::Relaxed);
     let mut n = 2_000;
@@ -224,9 +236,11 @@ fn a_rotation_that_fails_costs_no_line_and_is_tried_again() {
         engine.flush().expect("published");
         engine.stats().rotations() > 0
     });
+    let failures = engine.stats().rotation_failures();
     drain(&engine);
     let (numbers, _) = numbers(dir.path());
     assert!(numbers.iter().copied().eq(0..n), "{} of {n} lines", numbers.len());
+    assert_eq!(told(dir.path(), "cannot rotate ") as u64, failures, "each is told");
 }
 
 #[test]
@@ -264,6 +278,7 @@ fn old_files_go_and_descriptors_stay_few() {
     let rotations = engine.stats().rotations();
     assert!(rotations > 200, "{rotations}");
     drain(&engine);
+    assert!(told(dir.path(), "removed test-") > 0, "removals are told");
     let (numbers, files) = numbers(dir.path());
     assert!(files <= 6);
     // The newest are there without a gap.

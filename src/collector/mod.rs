@@ -7,7 +7,9 @@ mod batch;
 pub(crate) mod bench;
 mod binary;
 mod due;
+mod gap;
 mod governor;
+mod house;
 mod idle;
 mod merge;
 mod own;
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::arena::commit::Commits;
-use crate::clock::{Sample, TickClock};
+use crate::clock::TickClock;
 use crate::flush::EngineThread;
 use crate::flush::actuator::Actuators;
 use crate::flush::controller::Limits;
@@ -31,13 +33,13 @@ use crate::format::binary::write::Writer;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::registry::Registry;
 use crate::segment::SegmentWriter;
-use crate::stats::Counter;
 
 use batch::{Batch, Taken};
+use gap::GapWatch;
 use governor::Governor;
 use idle::Idle;
 use merge::{Head, Merge};
-use own::{GAP_QUIET, GapWatch, OwnRecords};
+use own::OwnRecords;
 use sealing::Sealing;
 use side::Side;
 use sources::Source;
@@ -47,15 +49,9 @@ pub(crate) use own::StartNote;
 pub(crate) use sealing::SealWhen;
 pub(crate) use side::SideParts;
 
-/// How often the counters of losses are looked at, and the controller.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-
 /// Counters of two processors never differ by so much: a record that is later than now by more was
 /// made before the counter was set back.
 const AHEAD: Duration = Duration::from_millis(5);
-
-/// Tries for a clock sample that no interrupt has widened.
-const SAMPLE_TRIES: u32 = 4;
 
 /// What the owner's side asks of the collector.
 #[derive(Debug, Default)]
@@ -294,48 +290,6 @@ impl Collector {
         }
     }
 
-    /// What is due from time to time: the clock's next sample, losses to be told.
-    fn keep_house(&mut self, now: u64) {
-        if self.clock.due(now) {
-            let sample = Sample::take(self.registry.source, SAMPLE_TRIES);
-            if let Some(stepped) = self.clock.update(sample) {
-                self.registry.counters.add(Counter::ClockSteps, 1);
-                let ticks = self.registry.source.now();
-                let record = self.own.clock_stepped(ticks, stepped.offset_ns);
-                self.batch.write_own(&mut self.sources, &record, &self.clock);
-            }
-            self.store_clock();
-        }
-        if self.is_time_to_look(now) {
-            self.looked_at = now;
-            self.batch.seal_if_old();
-            self.tell_gaps(now, self.clock.ticks_of(GAP_QUIET));
-        }
-    }
-
-    fn is_time_to_look(&self, now: u64) -> bool {
-        // Wrapping: a counter that was set back is a reason to look.
-        now.wrapping_sub(self.looked_at) >= self.clock.ticks_of(LOOK_EVERY)
-    }
-
-    fn tell_gaps(&mut self, now: u64, quiet: u64) {
-        let utc_ns = self.clock.utc_ns(now);
-        if let Some(gap) = self.gaps.look(&self.registry.counters, now, utc_ns, quiet) {
-            self.registry.counters.add(Counter::Gaps, 1);
-            let record = self.own.gap(now, &gap);
-            self.batch.write_own(&mut self.sources, &record, &self.clock);
-        }
-    }
-
-    /// For whoever converts ticks later.
-    fn store_clock(&mut self) {
-        let pieces = self.clock.pieces();
-        self.batch.set_clock(pieces);
-        self.arena.store_clock(pieces.iter().flat_map(|piece| {
-            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift]
-        }));
-    }
-
     /// The last pass: walks each ring until no commit word follows.
     fn finish(mut self, bits: u32) {
         let mut pass = Pass::Wrote;
@@ -343,7 +297,9 @@ impl Collector {
             pass = self.pass(u64::MAX);
         }
         if pass != Pass::Abandoned && bits & bit::ABANDON == 0 {
-            self.tell_gaps(self.registry.source.now(), 0);
+            let now = self.registry.source.now();
+            self.tell_notices(now);
+            self.tell_gaps(now, 0);
             self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);

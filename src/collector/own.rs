@@ -1,17 +1,20 @@
-//! The engine's own records: that it started, that it lost something, that the clock stepped. They
-//! have target `fastlog` and are counted apart. Written by the collector.
+//! The engine's own records: that it started, that it lost something, that the clock stepped, and
+//! what its other threads tell. They have target `fastlog` and are counted apart. Written by the
+//! collector.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::batch::{Batch, Parts};
+use super::gap::ClosedGap;
 use super::sources::Source;
 use crate::callsite::Callsite;
 use crate::clock::TickClock;
 use crate::envelope::decode::Envelope;
 use crate::envelope::encode;
+use crate::flush::Notice;
 use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
 use crate::level::Level;
-use crate::stats::{Counter, Counters, DropReason, Dropped};
+use crate::stats::{Counter, DropReason};
 use crate::value::{Fields, Scratch};
 
 const TARGET: &str = "fastlog";
@@ -40,6 +43,24 @@ static GAP: Callsite = Callsite::new(
 static CLOCK_STEPPED: Callsite =
     Callsite::new(Level::Warn, TARGET, "clock stepped by {by_s} s", &["by_s"], file!(), line!());
 
+static REMOVED: Callsite = Callsite::new(
+    Level::Info,
+    TARGET,
+    "removed {file}",
+    &["file", "bytes", "reason"],
+    file!(),
+    line!(),
+);
+
+static LEFT_OUT: Callsite = Callsite::new(
+    Level::Warn,
+    TARGET,
+    "{left_out} records of the engine's own came too fast",
+    &["left_out"],
+    file!(),
+    line!(),
+);
+
 /// A record of the engine's own, ready to be formatted.
 pub(super) struct OwnRecord<'a> {
     /// Which of the kinds it is, below [`OwnRecord::KINDS`].
@@ -51,7 +72,7 @@ pub(super) struct OwnRecord<'a> {
 
 impl OwnRecord<'_> {
     /// How many kinds there are.
-    pub(super) const KINDS: usize = 4;
+    pub(super) const KINDS: usize = 6;
     /// Whose it is.
     pub(super) const LABEL: ThreadLabel<'static> = ThreadLabel { id: 0, name: Some(b"fastlog") };
 }
@@ -73,6 +94,8 @@ pub(super) struct OwnRecords {
     warning: Plan,
     gap: Plan,
     clock: Plan,
+    removed: Plan,
+    left_out: Plan,
 }
 
 impl OwnRecords {
@@ -83,6 +106,8 @@ impl OwnRecords {
             warning: plan(&WARNING),
             gap: plan(&GAP),
             clock: plan(&CLOCK_STEPPED),
+            removed: plan(&REMOVED),
+            left_out: plan(&LEFT_OUT),
         }
     }
 
@@ -108,6 +133,21 @@ impl OwnRecords {
         let by_s = offset_ns as f64 / 1e9;
         let envelope = envelope(&CLOCK_STEPPED, ticks, &(&by_s, ()));
         OwnRecord { key: 2, plan: &self.clock, site: &CLOCK_STEPPED, envelope }
+    }
+
+    /// What another thread tells.
+    pub(super) fn notice(&self, ticks: u64, notice: &Notice) -> OwnRecord<'_> {
+        match notice {
+            Notice::Warning(sentence) => self.warning(ticks, sentence),
+            Notice::Removed { file, bytes, reason } => {
+                let envelope = envelope(&REMOVED, ticks, &(file, (bytes, (reason, ()))));
+                OwnRecord { key: 4, plan: &self.removed, site: &REMOVED, envelope }
+            }
+            Notice::LeftOut(count) => {
+                let envelope = envelope(&LEFT_OUT, ticks, &(count, ()));
+                OwnRecord { key: 5, plan: &self.left_out, site: &LEFT_OUT, envelope }
+            }
+        }
     }
 
     pub(super) fn gap(&self, ticks: u64, gap: &ClosedGap) -> OwnRecord<'_> {
@@ -140,65 +180,6 @@ fn counts(named: &[(&str, u64)]) -> String {
 fn time(utc_ns: i64) -> SystemTime {
     let offset = Duration::from_nanos(utc_ns.unsigned_abs());
     if utc_ns < 0 { UNIX_EPOCH - offset } else { UNIX_EPOCH + offset }
-}
-
-/// How long losses must have stopped for the gap to be over.
-pub(super) const GAP_QUIET: Duration = Duration::from_millis(100);
-
-/// Losses that are under way.
-#[derive(Debug)]
-struct OpenGap {
-    since_utc_ns: i64,
-    until_utc_ns: i64,
-    /// When a loss was last seen.
-    seen_ticks: u64,
-}
-
-/// Losses that have ended.
-pub(super) struct ClosedGap {
-    since_utc_ns: i64,
-    until_utc_ns: i64,
-    lost: Dropped,
-}
-
-/// Watches the counters of losses.
-#[derive(Debug, Default)]
-pub(super) struct GapWatch {
-    /// Told in the log so far.
-    told: Dropped,
-    seen: Dropped,
-    open: Option<OpenGap>,
-}
-
-impl GapWatch {
-    /// Looks at the counters; gives the gap when its losses have stopped for `quiet` ticks.
-    pub(super) fn look(
-        &mut self,
-        counters: &Counters,
-        ticks: u64,
-        utc_ns: i64,
-        quiet: u64,
-    ) -> Option<ClosedGap> {
-        let dropped = counters.dropped();
-        if dropped != self.seen {
-            self.seen = dropped;
-            let open = self.open.get_or_insert(OpenGap {
-                since_utc_ns: utc_ns,
-                until_utc_ns: utc_ns,
-                seen_ticks: ticks,
-            });
-            (open.until_utc_ns, open.seen_ticks) = (utc_ns, ticks);
-        }
-        let open = self.open.as_ref()?;
-        // Wrapping: when the counter was set back, nobody knows how long losses have stopped.
-        if ticks.wrapping_sub(open.seen_ticks) < quiet {
-            return None;
-        }
-        let lost = self.seen.since(&self.told);
-        let OpenGap { since_utc_ns, until_utc_ns, .. } = self.open.take()?;
-        self.told = self.seen;
-        Some(ClosedGap { since_utc_ns, until_utc_ns, lost })
-    }
 }
 
 impl Batch {
@@ -240,32 +221,5 @@ impl Batch {
             }
         }
         self.end(sources);
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::sys::mmap::Region;
-    use std::sync::Arc;
-
-    fn counters() -> Counters {
-        Counters::new(Arc::new(Region::anonymous(4096).expect("anonymous memory")), 0)
-    }
-
-    #[test]
-    fn a_gap_ends_after_its_quiet_or_when_the_counter_was_set_back() {
-        let counters = counters();
-        let mut watch = GapWatch::default();
-        let mut told = 0;
-        for (lost_at, later) in [(1_000_000, 1_000_100), (2_000_000, 5)] {
-            counters.drop_record(DropReason::Full, Level::Info);
-            assert!(watch.look(&counters, lost_at, 0, 100).is_none());
-            assert!(watch.look(&counters, lost_at + 99, 0, 100).is_none());
-            let gap = watch.look(&counters, later, 0, 100).expect("the gap is over");
-            assert_eq!(gap.lost.total(), 1);
-            told += 1;
-        }
-        assert_eq!(told, 2);
     }
 }

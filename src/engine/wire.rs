@@ -59,10 +59,10 @@ pub(super) struct Shared {
 impl Shared {
     fn new(settings: &Settings, opened: &Opened, source: TickSource) -> Shared {
         let (arena, counters) = (Arc::clone(&opened.arena), opened.counters.clone());
-        let progress = Arc::new(Progress::default());
         let limits = limits(settings);
         let actuators = Arc::new(Actuators::new(&Decision::configured(&limits)));
         let [collector, publisher, keeper] = [(); 3].map(|()| Arc::new(Signal::default()));
+        let progress = Arc::new(Progress::waking(Arc::clone(&collector)));
         let registry = Registry::new(registry::Parts {
             source,
             limits: registry_limits(settings),

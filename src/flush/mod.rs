@@ -8,6 +8,7 @@ pub(crate) mod controller;
 mod doubt;
 pub(crate) mod due;
 pub(crate) mod files;
+mod notice;
 pub(crate) mod pressure;
 pub(crate) mod room;
 pub(crate) mod signal;
@@ -19,10 +20,12 @@ use std::time::{Duration, Instant};
 
 use self::doubt::Doubt;
 use self::files::LogFile;
+use self::notice::Notices;
 use crate::error::BarrierError;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
 pub(crate) use self::doubt::Asked;
+pub(crate) use self::notice::Notice;
 
 /// How often a waiter looks even if nobody wakes it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -46,6 +49,7 @@ pub(crate) struct Progress {
     waiters: AtomicU32,
     queue: WaitQueue,
     failure: Mutex<Failures>,
+    notices: Notices,
     /// The first thread that panicked.
     panicked: OnceLock<EngineThread>,
 }

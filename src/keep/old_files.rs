@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "compress")]
 use super::compress::Compressor;
-use super::retain;
+use super::retain::{self, Removed};
 #[cfg(feature = "compress")]
 use crate::config::Compression;
 use crate::config::Retention;
-use crate::flush::Progress;
+use crate::flush::{Notice, Progress};
 #[cfg(feature = "compress")]
 use crate::flush::signal::Signal;
 use crate::stats::{Counter, Counters};
@@ -77,7 +77,10 @@ impl OldFiles {
         let Care { io, dir, name, retention, .. } = &self.care;
         match retain::retain(&**io, dir, name, retention) {
             Ok(outcome) => {
-                self.care.counters.add(Counter::RemovedFiles, outcome.removed);
+                self.care.counters.add(Counter::RemovedFiles, outcome.removed.len() as u64);
+                for Removed { name, bytes, reason } in outcome.removed {
+                    self.care.progress.tell(Notice::Removed { file: name, bytes, reason });
+                }
                 if let Some((path, error)) = outcome.failed {
                     self.complain(&format!("remove {}", path.display()), &error);
                 }

@@ -31,10 +31,18 @@ struct Files {
     live_bytes: u64,
 }
 
+/// A file that is gone.
+#[derive(Debug)]
+pub(super) struct Removed {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) reason: &'static str,
+}
+
 /// What was removed, and what could not be.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    pub(super) removed: u64,
+    pub(super) removed: Vec<Removed>,
     pub(super) failed: Option<(PathBuf, io::Error)>,
 }
 
@@ -57,7 +65,11 @@ pub(super) fn retain(
         }
         let path = dir.join(&file.name);
         match io.unlink(&path) {
-            Ok(()) => outcome.removed += 1,
+            Ok(()) => outcome.removed.push(Removed {
+                name: file.name.clone(),
+                bytes: file.bytes,
+                reason: if index < doomed { "retention" } else { "room on the disk" },
+            }),
             // Somebody else was faster.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => outcome.failed = Some((path, error)),
@@ -181,7 +193,7 @@ mod tests {
         }
         let none = Retention { files: 0, ..KEEP_ALL };
         let outcome = retain(&OsIo, dir.path(), "app", &none).expect("a readable directory");
-        assert_eq!((outcome.removed, outcome.failed.is_none()), (3, true));
+        assert_eq!((outcome.removed.len(), outcome.failed.is_none()), (3, true));
         assert_eq!(names(dir.path()), others.iter().map(|name| (*name).to_owned()).collect());
     }
 
@@ -206,7 +218,7 @@ mod tests {
         }
         let retention = Retention { free_bytes: 60, ..KEEP_ALL };
         let outcome = retain(&Small, dir.path(), "app", &retention).expect("a directory");
-        assert_eq!(outcome.removed, 2);
+        assert_eq!(outcome.removed.len(), 2);
         let is_old = |name: &String| name.contains("T000000") || name.contains("T010000");
         assert!(!names(dir.path()).iter().any(is_old));
     }

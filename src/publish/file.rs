@@ -37,6 +37,8 @@ pub(crate) struct FileOutput {
     end: u64,
     /// Whether the keeper is to hear of a rotation.
     is_rotated: bool,
+    /// What failed and is not told yet.
+    troubles: Vec<String>,
 }
 
 /// How far an append came.
@@ -66,9 +68,19 @@ impl FileOutput {
         let changed = current.file.metadata().and_then(|metadata| metadata.modified());
         rotator.appended(changed.unwrap_or_else(|_| SystemTime::now()));
         let files = Arc::new(LogFiles::new(Arc::clone(&current)));
-        let (end, is_rotated) = (0, false);
-        let mut output =
-            FileOutput { io, dir, path, current, files, counters, rotator, unit, end, is_rotated };
+        let mut output = FileOutput {
+            io,
+            dir,
+            path,
+            current,
+            files,
+            counters,
+            rotator,
+            unit,
+            end: 0,
+            is_rotated: false,
+            troubles: Vec::new(),
+        };
         let status = output.io.fstat(output.current.file.as_fd())?;
         if unit == Unit::Segments && status.len > 0 {
             output.rotate(status, 0)?;
@@ -93,6 +105,7 @@ impl FileOutput {
             let rest = Lines { from: appended.to, ..lines };
             appended = self.append_part(intents, progress, rest);
         }
+        self.troubles.drain(..).for_each(|trouble| progress.warn(trouble));
         appended
     }
 
@@ -168,8 +181,10 @@ impl FileOutput {
                 self.is_rotated = true;
                 self.io.fstat(self.current.file.as_fd())
             }
-            Err(_) => {
+            Err(error) => {
                 self.counters.add(Counter::RotationFailures, 1);
+                let path = self.path.display();
+                self.troubles.push(format!("cannot rotate {path}, which grows on: {error}"));
                 Ok(status)
             }
         }

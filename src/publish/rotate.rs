@@ -18,8 +18,9 @@ use crate::config::file_names::PRIVATE_DIR_MODE;
 use crate::flush::files::{LogFile, LogFiles};
 use crate::sys::io::Io;
 
-/// How long appends go on in the old file after a rotation failed, before the next attempt.
-const RETRY: Duration = Duration::from_secs(1);
+/// How long appends go on in the old file after a rotation failed, before the next attempt: at
+/// first, and at most. Each attempt that fails is told in the log.
+const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// When and how.
 #[derive(Debug)]
@@ -31,7 +32,15 @@ pub(super) struct Rotator {
     numbers: Numbers,
     /// The hour or day of the last append.
     span: Range<i64>,
-    failed_at: Option<Instant>,
+    failed: Option<Failed>,
+}
+
+/// A failed rotation.
+#[derive(Clone, Copy, Debug)]
+struct Failed {
+    at: Instant,
+    /// For how long there is no other attempt.
+    pause: Duration,
 }
 
 impl Rotator {
@@ -45,7 +54,7 @@ impl Rotator {
     ) -> io::Result<Rotator> {
         finish_interrupted(&*io, &places)?;
         let numbers = Numbers::behind(&*io, &places)?;
-        Ok(Rotator { io, places, rotation, calendar, numbers, span: 0..0, failed_at: None })
+        Ok(Rotator { io, places, rotation, calendar, numbers, span: 0..0, failed: None })
     }
 
     /// The last append to the present file was at this time.
@@ -61,7 +70,7 @@ impl Rotator {
     pub(super) fn is_due(&self, len: u64, first_line: usize, now: SystemTime) -> bool {
         let is_full = len.saturating_add(first_line as u64) > self.rotation.bytes;
         let is_old = unix_seconds(now) >= self.span.end;
-        let may_try = self.failed_at.is_none_or(|at| at.elapsed() >= RETRY);
+        let may_try = self.failed.is_none_or(|failed| failed.at.elapsed() >= failed.pause);
         len > 0 && (is_full || is_old) && may_try
     }
 
@@ -71,7 +80,7 @@ impl Rotator {
         let left = lines.len() - from;
         let room = usize::try_from(self.rotation.bytes.saturating_sub(len)).unwrap_or(left);
         // After a failed rotation the file grows beyond its limit.
-        if left <= room || self.failed_at.is_some() {
+        if left <= room || self.failed.is_some() {
             return lines.len();
         }
         unit::fitting(self.places.unit, lines, from, room)
@@ -85,7 +94,11 @@ impl Rotator {
         start: u64,
     ) -> io::Result<LogFile> {
         let outcome = self.try_to_rotate(current, files, start);
-        self.failed_at = outcome.is_err().then(Instant::now);
+        let [first, most] = RETRY;
+        self.failed = outcome.is_err().then(|| Failed {
+            at: Instant::now(),
+            pause: self.failed.map_or(first, |failed| (failed.pause * 2).min(most)),
+        });
         outcome
     }
 
