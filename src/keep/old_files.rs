@@ -11,9 +11,9 @@ use super::retain::{self, Removed};
 #[cfg(feature = "compress")]
 use crate::config::Compression;
 use crate::config::Retention;
-use crate::flush::{Notice, Progress};
 #[cfg(feature = "compress")]
 use crate::flush::signal::Signal;
+use crate::flush::{Notice, Progress};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
 
