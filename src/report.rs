@@ -94,8 +94,7 @@ impl DrainReport {
         if self.arena_path.is_some() { self.pending } else { 0 }
     }
 
-    /// The visible log's absolute path; none for consoles and Null. With
-    /// [`SegmentMode::Seal`](crate::SegmentMode::Seal) it is the directory of the files.
+    /// The visible log's absolute path; none for consoles and Null.
     pub fn log_path(&self) -> Option<&Path> {
         self.log_path.as_deref()
     }

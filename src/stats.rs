@@ -250,8 +250,7 @@ impl Stats {
         self.submitted.saturating_sub(self.written + self.dropped.total())
     }
 
-    /// The visible log's absolute path; none for consoles and Null. With
-    /// [`SegmentMode::Seal`](crate::SegmentMode::Seal) it is the directory of the files.
+    /// The visible log's absolute path; none for consoles and Null.
     pub fn log_path(&self) -> Option<&Path> {
         self.log_path.as_deref()
     }

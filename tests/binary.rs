@@ -12,10 +12,8 @@ use std::time::Duration;
 
 use common::flog::{self, Content, MAGIC, Record};
 use common::{config, drain, patient, wait_until};
-use fastlog::{Config, Detail, Engine, Format, Output, Preset, SegmentMode, fastlog};
+use fastlog::{Config, Detail, Engine, Format, Output, Preset, fastlog};
 use serde_json::Value;
-
-const MIB: usize = 1 << 20;
 
 fn binary(dir: &Path) -> Config {
     config(dir).format(Format::Binary)
@@ -135,18 +133,6 @@ fn assert_all_kinds(config: Config, dir: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-#[cfg(not(fastlog_portable))]
-fn sealed_segments_hold_every_record_once_and_in_order() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let config = binary(dir.path()).segment_mode(SegmentMode::Seal).segment_bytes(MIB);
-    let files = assert_all_kinds(config, dir.path());
-    assert!(files.len() >= 10, "{} files", files.len());
-    for path in files {
-        assert_eq!(content(&path).segments.len(), 1, "a file is a segment");
-    }
-}
-
-#[test]
 fn rotated_files_hold_whole_segments() {
     let dir = tempfile::tempdir().expect("a directory");
     let files = assert_all_kinds(binary(dir.path()).rotate_bytes(64 << 10), dir.path());
@@ -252,7 +238,7 @@ fn an_engine_never_appends_to_what_another_has_left() {
 #[test]
 fn old_segments_end_so_that_files_can_be_rotated() {
     let dir = tempfile::tempdir().expect("a directory");
-    let engine = start(binary(dir.path()).seal_after(Duration::from_millis(20)));
+    let engine = start(binary(dir.path()).segment_age(Duration::from_millis(20)));
     let live = dir.path().join("test.flog");
     let mut n = 0;
     wait_until("a fifth segment", || {
@@ -287,20 +273,47 @@ fn new_pieces_of_the_clock_are_told() {
     assert!((0..60_000_000_000).contains(&ago), "{ago} ns ago");
 }
 
+fn archive(dir: &Path) -> Config {
+    patient(Config::preset(Preset::Archive)).dir(dir).name("test").ignore_env()
+}
+
 #[test]
-#[cfg(not(fastlog_portable))]
-fn the_preset_archive_seals_binary_files() {
+fn the_preset_archive_appends_binary_segments_to_one_file() {
     let dir = tempfile::tempdir().expect("a directory");
-    let preset = patient(Config::preset(Preset::Archive)).dir(dir.path()).name("test").ignore_env();
-    let engine = start(preset);
-    log(&engine, 0..1_000);
-    engine.sync().expect("it is sealed");
-    assert!(numbers(&records(dir.path())).into_iter().eq(0..1_000));
-    log(&engine, 1_000..2_000);
+    let engine = start(archive(dir.path()));
+    let live = dir.path().canonicalize().expect("it is there").join("test.flog");
+    assert_eq!(engine.stats().log_path(), Some(&*live));
+    for n in 0..3 {
+        log(&engine, n * 1_000..(n + 1) * 1_000);
+        // Nothing has to be complete for it: what is flushed is to be seen.
+        if n % 2 == 0 { engine.flush() } else { engine.sync() }.expect("it is published");
+        assert!(numbers(&records(dir.path())).into_iter().eq(0..(n + 1) * 1_000));
+    }
     let report = drain(&engine);
-    assert_eq!(report.written(), 2_000);
-    assert_eq!(files(dir.path()).len(), 2);
-    assert!(numbers(&records(dir.path())).into_iter().eq(0..2_000));
+    assert_eq!((report.written(), report.log_path()), (3_000, Some(&*live)));
+    assert_eq!(files(dir.path()), [dir.path().join("test.flog")]);
+    assert!(numbers(&records(dir.path())).into_iter().eq(0..3_000));
+}
+
+#[test]
+fn an_archive_goes_on_behind_the_files_of_the_last_run_and_removes_the_oldest() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for n in 0..5_u64 {
+        let engine = start(archive(dir.path()).retain_files(2));
+        log(&engine, n * 100..(n + 1) * 100);
+        if n > 2 {
+            wait_until("the removal", || engine.stats().removed_files() == 1);
+        }
+        drain(&engine);
+    }
+    let names: Vec<_> = files(dir.path())
+        .iter()
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    let [first, second, live] = &names[..] else { panic!("{names:?}") };
+    assert!(first.ends_with("-000003") && second.ends_with("-000004"), "{names:?}");
+    assert_eq!(live, "test");
+    assert!(numbers(&records(dir.path())).into_iter().eq(200..500));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::{drain, wait_until};
 use fastlog::cli_support::BinaryReader;
-use fastlog::{Compression, Config, Engine, Format, SegmentMode, fastlog};
+use fastlog::{Compression, Config, Engine, Format, fastlog};
 use serde_json::Value;
 
 /// A running `fastlog cat --follow`, and what it has printed.
@@ -127,8 +127,7 @@ fn every_line_comes_once_and_in_order_over_rotations() {
 
 /// A binary log whose segments are to be seen soon.
 fn binary(dir: &Path) -> Config {
-    let config = common::config(dir).format(Format::Binary).segment_mode(SegmentMode::Publish);
-    config.seal_after(Duration::from_millis(10))
+    common::config(dir).format(Format::Binary).segment_age(Duration::from_millis(10))
 }
 
 #[test]

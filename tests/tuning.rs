@@ -13,14 +13,13 @@ const NO_OPTION: [&str; 1] = ["preset"];
 /// Fields whose setter has another name.
 const SET_BY: [(&str, &str); 2] = [("details", "include"), ("compression", "compress")];
 /// Fields that hold the values of several setters.
-const GROUPS: [&str; 3] = ["rotation", "retention", "sealing"];
+const GROUPS: [&str; 2] = ["rotation", "retention"];
 /// Where a field of a group has another setter.
-const GROUPED: [(&str, &str); 9] = [
-    ("sealing.bytes", "segment_bytes"),
-    ("sealing.after", "seal_after"),
+const GROUPED: [(&str, &str); 8] = [
     ("rotation.bytes", "rotate_bytes"),
     ("rotation.period", "rotate"),
     ("rotation.zone", "rotate_in"),
+    ("rotation.segment_age", "segment_age"),
     ("retention.files", "retain_files"),
     ("retention.bytes", "retain_bytes"),
     ("retention.age", "retain_age"),
@@ -159,8 +158,7 @@ fn defaults_are_those_of_the_code() {
 fn ranges_are_those_that_a_start_accepts() {
     let (none, ages) = (Duration::ZERO, Duration::MAX);
     type SizeCase = (&'static str, fn(Config) -> Config);
-    let sizes: [SizeCase; 9] = [
-        ("segment_bytes", |c| c.segment_bytes(1)),
+    let sizes: [SizeCase; 8] = [
         ("ring_bytes", |c| c.ring_bytes(1)),
         ("record_bytes", |c| c.record_bytes(1)),
         ("staging_bytes", |c| c.staging_bytes(1)),
@@ -173,7 +171,7 @@ fn ranges_are_those_that_a_start_accepts() {
     let level = ("shed", Config::default().ignore_env().shed(Shed::Below(Level::CRITICAL)));
     type TimeCase = (&'static str, fn(Config, Duration) -> Config, Duration);
     let times: [TimeCase; 10] = [
-        ("seal_after", |c, d| c.seal_after(d), none),
+        ("segment_age", |c, d| c.segment_age(d), none),
         ("overflow", |c, d| c.overflow(Overflow::BlockFor(d)), none),
         ("order_window", |c, d| c.order_window(d), ages),
         ("publish_every", |c, d| c.publish_every(d), none),

@@ -29,9 +29,6 @@ pub(crate) struct Lines {
     pub(crate) format: u64,
     pub(crate) details: u64,
     pub(crate) output: u64,
-    /// What becomes of segments, and how long they are.
-    pub(crate) segment_mode: u64,
-    pub(crate) segment_bytes: usize,
 }
 
 impl Arena {
@@ -121,8 +118,7 @@ fn write_header(region: &Region, id: u64, identity: Identity<'_>, shape: Shape) 
         (header::RINGS_AT, RINGS_AT as u64),
         (header::DICTIONARY_AT, layout::DICTIONARY_AT as u64),
         (header::DICTIONARY_BYTES, layout::DICTIONARY_BYTES as u64),
-        (header::SEGMENT_MODE, identity.lines.segment_mode),
-        (header::SEGMENT_BYTES, identity.lines.segment_bytes as u64),
+        (header::SEGMENT_BYTES, layout::SEGMENT_BYTES as u64),
         (header::FORMAT, identity.lines.format),
         (header::DETAILS, identity.lines.details),
         (header::OUTPUT, identity.lines.output),

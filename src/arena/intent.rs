@@ -2,10 +2,9 @@
 //! that is missing can be appended and nothing is appended twice. Written by the publisher.
 //!
 //! ```text
-//! number | dev | inode | birth ns | offset | length | segment seq | from | to | done | name
+//! number | dev | inode | birth ns | offset | length | segment seq | from | to | done
 //! ```
-//! `done` is stored into the newest slot once the append is complete. A segment that becomes a file
-//! of the log itself is announced with that file's `name`: length u64 and bytes.
+//! `done` is stored into the newest slot once the append is complete.
 
 use super::layout::{INTENTS_AT, PAGE};
 use super::two_slots::{TwoSlots, Words};
@@ -14,10 +13,7 @@ use crate::primitive::Ordering;
 
 const SLOT_WORDS: usize = PAGE / 2 / 8;
 const DONE: usize = 9;
-const NAME: usize = DONE + 1;
-/// The longest name that a file system takes.
-const NAME_BYTES_MAX: usize = 255;
-const _: () = assert!(NAME + 1 + NAME_BYTES_MAX.div_ceil(8) <= SLOT_WORDS);
+const _: () = assert!(DONE < SLOT_WORDS);
 
 /// One append.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,23 +46,10 @@ impl Intents {
 
     /// Announces an append.
     pub(crate) fn begin(&mut self, intent: Intent) {
-        self.begin_named(intent, "");
-    }
-
-    /// Announces that the segment's file gets this name, of 255 bytes at most, in the log's
-    /// directory.
-    pub(crate) fn begin_named(&mut self, intent: Intent, name: &str) {
         self.newest += 1;
         let length = intent.to - intent.from;
         let Intent { dev, ino, birth_ns, offset, segment, from, to } = intent;
-        let name = &name.as_bytes()[..name.len().min(NAME_BYTES_MAX)];
-        let words = name.chunks(8).map(|chunk| {
-            let mut bytes = [0; 8];
-            bytes[..chunk.len()].copy_from_slice(chunk);
-            u64::from_le_bytes(bytes)
-        });
-        let place = [dev, ino, birth_ns, offset, length, segment, from, to, 0];
-        self.slots.write(place.into_iter().chain([name.len() as u64]).chain(words));
+        self.slots.write([dev, ino, birth_ns, offset, length, segment, from, to, 0]);
     }
 
     /// The announced append is complete.

@@ -6,20 +6,15 @@
 //! page 2   counters, a u64 each
 //! page 3   commit slots x 2, a page each
 //! page 5   intents x 2
-//! page 6   heads of segments that are files of the log themselves
-//! page 7.. dictionary of callsites
+//! page 6.. dictionary of callsites
 //! then     rings, each at a multiple of 64 KiB, | page: released, owner | granules | overhang |
 //! ```
-//! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it,
-//! or are files of their own.
+//! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::ring::RING_HEADER_BYTES;
-
-/// A segment's head, a cache line of its own.
-const HEAD_BYTES: usize = 64;
 
 /// A page of the layout: the smallest of a supported system.
 pub(crate) const PAGE: usize = 4096;
@@ -68,18 +63,8 @@ pub(crate) mod header {
     pub(crate) const OUTPUT: usize = DETAILS + 8;
     /// Length u64 and bytes: the log's directory, absolute; empty for consoles.
     pub(crate) const DIRECTORY: usize = OUTPUT + 8;
-    /// What becomes of segments, see `segment_mode`.
-    pub(crate) const SEGMENT_MODE: usize = DIRECTORY + 8 + super::DIRECTORY_BYTES_MAX;
-    const END: usize = SEGMENT_MODE + 8;
+    const END: usize = DIRECTORY + 8 + super::DIRECTORY_BYTES_MAX;
     const _: () = assert!(END <= super::HEADER_BYTES);
-}
-
-/// What becomes of segments, as numbers.
-pub(crate) mod segment_mode {
-    /// Their lines are published in another file.
-    pub(crate) const PUBLISHED: u64 = 1;
-    /// They are sealed, and become the log's files themselves.
-    pub(crate) const SEALED: u64 = 2;
 }
 
 const HEADER_BYTES: usize = 2 * PAGE;
@@ -108,16 +93,7 @@ pub(crate) const COUNTERS_AT: usize = HEADER_BYTES;
 pub(crate) const COMMITS_AT: usize = COUNTERS_AT + PAGE;
 pub(crate) const COMMIT_SLOT_BYTES: usize = PAGE;
 pub(crate) const INTENTS_AT: usize = COMMITS_AT + 2 * COMMIT_SLOT_BYTES;
-pub(crate) const HEADS_AT: usize = INTENTS_AT + PAGE;
-pub(crate) const DICTIONARY_AT: usize = HEADS_AT + PAGE;
-
-/// Segments that may be unfinished at the same time, where they are files of their own.
-pub(crate) const HEADS: usize = PAGE / HEAD_BYTES;
-
-/// Where the head of the segment `seq` stands.
-pub(crate) const fn head_at(seq: u64) -> usize {
-    HEADS_AT + seq as usize % HEADS * HEAD_BYTES
-}
+pub(crate) const DICTIONARY_AT: usize = INTENTS_AT + PAGE;
 
 /// Room for some 3,500 callsites of the usual 150 bytes.
 pub(crate) const DICTIONARY_BYTES: usize = 512 * 1024;

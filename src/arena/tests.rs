@@ -8,8 +8,7 @@ use tempfile::TempDir;
 const SHAPE: Shape = Shape { ring_bytes: 16 << 10, record_bytes: 4 << 10, rings_max: 16 };
 
 fn identity(directory: &Path) -> Identity<'_> {
-    let segment_bytes = SEGMENT_BYTES;
-    let lines = Lines { format: 1, details: 5, output: 3, segment_mode: 1, segment_bytes };
+    let lines = Lines { format: 1, details: 5, output: 3 };
     Identity { name: "app", file_name: "app.jsonl", directory, lines }
 }
 

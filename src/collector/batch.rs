@@ -54,7 +54,7 @@ pub(super) struct Parts {
     pub(super) governor: Governor,
     pub(super) sides: Vec<Side>,
     pub(super) source: TickSource,
-    /// Where files of the log are made of segments.
+    /// Where files of the log change with segments.
     pub(super) sealing: Option<Sealing>,
 }
 
@@ -270,11 +270,6 @@ impl Batch {
         for ring in self.touched.drain(..) {
             sources[ring].wake_owner();
         }
-        if self.parts.sealing.is_some() && self.parts.progress.is_stalled() {
-            // A caller found it stalled, and nothing is published before the next seal. Whoever
-            // makes or names segments in vain says so again.
-            self.parts.progress.recover();
-        }
         let urgency = if self.has_urgent { bit::URGENT } else { 0 };
         self.parts.publisher.raise(bit::WORK | urgency);
         self.parts.sides.iter_mut().for_each(Side::wake);
@@ -297,8 +292,6 @@ impl Batch {
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
     /// abandoned.
     pub(super) fn next_segment(&mut self, sources: &[Source]) -> bool {
-        // What is full is to be seen, whether or not there is another.
-        self.show();
         while !self.parts.writer.roll() {
             self.govern(sources);
             // Callers go on, and want to know the time.

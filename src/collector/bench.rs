@@ -86,7 +86,7 @@ impl Passes {
                 warnings: Vec::new(),
             },
             sides: Vec::new(),
-            seal_when: None,
+            segment_age: None,
             binary: None,
             registry,
         });
@@ -120,8 +120,7 @@ impl Passes {
 }
 
 fn identity() -> Identity<'static> {
-    let segment_bytes = layout::SEGMENT_BYTES;
-    let lines = Lines { format: 0, details: 0, output: 0, segment_mode: 0, segment_bytes };
+    let lines = Lines { format: 0, details: 0, output: 0 };
     Identity { name: "bench", file_name: "", directory: Path::new(""), lines }
 }
 

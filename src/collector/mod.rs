@@ -46,7 +46,6 @@ use sources::Source;
 
 pub(crate) use idle::Idling;
 pub(crate) use own::StartNote;
-pub(crate) use sealing::SealWhen;
 pub(crate) use side::SideParts;
 
 /// Counters of two processors never differ by so much: a record that is later than now by more was
@@ -89,8 +88,8 @@ pub(crate) struct Parts {
     pub(crate) actuators: Arc<Actuators>,
     pub(crate) start_note: StartNote,
     pub(crate) sides: Vec<SideParts>,
-    /// When segments are sealed before they are full, where files are made of them.
-    pub(crate) seal_when: Option<SealWhen>,
+    /// How old a segment gets, where files change with segments.
+    pub(crate) segment_age: Option<Duration>,
     pub(crate) binary: Option<Writer>,
 }
 
@@ -142,7 +141,7 @@ impl Collector {
             governor,
             sides: parts.sides.into_iter().map(Side::new).collect(),
             source: registry.source,
-            sealing: parts.seal_when.map(Sealing::new),
+            sealing: parts.segment_age.map(Sealing::new),
             binary: parts.binary,
         });
         Collector {
@@ -195,7 +194,6 @@ impl Collector {
             let pass = self.pass(cut_off);
             self.keep_house(now);
             if is_asked && pass != Pass::Abandoned {
-                self.batch.show();
                 self.registry.progress.set_barriers(barrier);
                 self.batch.parts.publisher.raise(bit::BARRIER);
             }
@@ -303,7 +301,6 @@ impl Collector {
             self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);
-        self.batch.show();
         self.batch.stop_sides(bits);
         self.registry.progress.set_done(EngineThread::Collector);
         self.batch.parts.publisher.raise(bit::STOP | (bits & bit::ABANDON));

@@ -12,13 +12,9 @@ const MIB: usize = 1 << 20;
 pub(super) const RING_BYTES: RangeInclusive<usize> = 16 * KIB..=64 * MIB;
 pub(super) const RECORD_BYTES: RangeInclusive<usize> = KIB..=32 * KIB;
 pub(super) const STAGING_BYTES: RangeInclusive<usize> = 4 * MIB..=KIB * MIB;
-/// A line takes at most half of the smallest; the largest fits into memory three times.
-const SEGMENT_BYTES: RangeInclusive<usize> = MIB..=256 * MIB;
-/// Mapped by itself, a segment ends where a page of any supported system does.
-const SEGMENT_BYTES_STEP: usize = 64 * KIB;
-pub(super) const SEAL_AFTER: RangeInclusive<Duration> = millis(10)..=secs(86_400);
 pub(super) const RINGS: RangeInclusive<usize> = 16..=4096;
 pub(super) const ROTATE_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 40;
+pub(super) const SEGMENT_AGE: RangeInclusive<Duration> = millis(10)..=secs(86_400);
 pub(super) const RETAIN_FILES: RangeInclusive<usize> = 0..=100_000;
 pub(super) const RETAIN_BYTES: RangeInclusive<u64> = 0..=1 << 50;
 pub(super) const RETAIN_AGE: RangeInclusive<Duration> = secs(1)..=secs(100 * 365 * 86_400);
@@ -84,11 +80,6 @@ pub(super) fn shed(level: Level) -> Result<(), ConfigError> {
 
 pub(super) fn staging(bytes: usize) -> Result<(), ConfigError> {
     within("staging_bytes", bytes, "", STAGING_BYTES, shown)
-}
-
-pub(super) fn segment(bytes: usize) -> Result<(), ConfigError> {
-    let form = "a multiple of 64 KiB from ";
-    multiple("segment_bytes", bytes, SEGMENT_BYTES_STEP, form, SEGMENT_BYTES)
 }
 
 pub(super) fn record(bytes: usize) -> Result<(), ConfigError> {

@@ -9,7 +9,6 @@ mod name;
 mod options;
 mod pressure;
 mod rotation;
-mod sealing;
 mod settings;
 
 use std::path::PathBuf;
@@ -21,15 +20,14 @@ pub(crate) use self::filter::Filter;
 #[cfg(test)]
 pub(crate) use self::limits::shown;
 pub use self::options::{
-    Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
-    SyncPolicy, UrgentSync,
+    Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SyncPolicy,
+    UrgentSync,
 };
 pub use self::pressure::{FlushControl, Shed};
 #[cfg(feature = "compress")]
 pub use self::rotation::Compression;
 pub(crate) use self::rotation::{Retention, Rotation};
 pub use self::rotation::{Rotate, RotateZone};
-pub(crate) use self::sealing::Sealing;
 pub(crate) use self::settings::Settings;
 use crate::clock::Clock;
 use crate::format::{Detail, Details, Format};
@@ -69,8 +67,6 @@ pub struct Config {
     format: Format,
     colour: Colour,
     details: Details,
-    segment_mode: SegmentMode,
-    sealing: Sealing,
     rotation: Rotation,
     retention: Retention,
     #[cfg(feature = "compress")]
@@ -132,7 +128,6 @@ impl Config {
             arena: _,
             pin,
             idle,
-            segment_mode,
             publish_every,
             sync,
             urgent_sync,
@@ -148,8 +143,6 @@ impl Config {
             format,
             colour: Colour::Auto,
             details: Details::default(),
-            segment_mode,
-            sealing: Sealing::DEFAULT,
             rotation: Rotation::DEFAULT,
             retention: Retention::DEFAULT,
             #[cfg(feature = "compress")]
@@ -259,14 +252,6 @@ impl Config {
     /// Default: none.
     pub fn include(mut self, detail: Detail) -> Config {
         self.details.include(detail);
-        self
-    }
-
-    /// What becomes of the memory-mapped segments.
-    ///
-    /// Default: [`SegmentMode::Seal`] with `Archive`, [`SegmentMode::Publish`] with the others.
-    pub fn segment_mode(mut self, mode: SegmentMode) -> Config {
-        self.segment_mode = mode;
         self
     }
 
@@ -385,8 +370,9 @@ impl Config {
     /// When the log file is synced to its device.
     ///
     /// Intervals from 1 ms to 1 h. Default: [`SyncPolicy::Every`] second with `Production`, each
-    /// 5 s with `LowLatency`; [`SyncPolicy::EachBatch`] with `Durable`; [`SyncPolicy::Never`] with
-    /// the others. `EachBatch` needs [`Output::File`]; without a file the others have no effect.
+    /// 5 s with `LowLatency`, each minute with `Archive`; [`SyncPolicy::EachBatch`] with `Durable`;
+    /// [`SyncPolicy::Never`] with the others. `EachBatch` needs [`Output::File`]; without a file
+    /// the others have no effect.
     pub fn sync(mut self, policy: SyncPolicy) -> Config {
         self.sync = policy;
         self

@@ -35,29 +35,6 @@ pub enum Overflow {
     BlockForever,
 }
 
-/// What becomes of the memory-mapped segments that the collector writes lines into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SegmentMode {
-    /// The publisher appends their lines to `<dir>/<name>.jsonl` (`.flog` if they are binary), and
-    /// they are used again. The visible file never has a hole of zeros and ends with a whole line
-    /// except during an append, so whatever follows it just works.
-    Publish,
-    /// A segment becomes a file of the log itself, and no byte is copied: when it is full or old
-    /// ([`segment_bytes`](crate::Config::segment_bytes), [`seal_after`](crate::Config::seal_after))
-    /// it is cut to its lines, synced, and gets its name, `<name>-<start>-<number>.jsonl`.
-    ///
-    /// For logs that are read later. There is no file to follow: lines are to be seen once their
-    /// segment is sealed, and each `flush` or `sync` seals what there is. A mapped file has to be
-    /// longer than what it holds, and fresh pages cost more than copying from hot ones: that is why
-    /// it is not the default.
-    ///
-    /// Needs [`Output::File`], and Linux. Every file is synced when it is sealed: [`SyncPolicy`]
-    /// and [`UrgentSync`] do not apply ([`SyncPolicy::EachBatch`] is an error),
-    /// [`rotate`](crate::Config::rotate) and [`rotate_bytes`](crate::Config::rotate_bytes) neither.
-    Seal,
-}
-
 /// When the keeper syncs the log file to its device (`fdatasync`), besides calls of `sync` and
 /// `drain`. A line that is published but not synced survives the process's death, not a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,6 +72,8 @@ pub(crate) struct Rotation {
     pub(crate) bytes: u64,
     pub(crate) period: Rotate,
     pub(crate) zone: RotateZone,
+    /// Of a binary log.
+    pub(crate) segment_age: Duration,
 }
 
 /// What was configured.
@@ -86,8 +88,12 @@ pub(crate) struct Retention {
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Rotation {
-    pub(super) const DEFAULT: Rotation =
-        Rotation { bytes: 256 << 20, period: Rotate::Daily, zone: RotateZone::Utc };
+    pub(super) const DEFAULT: Rotation = Rotation {
+        bytes: 256 << 20,
+        period: Rotate::Daily,
+        zone: RotateZone::Utc,
+        segment_age: Duration::from_secs(60),
+    };
 }
 
 impl Retention {
@@ -124,6 +130,16 @@ impl Config {
     /// is. A start with `RotateZone::Local` fails where the time zone cannot be found out.
     pub fn rotate_in(mut self, zone: RotateZone) -> Config {
         self.rotation.zone = zone;
+        self
+    }
+
+    /// How long after its first record a segment of a binary log ends, full or not. Such a log goes
+    /// on in a new file only where a segment begins, so that this is how late it may be rotated.
+    ///
+    /// 10 ms to 24 h. Default: 60 s. Each segment begins with what its records have in common, some
+    /// hundred bytes. Without [`Format::Binary`](crate::Format::Binary) it has no effect.
+    pub fn segment_age(mut self, age: Duration) -> Config {
+        self.rotation.segment_age = age;
         self
     }
 

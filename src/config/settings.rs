@@ -10,12 +10,11 @@ use super::also::Also;
 use super::file_names::Unit;
 use super::filter::Filter;
 use super::options::{
-    Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SegmentMode,
-    SyncPolicy, UrgentSync,
+    Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SyncPolicy,
+    UrgentSync,
 };
 use super::pressure::{FlushControl, Shed};
 use super::rotation::{Retention, Rotation};
-use super::sealing::Sealing;
 use super::{Config, limits, name};
 use crate::clock::Clock;
 use crate::error::{ConfigError, FilterError, Quoted};
@@ -41,8 +40,6 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     pub(crate) colour: Colour,
     pub(crate) details: Details,
-    pub(crate) segment_mode: SegmentMode,
-    pub(crate) sealing: Sealing,
     pub(crate) rotation: Rotation,
     pub(crate) retention: Retention,
     #[cfg(feature = "compress")]
@@ -102,14 +99,6 @@ impl Settings {
             Format::Json | Format::Logfmt | Format::Text => Unit::Lines,
         }
     }
-
-    /// Bytes of a segment.
-    pub(crate) fn segment_bytes(&self) -> usize {
-        match self.segment_mode {
-            SegmentMode::Publish => crate::arena::layout::SEGMENT_BYTES,
-            SegmentMode::Seal => self.sealing.bytes,
-        }
-    }
 }
 
 impl Config {
@@ -154,8 +143,6 @@ impl Config {
             format: self.format,
             colour,
             details: self.details,
-            segment_mode: self.segment_mode,
-            sealing: self.sealing,
             rotation: self.rotation,
             retention: self.retention,
             #[cfg(feature = "compress")]
@@ -190,10 +177,9 @@ impl Config {
         limits::record(self.record_bytes)?;
         limits::ring(self.ring_bytes, self.record_bytes)?;
         limits::staging(self.staging_bytes)?;
-        limits::segment(self.sealing.bytes)?;
-        limits::duration("seal_after", self.sealing.after, limits::SEAL_AFTER)?;
         limits::count("max_rings", self.max_rings, limits::RINGS)?;
         limits::bytes("rotate_bytes", self.rotation.bytes, limits::ROTATE_BYTES)?;
+        limits::duration("segment_age", self.rotation.segment_age, limits::SEGMENT_AGE)?;
         limits::count("retain_files", self.retention.files, limits::RETAIN_FILES)?;
         limits::bytes("retain_bytes", self.retention.bytes, limits::RETAIN_BYTES)?;
         limits::duration("retain_age", self.retention.age, limits::RETAIN_AGE)?;
@@ -243,7 +229,7 @@ impl Config {
                 instead: "`Output::File`, or another `SyncPolicy`".to_owned(),
             });
         }
-        if self.segment_mode == SegmentMode::Seal { self.check_sealing() } else { Ok(()) }
+        Ok(())
     }
 
     /// Nobody reads it on a console, where each write has to end with a line.
@@ -262,23 +248,6 @@ impl Config {
             Some(also) => refused("also", &also.console, "another `Format` for that console"),
             None => Ok(()),
         }
-    }
-
-    /// A segment becomes a file of the log, and not with each batch.
-    fn check_sealing(&self) -> Result<(), ConfigError> {
-        let refused = |with, other, instead: &str| {
-            let (option, value) = ("segment_mode", format!("{:?}", self.segment_mode));
-            Err(ConfigError::Conflict { option, value, with, other, instead: instead.to_owned() })
-        };
-        if self.output != Output::File {
-            let other = format!("{:?}", self.output);
-            return refused("output", other, "`Output::File`, or `SegmentMode::Publish`");
-        }
-        if self.sync == SyncPolicy::EachBatch {
-            let instead = "another `SyncPolicy`, or `SegmentMode::Publish`";
-            return refused("sync", format!("{:?}", self.sync), instead);
-        }
-        Ok(())
     }
 
     /// A preset's arena is meant for its file: without one it would only leave files behind.

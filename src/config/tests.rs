@@ -214,9 +214,7 @@ fn every_choice_arrives_in_the_settings() {
             .name("till")
             .level(Level::WARN)
             .overflow(Overflow::BlockForever)
-            .segment_mode(SegmentMode::Publish)
-            .segment_bytes(8 * MIB)
-            .seal_after(50 * MS)
+            .segment_age(50 * MS)
             .format(Format::Text)
             .clock(Clock::Monotonic)
             .urgent_sync(UrgentSync::Never)
@@ -237,8 +235,7 @@ fn every_choice_arrives_in_the_settings() {
     assert_eq!(set.name, "till");
     assert_eq!((set.level, set.filter.to_string().as_str()), (Level::WARN, "warn"));
     assert_eq!(set.overflow, Overflow::BlockForever);
-    assert_eq!(set.segment_mode, SegmentMode::Publish);
-    assert_eq!((set.sealing.bytes, set.sealing.after), (8 * MIB, 50 * MS));
+    assert_eq!(set.rotation.segment_age, 50 * MS);
     assert_eq!((set.output, set.format, set.colour), (Output::File, Format::Text, Colour::Always));
     assert_eq!(set.clock, Clock::Monotonic);
     assert_eq!((set.sync, set.urgent_sync), (SyncPolicy::EachBatch, UrgentSync::Never));
@@ -258,8 +255,7 @@ fn what_no_preset_sets_has_one_default() {
         assert_eq!((set.record_bytes, set.staging_bytes), (16 * KIB, 64 * MIB));
         assert_eq!((set.max_rings, set.order_window), (256, MS / 20));
         assert_eq!((set.stall_after, set.barrier_patience), (5000 * MS, 10_000 * MS));
-        assert_eq!((set.segment_mode, set.clock), (SegmentMode::Publish, Clock::Tsc));
-        assert_eq!((set.sealing.bytes, set.sealing.after), (64 * MIB, 60_000 * MS));
+        assert_eq!((set.rotation.segment_age, set.clock), (60_000 * MS, Clock::Tsc));
         assert_eq!((set.colour, set.details), (Colour::Auto, Details::default()));
         assert_eq!(set.on_open_failure, OpenFailure::Error);
         assert_eq!((set.in_use, set.exit_hook), (InUse::Suffix, ExitHook::Drain));

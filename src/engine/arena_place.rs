@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::open::{self, LogPlace};
 use super::start::HOT_SEGMENTS;
-use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride, segment_mode};
+use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
 use crate::arena::{Arena, Identity, Lines, SameLog, Shape, count_orphans, shared_memory_dir};
-use crate::config::{Arena as Place, Output, SegmentMode, Settings, file_names};
+use crate::config::{Arena as Place, Output, Settings, file_names};
 use crate::error::Error;
 use crate::format::Format;
 use crate::sys::io::Io;
@@ -83,11 +83,6 @@ fn lines(settings: &Settings) -> Lines {
             Output::Stderr => 3,
             Output::Null => 4,
         },
-        segment_mode: match settings.segment_mode {
-            SegmentMode::Publish => segment_mode::PUBLISHED,
-            SegmentMode::Seal => segment_mode::SEALED,
-        },
-        segment_bytes: settings.segment_bytes(),
     }
 }
 

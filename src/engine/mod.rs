@@ -155,9 +155,6 @@ impl Engine {
     /// answers for the records that no `sync` before it has answered for. Those that wait at the
     /// same time fail together; the next one succeeds. What stays in doubt shows in
     /// [`Stats::in_doubt_bytes`].
-    ///
-    /// With [`SegmentMode::Seal`](crate::SegmentMode::Seal) a file is replaced when the next one is
-    /// on the device.
     pub fn sync(&self) -> Result<(), BarrierError> {
         self.core().sync(None)
     }

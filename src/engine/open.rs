@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::lock::{NameLock, NotLocked};
 use crate::config::file_names::{self, DIR_MODE, PRIVATE_DIR_MODE, Unit};
-use crate::config::{InUse, Output, SegmentMode, Settings};
+use crate::config::{InUse, Output, Settings};
 use crate::error::Error;
-use crate::publish::{Calendar, Console, FileOutput, Places, SealedFiles};
+use crate::publish::{Calendar, Console, FileOutput, Places};
 use crate::stats::Counters;
 use crate::sys::io::Io;
 use crate::sys::process;
@@ -29,7 +29,7 @@ pub(super) struct LogPlace {
     /// The name, or the one with a suffix that is used instead.
     pub(super) base: String,
     pub(super) unit: Unit,
-    /// The visible file; where segments become the files, their directory.
+    /// The visible file.
     pub(super) path: PathBuf,
     pub(super) lock: NameLock,
     /// Set when the name was taken and another is used.
@@ -59,7 +59,7 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     let private_dir = dir.join(PRIVATE_DIR);
     make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
     let (lock, base, warning) = lock_name(settings, &dir, &private_dir)?;
-    let path = log_path(settings, &dir, &base);
+    let path = file_path(settings, &dir, &base);
     let unit = settings.unit();
     Ok(LogPlace { dir, is_dir_new, private_dir, base, unit, path, lock, warning })
 }
@@ -73,25 +73,13 @@ pub(super) fn log_file(
 ) -> Result<FileOutput, Error> {
     let io = Arc::clone(&settings.io);
     let opened = FileOutput::open(io, place.places(), settings.rotation, calendar, counters);
-    opened.map_err(|source| not_opened(place, source))
-}
-
-/// Opens the log of which segments become the files.
-pub(super) fn sealed_files(settings: &Settings, place: &LogPlace) -> Result<SealedFiles, Error> {
-    let opened = SealedFiles::open(Arc::clone(&settings.io), place.places());
-    let mut files = opened.map_err(|source| not_opened(place, source))?;
-    if place.is_dir_new {
-        files.set_dir_new();
-    }
-    Ok(files)
-}
-
-fn not_opened(place: &LogPlace, source: io::Error) -> Error {
-    let path = place.path.clone();
-    match source.kind() {
-        io::ErrorKind::InvalidInput => Error::NotAFile { path },
-        _ => Error::LogFile { path, source },
-    }
+    opened.map_err(|source| {
+        let path = place.path.clone();
+        match source.kind() {
+            io::ErrorKind::InvalidInput => Error::NotAFile { path },
+            _ => Error::LogFile { path, source },
+        }
+    })
 }
 
 /// The directory, made if only its last component is missing, absolute; whether it is
@@ -164,13 +152,6 @@ fn take(
         Err(NotLocked::Failed(source)) => {
             Err(Error::LockFile { path: private_dir.join(format!("{name}.lock")), source })
         }
-    }
-}
-
-fn log_path(settings: &Settings, dir: &Path, base: &str) -> PathBuf {
-    match settings.segment_mode {
-        SegmentMode::Publish => file_path(settings, dir, base),
-        SegmentMode::Seal => dir.to_owned(),
     }
 }
 

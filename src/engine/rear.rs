@@ -1,5 +1,5 @@
-//! What stands behind the collector: segments, publisher and keeper, either to append lines to an
-//! output or to make segments the files of the log. Put together on the owner, at start.
+//! What stands behind the collector: segments, publisher and keeper. Put together on the owner, at
+//! start.
 
 use std::io;
 use std::sync::Arc;
@@ -10,73 +10,27 @@ use super::wire::Shared;
 use crate::arena::commit::Commits;
 use crate::arena::intent::Intents;
 use crate::arena::{Arena, layout};
-use crate::config::{SegmentMode, Settings};
+use crate::config::Settings;
 use crate::error::Error;
 use crate::flush::files::LogFiles;
-use crate::keep::{self, AheadKeeper, AheadParts, Care, Keeper, Maker};
-use crate::publish::{self, Publisher, SealedFiles, Sealer, SealerParts, Target};
-use crate::segment::{Ahead, Capacity, HEAD_BYTES, Pool, Source, Supply};
-use crate::sys::io::Io;
+use crate::keep::{self, Care, Keeper};
+use crate::publish::{self, Publisher, Target};
+use crate::segment::{Pool, Source};
 use crate::sys::mmap::Region;
-use crate::sys::process;
-
-const _: () = assert!(layout::HEADS * HEAD_BYTES == layout::PAGE);
-
-/// How much of the first segment is faulted in before the engine starts; the rest follows.
-const FIRST_BYTES: usize = 1 << 20;
 
 /// Where the lines go.
-pub(super) enum Destination {
-    /// Appended by the publisher; `files` where it is a file.
-    Appended { target: Target, files: Option<Arc<LogFiles>> },
-    /// Segments become the files.
-    Sealed(SealedFiles),
+pub(super) struct Destination {
+    pub(super) target: Target,
+    /// Where it is a file.
+    pub(super) files: Option<Arc<LogFiles>>,
 }
 
-type Body = Box<dyn FnOnce() + Send>;
-
-/// The segments, and what the threads behind the collector do.
+/// The segments, and the threads behind the collector.
 pub(super) struct Rear {
-    pub(super) supply: Arc<dyn Supply>,
-    pub(super) publisher: Body,
+    pub(super) pool: Arc<Pool>,
+    pub(super) publisher: Publisher,
     /// None where there is no file to keep.
-    pub(super) keeper: Option<Body>,
-    /// To be kept once the start cannot fail any more, and to be dropped behind the threads.
-    pub(super) unused: Unused,
-}
-
-/// Removes the segments of a start that failed: nothing that was logged is in any.
-pub(super) struct Unused(Option<(Arc<dyn Io>, Arc<Ahead>)>);
-
-impl Unused {
-    /// They are used from now on.
-    pub(super) fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unused {
-    fn drop(&mut self) {
-        let Some((io, ahead)) = &self.0 else { return };
-        // The collector, which may have one already, has committed nothing.
-        ahead.end(0, 0);
-        for segment in ahead.take_ready() {
-            // The error that matters is why the start failed.
-            let _ = io.unlink(&segment.path);
-        }
-    }
-}
-
-/// The most that segments may take.
-pub(super) fn staging_bytes(settings: &Settings) -> u64 {
-    match settings.segment_mode {
-        SegmentMode::Publish => settings.staging_bytes as u64,
-        SegmentMode::Seal => capacity(settings).unfinished_bytes(settings.sealing.bytes),
-    }
-}
-
-fn capacity(settings: &Settings) -> Capacity {
-    Capacity::new(settings.sealing.bytes, settings.staging_bytes, layout::HEADS)
+    pub(super) keeper: Option<Keeper>,
 }
 
 impl Rear {
@@ -86,45 +40,25 @@ impl Rear {
         log: Option<&LogPlace>,
         destination: Destination,
     ) -> Result<Rear, Error> {
-        match (destination, log) {
-            (Destination::Appended { target, files }, log) => {
-                let kept = files.zip(log);
-                let keeper = kept.map(|(files, log)| keeper(settings, shared, files, log));
-                appended(settings, shared, target, keeper)
-            }
-            (Destination::Sealed(files), Some(log)) => sealed(settings, shared, files, log),
-            // Sealing without a file was refused with the configuration.
-            (Destination::Sealed(_), None) => Err(Error::NotAFile { path: settings.dir.clone() }),
-        }
+        let Destination { target, files } = destination;
+        let kept = files.zip(log);
+        let keeper = kept.map(|(files, log)| keeper(settings, shared, files, log));
+        let pool = pool(settings, &shared.arena)?;
+        let publisher = Publisher::new(publish::Parts {
+            target,
+            commits: Commits::new(Arc::clone(shared.arena.fixed())),
+            intents: Intents::new(Arc::clone(shared.arena.fixed())),
+            pool: Arc::clone(&pool),
+            counters: shared.counters.clone(),
+            progress: Arc::clone(&shared.progress),
+            limits: shared.limits,
+            actuators: Arc::clone(&shared.actuators),
+            signal: Arc::clone(&shared.publisher),
+            collector: Arc::clone(&shared.collector),
+            keeper: keeper.is_some().then(|| Arc::clone(&shared.keeper)),
+        });
+        Ok(Rear { pool, publisher, keeper })
     }
-}
-
-fn appended(
-    settings: &Settings,
-    shared: &Shared,
-    target: Target,
-    keeper: Option<Keeper>,
-) -> Result<Rear, Error> {
-    let pool = pool(settings, &shared.arena)?;
-    let publisher = Publisher::new(publish::Parts {
-        target,
-        commits: Commits::new(Arc::clone(shared.arena.fixed())),
-        intents: Intents::new(Arc::clone(shared.arena.fixed())),
-        pool: Arc::clone(&pool),
-        counters: shared.counters.clone(),
-        progress: Arc::clone(&shared.progress),
-        limits: shared.limits,
-        actuators: Arc::clone(&shared.actuators),
-        signal: Arc::clone(&shared.publisher),
-        collector: Arc::clone(&shared.collector),
-        keeper: keeper.is_some().then(|| Arc::clone(&shared.keeper)),
-    });
-    Ok(Rear {
-        supply: pool,
-        publisher: Box::new(move || publisher.run()),
-        keeper: keeper.map(|keeper| Box::new(move || keeper.run()) as Body),
-        unused: Unused(None),
-    })
 }
 
 fn keeper(settings: &Settings, shared: &Shared, files: Arc<LogFiles>, log: &LogPlace) -> Keeper {
@@ -160,56 +94,6 @@ fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
         counters: shared.counters.clone(),
         progress: Arc::clone(&shared.progress),
     }
-}
-
-fn sealed(
-    settings: &Settings,
-    shared: &Shared,
-    files: SealedFiles,
-    log: &LogPlace,
-) -> Result<Rear, Error> {
-    let maker = Maker {
-        io: Arc::clone(&settings.io),
-        dir: log.private_dir.clone(),
-        stem: format!("{}.{}-{:016x}", log.base, process::pid(), shared.arena.id()),
-        bytes: settings.sealing.bytes,
-        arena: Arc::clone(shared.arena.fixed()),
-    };
-    let first = maker.make(1, FIRST_BYTES).map_err(|source| {
-        let path = log.private_dir.clone();
-        Error::LogFile { path, source }
-    })?;
-    let ahead = Arc::new(Ahead::new(capacity(settings), Arc::clone(&shared.keeper)));
-    let keeper = AheadKeeper::new(
-        AheadParts {
-            maker,
-            ahead: Arc::clone(&ahead),
-            first: Some(Arc::clone(&first.segment)),
-            counters: shared.counters.clone(),
-            progress: Arc::clone(&shared.progress),
-            signal: Arc::clone(&shared.keeper),
-            collector: Arc::clone(&shared.collector),
-        },
-        care(settings, shared, log),
-    );
-    ahead.add(first);
-    let sealer = Sealer::new(SealerParts {
-        files,
-        ahead: Arc::clone(&ahead),
-        commits: Commits::new(Arc::clone(shared.arena.fixed())),
-        intents: Intents::new(Arc::clone(shared.arena.fixed())),
-        counters: shared.counters.clone(),
-        progress: Arc::clone(&shared.progress),
-        signal: Arc::clone(&shared.publisher),
-        collector: Arc::clone(&shared.collector),
-        keeper: Arc::clone(&shared.keeper),
-    });
-    Ok(Rear {
-        unused: Unused(Some((Arc::clone(&settings.io), Arc::clone(&ahead)))),
-        supply: ahead,
-        publisher: Box::new(move || sealer.run()),
-        keeper: Some(Box::new(move || keeper.run())),
-    })
 }
 
 /// Segments have their memory from the arena.

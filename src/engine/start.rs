@@ -16,7 +16,7 @@ use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
 use crate::config::{Arena as ArenaPlace, Config, OpenFailure, Output, Rotate, Settings};
-use crate::config::{SegmentMode, SyncPolicy, UrgentSync};
+use crate::config::{SyncPolicy, UrgentSync};
 use crate::error::{BarrierError, Error};
 use crate::format::Format;
 use crate::publish::{Calendar, ConsoleOutput, Target};
@@ -78,7 +78,6 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
                 arena: ArenaPlace::Anonymous,
                 sync: SyncPolicy::Never,
                 urgent_sync: UrgentSync::Never,
-                segment_mode: SegmentMode::Publish,
                 // Of a binary log, the lines that it would be printed as.
                 format: match settings.format {
                     Format::Binary => Format::Json,
@@ -154,7 +153,7 @@ fn build(
     let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
     let destination = match &log {
         Some(log) => destination(settings, log, calendar.clone(), counters.clone())?,
-        None => Destination::Appended { target: console_target(settings), files: None },
+        None => Destination { target: console_target(settings), files: None },
     };
     if let (Some(log), SyncPolicy::EachBatch) = (&log, settings.sync) {
         let path = log.dir.clone();
@@ -190,15 +189,12 @@ fn destination(
     calendar: Calendar,
     counters: Counters,
 ) -> Result<Destination, Error> {
-    if settings.segment_mode == SegmentMode::Seal {
-        return open::sealed_files(settings, log).map(Destination::Sealed);
-    }
     let file = open::log_file(settings, log, calendar, counters)?;
     let files = file.files();
     if log.is_dir_new {
         files.set_dir_new();
     }
-    Ok(Destination::Appended { target: Target::File(Box::new(file)), files: Some(files) })
+    Ok(Destination { target: Target::File(Box::new(file)), files: Some(files) })
 }
 
 fn console_target(settings: &Settings) -> Target {

@@ -4,17 +4,15 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use super::core::{Core, Drain, Place, ThreadFacts};
 use super::open::{self, LogPlace};
-use super::rear::{self, Destination, Rear};
+use super::rear::{Destination, Rear};
 use super::sides::Sides;
 use super::start::HOT_SEGMENTS;
 use super::threads::{Threads, pin_collector};
 use crate::arena::{Arena, layout};
 use crate::clock::{Readings, TickClock, TickSource};
-use crate::collector::{self, Barriers, Collector, Idling, SealWhen, SideParts, StartNote};
+use crate::collector::{self, Barriers, Collector, Idling, SideParts, StartNote};
 use crate::config::file_names::Unit;
-use crate::config::{
-    Colour, FlushControl, Idle, Output, SegmentMode, Settings, Shed, SyncPolicy, UrgentSync,
-};
+use crate::config::{Colour, FlushControl, Idle, Output, Settings, Shed, SyncPolicy, UrgentSync};
 use crate::error::Error;
 use crate::flush::actuator::Actuators;
 use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
@@ -25,7 +23,7 @@ use crate::format::{self, Format, Formatter};
 use crate::primitive::Ordering;
 use crate::publish::Console;
 use crate::registry::{self, Registry};
-use crate::segment::{SegmentWriter, Supply};
+use crate::segment::{Pool, SegmentWriter};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::FileKind;
 use crate::sys::process;
@@ -105,9 +103,9 @@ pub(super) fn run(
     shared.counters.set(Counter::ClockInUse, source.clock().number());
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
     let start_note = start_note(settings, &opened, warnings);
-    let Rear { supply, publisher, keeper, unused } =
+    let Rear { pool, publisher, keeper } =
         Rear::new(settings, &shared, opened.log.as_ref(), opened.destination)?;
-    let collector = collector(settings, &shared, supply, start_note, side_parts)?;
+    let collector = collector(settings, &shared, pool, start_note, side_parts)?;
     let (log_path, lock) = match opened.log {
         Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
         None => (None, None),
@@ -120,12 +118,12 @@ pub(super) fn run(
     let [kept, held] = [(); 2].map(|()| lock.clone());
     if let Some(keeper) = keeper {
         threads.spawn(EngineThread::Keeper, move || {
-            keeper();
+            keeper.run();
             drop(kept);
         })?;
     }
     threads.spawn(EngineThread::Publisher, move || {
-        publisher();
+        publisher.run();
         drop(held);
     })?;
     let (pin, pinned, counters) = (settings.pin, Arc::clone(&facts), shared.counters.clone());
@@ -136,7 +134,6 @@ pub(super) fn run(
         }
         collector.run();
     })?;
-    unused.keep();
     Ok(Arc::new(Core {
         place,
         registry: shared.registry,
@@ -162,23 +159,20 @@ pub(super) fn run(
 fn collector(
     settings: &Settings,
     shared: &Shared,
-    supply: Arc<dyn Supply>,
+    pool: Arc<Pool>,
     start_note: StartNote,
     sides: Vec<SideParts>,
 ) -> Result<Collector, Error> {
-    let writer = SegmentWriter::begin(supply, shared.arena.id()).ok_or_else(|| {
+    let writer = SegmentWriter::begin(pool, shared.arena.id()).ok_or_else(|| {
         let source = std::io::ErrorKind::OutOfMemory.into();
-        Error::Memory { bytes: settings.segment_bytes(), source }
+        Error::Memory { bytes: layout::SEGMENT_BYTES, source }
     })?;
-    let seal_when = match (settings.segment_mode, settings.unit()) {
-        (SegmentMode::Publish, Unit::Lines) => None,
-        (SegmentMode::Publish, Unit::Segments) => Some(SealWhen::Old(settings.sealing.after)),
-        (SegmentMode::Seal, _) => Some(SealWhen::Shown(settings.sealing.after)),
-    };
     let clock = TickClock::calibrate(shared.registry.source);
-    let binary = match settings.unit() {
-        Unit::Lines => None,
-        Unit::Segments => Some(binary(settings, shared, &clock)),
+    let (binary, segment_age) = match settings.unit() {
+        Unit::Lines => (None, None),
+        Unit::Segments => {
+            (Some(binary(settings, shared, &clock)), Some(settings.rotation.segment_age))
+        }
     };
     Ok(Collector::new(collector::Parts {
         registry: Arc::clone(&shared.registry),
@@ -199,7 +193,7 @@ fn collector(
         actuators: Arc::clone(&shared.actuators),
         start_note,
         sides,
-        seal_when,
+        segment_age,
         binary,
     }))
 }
@@ -221,7 +215,7 @@ fn limits(settings: &Settings) -> Limits {
             FlushControl::Adaptive => Mode::Adaptive,
             FlushControl::Fixed => Mode::Fixed,
         },
-        staging_bytes: rear::staging_bytes(settings),
+        staging_bytes: settings.staging_bytes as u64,
         shed_below: match settings.shed {
             Shed::Never => None,
             Shed::Below(level) => Some(level),
@@ -283,51 +277,5 @@ fn start_note(settings: &Settings, opened: &Opened, warnings: &[String]) -> Star
         is_crash_safe: opened.arena.is_crash_safe(),
         orphans: opened.orphans,
         warnings: warnings.to_vec(),
-    }
-}
-
-#[cfg(all(test, not(loom), not(fastlog_portable)))]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    use crate::config::Config;
-    use crate::engine::arena_place::{self, Placed};
-    use crate::publish::Target;
-
-    fn segments(dir: &Path) -> usize {
-        let entries = std::fs::read_dir(dir.join(".fastlog")).expect("a directory");
-        let names = entries.map(|entry| entry.expect("an entry").file_name());
-        let stem = format!("test.{}-", process::pid());
-        let is_segment = |name: &str| name.starts_with(&stem) && name.ends_with(".1.segment");
-        names.filter(|name| name.to_str().is_some_and(is_segment)).count()
-    }
-
-    /// Where the thread of the collector cannot be had, say.
-    #[test]
-    fn a_start_that_fails_behind_its_first_segment_removes_it() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let config = Config::default().dir(dir.path()).name("test").ignore_env();
-        let config = config.segment_mode(SegmentMode::Seal).segment_bytes(1 << 20);
-        let (settings, _) = config.resolve(|_| None, None).expect("settings");
-        for is_taken in [false, true] {
-            let log = open::log_place(&settings).expect("a place");
-            let Placed { arena, orphans } =
-                arena_place::place(&settings, Some(&log), &mut Vec::new()).expect("an arena");
-            let arena = Arc::new(arena);
-            let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
-            let files = open::sealed_files(&settings, &log).expect("the log");
-            let target = Destination::Appended { target: Target::Null, files: None };
-            let opened = Opened { log: None, arena, orphans, counters, destination: target };
-            let shared = Shared::new(&settings, &opened, TickSource::Monotonic);
-            let rear = Rear::new(&settings, &shared, Some(&log), Destination::Sealed(files));
-            let rear = rear.expect("the first segment");
-            assert_eq!(segments(dir.path()), 1);
-            let taken = is_taken.then(|| SegmentWriter::begin(Arc::clone(&rear.supply), 7));
-            drop(rear);
-            drop(taken);
-            assert_eq!(segments(dir.path()), 0, "taken: {is_taken}");
-            opened.arena.unlink().expect("it was there");
-        }
     }
 }

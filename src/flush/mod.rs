@@ -212,12 +212,6 @@ impl Progress {
         is_passed.then(|| self.barrier_written.load(Ordering::Relaxed))
     }
 
-    /// There is room again for what is written.
-    pub(crate) fn recover(&self) {
-        self.stalled.store(false, Ordering::Relaxed);
-        self.moved();
-    }
-
     /// Rings have room again. Who waits for it is told by each ring's [`Room`](room::Room), which
     /// may be asked from here on.
     pub(crate) fn released(&self) {
@@ -380,21 +374,6 @@ impl Progress {
         if let Some(end) = file.end.get().filter(|_| file.is_refused.load(Ordering::Relaxed)) {
             failures.doubt.replace(*end);
         }
-    }
-
-    /// As [`refuse`](Progress::refuse), of a segment that is a file of its own and begins at
-    /// `start`. It is in use until the next one is on the device.
-    pub(crate) fn refuse_segment(&self, start: u64, failure: SyncFailure) {
-        let mut failures = self.failures();
-        failures.last = Some(failure.sentence());
-        failures.doubt.refuse(failure, start);
-        drop(failures);
-        self.wake();
-    }
-
-    /// A segment that is a file of its own, and begins at `start`, is on the device.
-    pub(crate) fn accept_segment(&self, start: u64) {
-        self.failures().doubt.replace(start);
     }
 
     /// How the names of the directory fared.

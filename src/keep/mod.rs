@@ -1,7 +1,6 @@
 //! The keeper: the thread that syncs the visible log in batches and reserves room for it ahead. A
 //! slow sync slows neither the publisher nor the collector.
 
-mod ahead;
 #[cfg(feature = "compress")]
 mod compress;
 mod old_files;
@@ -25,7 +24,6 @@ use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Latency, Progress};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
-pub(crate) use ahead::{AheadKeeper, AheadParts, Maker};
 pub(crate) use old_files::Care;
 use old_files::{OldFiles, RETAIN_EVERY};
 use reserve::Reserve;

@@ -15,8 +15,8 @@ fn documented(preset: Preset) -> [String; 2] {
             row.arena
         ),
         format!(
-            "/// | `{preset:?}` | `{:?}` | `{:?}` | `{:?}` | {:?} | `{:?}` | `{:?}` |\n",
-            row.pin, row.idle, row.segment_mode, row.publish_every, row.sync, row.urgent_sync
+            "/// | `{preset:?}` | `{:?}` | `{:?}` | {:?} | `{:?}` | `{:?}` |\n",
+            row.pin, row.idle, row.publish_every, row.sync, row.urgent_sync
         ),
     ]
 }
@@ -36,8 +36,6 @@ fn the_table_holds_what_the_design_decided() {
     let short = |preset: Preset| {
         let row = preset.row();
         let collector = (row.pin, row.idle);
-        let mode = if preset == Preset::Archive { SegmentMode::Seal } else { SegmentMode::Publish };
-        assert_eq!(row.segment_mode, mode, "{preset}");
         let sync = (row.publish_every.as_millis(), row.sync, row.urgent_sync);
         (
             row.level,
@@ -57,6 +55,7 @@ fn the_table_holds_what_the_design_decided() {
     let second = SyncPolicy::Every(Duration::from_secs(1));
     let urgent = UrgentSync::AtMostEvery(Duration::from_millis(100));
     let paced = SyncPolicy::Every(Duration::from_secs(5));
+    let minute = (5, SyncPolicy::Every(Duration::from_secs(60)), UrgentSync::Never);
     let batch = (5, SyncPolicy::EachBatch, UrgentSync::Never);
     let info = Level::INFO;
 
@@ -84,7 +83,7 @@ fn the_table_holds_what_the_design_decided() {
     let binary = (Output::File, Format::Binary);
     assert_eq!(
         short(Preset::Archive),
-        (info, binary, 1 << 20, budget, Arena::InLogDir, parks_pinned, never)
+        (info, binary, 1 << 20, budget, Arena::InLogDir, parks_pinned, minute)
     );
     let budget = Overflow::BlockFor(Duration::from_millis(10));
     let stdout = (Output::Stdout, Format::Json);

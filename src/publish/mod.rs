@@ -7,8 +7,6 @@ mod console;
 mod file;
 mod names;
 mod rotate;
-mod seal;
-mod sealed_files;
 mod side;
 mod unit;
 
@@ -32,8 +30,6 @@ pub(crate) use console::{Console, ConsoleOutput, ConsoleWriter};
 use file::Appended;
 pub(crate) use file::FileOutput;
 pub(crate) use names::Places;
-pub(crate) use seal::{Sealer, SealerParts};
-pub(crate) use sealed_files::SealedFiles;
 pub(crate) use side::{SideWriter, SideWriterParts};
 
 /// How long the publisher sleeps while there is nothing to publish.

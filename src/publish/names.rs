@@ -72,18 +72,15 @@ impl Numbers {
         Ok(Numbers { next: numbers.max().unwrap_or(0) + 1 })
     }
 
-    /// Gives the file a complete file's name besides its own. `announce` hears of each name before
-    /// it is tried.
+    /// Gives the file a complete file's name besides its own.
     pub(super) fn link(
         &mut self,
         io: &dyn Io,
         places: &Places,
         file: Unnamed<'_>,
-        mut announce: impl FnMut(&str),
     ) -> io::Result<PathBuf> {
         for _ in 0..NUMBERS_MAX {
             let name = file_names::rotated(&places.base, places.unit, file.start_ns, self.next);
-            announce(&name);
             let complete = places.dir.join(name);
             match io.link(file.path, &complete) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.next += 1,

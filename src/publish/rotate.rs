@@ -120,7 +120,7 @@ impl Rotator {
         };
         let io = &*self.io;
         let full = Unnamed { path: &live, start_ns: current.start_ns };
-        let rotated = self.numbers.link(io, &self.places, full, |_| {})?;
+        let rotated = self.numbers.link(io, &self.places, full)?;
         let renamed = self.io.rename(&next, &live);
         if has_next {
             // Not before: as soon as none waits the keeper makes one, in the place of this one.

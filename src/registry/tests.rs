@@ -27,7 +27,7 @@ fn registry() -> Registry {
         name: "app",
         file_name: "",
         directory: Path::new(""),
-        lines: Lines { format: 1, details: 0, output: 3, segment_mode: 1, segment_bytes: 1 << 20 },
+        lines: Lines { format: 1, details: 0, output: 3 },
     };
     let shape = Shape { ring_bytes: RING_BYTES, record_bytes: RECORD_BYTES, rings_max: 16 };
     let arena = Arc::new(Arena::anonymous(identity, shape).expect("anonymous memory"));

@@ -2,7 +2,7 @@
 //! the written length, the publisher before it.
 #![allow(unsafe_code)] // A mapping is reached through raw pointers only.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use crate::primitive::{AtomicU64, Ordering};
 use crate::sys::mmap::Region;
@@ -11,7 +11,7 @@ const ARENA_ID: usize = 0;
 const SEQ: usize = ARENA_ID + 8;
 const SEALED: usize = SEQ + 8;
 /// A cache line, so that sealing does not disturb whoever reads the first lines.
-pub(crate) const HEAD_BYTES: usize = 64;
+const HEAD_BYTES: usize = 64;
 const _: () = assert!(SEALED + 8 <= HEAD_BYTES);
 
 /// A mapped segment.
@@ -20,23 +20,12 @@ pub(crate) struct Segment {
     /// Empty until it is [filled](Segment::fill): a pool has its table of segments from the start,
     /// so that going on in one more allocates nothing.
     region: OnceLock<Region>,
-    lines_at: usize,
-    head: Head,
-}
-
-/// Where the number and the sealed length stand.
-#[derive(Debug)]
-enum Head {
-    /// Before the lines.
-    Before,
-    /// At this offset of the arena: the segment's own file holds lines and nothing else.
-    InArena(Arc<Region>, usize),
 }
 
 impl Segment {
     /// One without memory.
     pub(super) fn empty() -> Segment {
-        Segment { region: OnceLock::new(), lines_at: HEAD_BYTES, head: Head::Before }
+        Segment { region: OnceLock::new() }
     }
 
     /// Gives an empty one its memory, faulted in; it begins with the head.
@@ -50,26 +39,13 @@ impl Segment {
         self.region.get().is_some()
     }
 
-    /// Over a region of lines; its head stands at the offset `at` of the arena, where an earlier
-    /// segment's may have stood.
-    pub(crate) fn of_lines(region: Region, arena: Arc<Region>, at: usize) -> Segment {
-        let segment =
-            Segment { region: region.into(), lines_at: 0, head: Head::InArena(arena, at) };
-        segment.word(SEALED).store(0, Ordering::Relaxed);
-        segment.forget();
-        segment
-    }
-
     /// Bytes that lines may take.
     pub(crate) fn capacity(&self) -> usize {
-        self.region().len() - self.lines_at
+        self.region().len() - HEAD_BYTES
     }
 
     fn word(&self, offset: usize) -> &AtomicU64 {
-        match &self.head {
-            Head::Before => self.region().word(offset),
-            Head::InArena(arena, at) => arena.word(at + offset),
-        }
+        self.region().word(offset)
     }
 
     /// Begins the segment's next life, as number `seq` (from 1 on) of an engine.
@@ -82,7 +58,7 @@ impl Segment {
     }
 
     /// Its memory.
-    pub(crate) fn region(&self) -> &Region {
+    pub(super) fn region(&self) -> &Region {
         self.region.get().expect("a segment that was taken has memory")
     }
 
@@ -141,6 +117,6 @@ impl Segment {
 
     /// Where the lines begin.
     fn start(&self) -> *mut u8 {
-        self.region().as_ptr().wrapping_add(self.lines_at)
+        self.region().as_ptr().wrapping_add(HEAD_BYTES)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Segment, Supply};
+use super::Segment;
 use crate::sys::mmap::Region;
 
 /// Where segments have their memory from.
@@ -120,17 +120,17 @@ impl Pool {
         self.idle().made = index + 1;
         Ok(index)
     }
-}
 
-impl Supply for Pool {
-    fn take(&self) -> Option<Arc<Segment>> {
+    /// A segment to write next; none while there is none.
+    pub(crate) fn take(&self) -> Option<Arc<Segment>> {
         let free = self.idle().free.pop();
         let index = free.or_else(|| self.restore()).or_else(|| self.make().ok())?;
         Some(Arc::clone(self.segment(index)))
     }
 
-    /// The memory of the coldest, as long as more than the hot ones have any.
-    fn trim(&self) {
+    /// Takes the memory of the coldest free one, as long as more than the hot ones have any. Called
+    /// by whoever takes segments.
+    pub(crate) fn trim(&self) {
         let index = {
             let mut idle = self.idle();
             if idle.made - idle.bare.len() <= self.hot || idle.free.is_empty() {

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Segment, Supply};
+use super::{Pool, Segment};
 
 /// Writes lines one behind the other, from segment to segment.
 pub(crate) struct SegmentWriter {
-    supply: Arc<dyn Supply>,
+    pool: Arc<Pool>,
     arena_id: u64,
     segment: Arc<Segment>,
     seq: u64,
@@ -28,10 +28,10 @@ impl fmt::Debug for SegmentWriter {
 
 impl SegmentWriter {
     /// Begins segment 1; none when there is no segment at all.
-    pub(crate) fn begin(supply: Arc<dyn Supply>, arena_id: u64) -> Option<SegmentWriter> {
-        let segment = supply.take()?;
+    pub(crate) fn begin(pool: Arc<Pool>, arena_id: u64) -> Option<SegmentWriter> {
+        let segment = pool.take()?;
         segment.begin(arena_id, 1);
-        Some(SegmentWriter { supply, arena_id, segment, seq: 1, len: 0, is_sealed: false })
+        Some(SegmentWriter { pool, arena_id, segment, seq: 1, len: 0, is_sealed: false })
     }
 
     /// The room left in the segment; none once it is sealed.
@@ -66,7 +66,7 @@ impl SegmentWriter {
 
     /// Gives one segment's memory back that nobody needs at present.
     pub(crate) fn trim(&mut self) {
-        self.supply.trim();
+        self.pool.trim();
     }
 
     /// Ends the segment here, whether or not there is another. Its lines must be committed.
@@ -79,7 +79,7 @@ impl SegmentWriter {
 
     /// Seals the segment and begins the next; false, and nothing happened, when none is free.
     pub(crate) fn roll(&mut self) -> bool {
-        let Some(next) = self.supply.take() else { return false };
+        let Some(next) = self.pool.take() else { return false };
         self.seal();
         self.seq += 1;
         next.begin(self.arena_id, self.seq);

@@ -44,14 +44,6 @@ pub trait Io: Send + Sync + fmt::Debug {
         super::open::new_file(path, Mode::from_raw_mode(0o600))
     }
 
-    /// Creates a file of the log that is to be mapped: for reading and writing, 0640.
-    ///
-    /// # Errors
-    /// As [`Io::create_private`].
-    fn create_segment(&self, path: &Path) -> io::Result<File> {
-        super::open::new_file(path, Mode::from_raw_mode(0o640))
-    }
-
     /// Opens or creates a file for reading and writing, 0600 when created: a lock file.
     ///
     /// # Errors

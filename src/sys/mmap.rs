@@ -90,15 +90,6 @@ impl Region {
         Ok(())
     }
 
-    /// As [`populate`](Region::populate) for the whole region, where the kernel can do it without a
-    /// touch: for a file that somebody may be cutting.
-    ///
-    /// # Errors
-    /// As there.
-    pub(crate) fn populate_untouched(&self) -> io::Result<()> {
-        self.advise_populate(0, self.len()).map(drop)
-    }
-
     /// False where the kernel does not know how.
     #[cfg(all(target_os = "linux", not(fastlog_portable)))]
     fn advise_populate(&self, offset: usize, len: usize) -> io::Result<bool> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::arena::layout::{
     COUNTERS_AT, DIRECTORY_BYTES_MAX, MAGIC, NAME_BYTES_MAX, PAGE, RINGS_AT, VERSION, header,
-    ring_stride, segment_mode,
+    ring_stride,
 };
 use crate::sys::process;
 
@@ -38,7 +38,6 @@ pub(super) struct Header {
     pub(super) directory: PathBuf,
     format: u64,
     output: u64,
-    segment_mode: u64,
 }
 
 /// The word at an offset; 0 where the bytes end before.
@@ -92,7 +91,6 @@ impl Header {
             directory: path(text(bytes, header::DIRECTORY, DIRECTORY_BYTES_MAX)?),
             format: word(bytes, header::FORMAT),
             output: word(bytes, header::OUTPUT),
-            segment_mode: word(bytes, header::SEGMENT_MODE),
         })
     }
 
@@ -112,13 +110,12 @@ impl Header {
         named(&OUTPUTS, self.output)
     }
 
-    /// The visible log, where there is one; the directory, where segments become its files.
+    /// The visible log, where there is one.
     pub(super) fn log_path(&self) -> Option<PathBuf> {
         if self.output() != OUTPUTS[0] || self.file_name == Path::new("") {
             return None;
         }
-        let is_sealed = self.segment_mode == segment_mode::SEALED;
-        Some(if is_sealed { self.directory.clone() } else { self.directory.join(&self.file_name) })
+        Some(self.directory.join(&self.file_name))
     }
 }
 
