@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{BarrierError, Error};
-use crate::stats::{Dropped, Flow};
+use crate::stats::{Dropped, Figures, Flow, figures};
 
 /// The account of an engine's life, made by `Engine::drain`.
 ///
@@ -15,18 +15,10 @@ use crate::stats::{Dropped, Flow};
 /// the producers, written by the collector, pending by walking the rings.
 #[derive(Clone, Debug)]
 pub struct DrainReport {
+    pub(crate) figures: Figures,
     pub(crate) submitted: u64,
-    pub(crate) written: u64,
-    pub(crate) dropped: Dropped,
     pub(crate) pending: u64,
     pub(crate) unpublished_bytes: u64,
-    pub(crate) own_records: u64,
-    pub(crate) late: u64,
-    pub(crate) truncated: u64,
-    pub(crate) waits: u64,
-    pub(crate) published_bytes: u64,
-    pub(crate) in_doubt_bytes: u64,
-    pub(crate) syncs: u64,
     pub(crate) flow: Flow,
     pub(crate) took: Duration,
     pub(crate) log_path: Option<PathBuf>,
@@ -34,53 +26,56 @@ pub struct DrainReport {
     pub(crate) last_failure: Option<String>,
 }
 
-/// Plain figures of the report, each with its doc line.
-macro_rules! figures {
-    ($($(#[$doc:meta])+ $name:ident: $type:ty;)*) => {
-        impl DrainReport {
-            $($(#[$doc])+ pub fn $name(&self) -> $type { self.$name })*
-        }
-    };
-}
-
-figures! {
-    /// Records past the gate: committed to a ring, or dropped. Calls that overlapped the drain and
-    /// missed it are not among them but in [`unheard`](crate::unheard).
-    submitted: u64;
+figures! { DrainReport {
     /// Records formatted into a segment that a complete commit slot names.
-    written: u64;
-    /// Records that still lie in the rings; 0 after a drain that ended.
-    pending: u64;
-    /// Bytes of lines that are written but not published; 0 after a drain that ended.
-    unpublished_bytes: u64;
+    written: Written;
     /// Records of the engine's own: start, gaps, clock steps. In no other figure.
-    own_records: u64;
+    own_records: OwnRecords;
     /// Records written out of time order.
-    late: u64;
+    late: Late;
     /// Records of which a value was cut.
-    truncated: u64;
+    truncated: Truncated;
     /// Calls that waited for room in their ring.
-    waits: u64;
+    waits: Waits;
     /// Bytes of lines in the visible log.
-    published_bytes: u64;
+    published_bytes: PublishedBytes;
     /// Bytes of lines in files whose `fdatasync` failed: they may not have reached the device, and
     /// a power cut may lose them. Over the engine's life, whether or not a barrier has said so.
-    in_doubt_bytes: u64;
+    in_doubt_bytes: InDoubtBytes;
     /// Calls of `fdatasync` that succeeded over the engine's life.
-    syncs: u64;
-    /// How long the drain took.
-    took: Duration;
-}
+    syncs: Syncs;
+} }
 
 impl DrainReport {
+    /// Records past the gate: committed to a ring, or dropped. Calls that overlapped the drain and
+    /// missed it are not among them but in [`unheard`](crate::unheard).
+    pub fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
+    /// Records that still lie in the rings; 0 after a drain that ended.
+    pub fn pending(&self) -> u64 {
+        self.pending
+    }
+
+    /// Bytes of lines that are written but not published; 0 after a drain that ended.
+    pub fn unpublished_bytes(&self) -> u64 {
+        self.unpublished_bytes
+    }
+
+    /// How long the drain took.
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
     /// Records dropped in all.
     pub fn dropped(&self) -> u64 {
-        self.dropped.total()
+        self.figures.dropped.total()
     }
 
     /// Losses, by reason and level.
     pub fn losses(&self) -> &Dropped {
-        &self.dropped
+        &self.figures.dropped
     }
 
     /// How hard the output was pressed over the engine's life, and the last decision.
@@ -106,7 +101,7 @@ impl DrainReport {
 
     /// Whether the counts agree: `submitted == written + dropped + pending`.
     pub fn is_balanced(&self) -> bool {
-        self.submitted == self.written + self.dropped.total() + self.pending
+        self.submitted == self.written() + self.figures.dropped.total() + self.pending
     }
 }
 
@@ -117,8 +112,8 @@ impl fmt::Display for DrainReport {
             "drained in {:.1} ms: {} submitted = {} written + {} dropped + {} pending",
             self.took.as_secs_f64() * 1e3,
             self.submitted,
-            self.written,
-            self.dropped,
+            self.written(),
+            self.losses(),
             self.pending
         )?;
         if let Some(path) = &self.log_path {
@@ -133,8 +128,8 @@ impl fmt::Display for DrainReport {
         if let Some(path) = self.arena_path.as_ref().filter(|_| self.pending > 0) {
             write!(f, ", kept in {}", path.display())?;
         }
-        if self.in_doubt_bytes > 0 {
-            write!(f, "; {} bytes may not be on the device", self.in_doubt_bytes)?;
+        if self.in_doubt_bytes() > 0 {
+            write!(f, "; {} bytes may not be on the device", self.in_doubt_bytes())?;
         }
         if let Some(failure) = &self.last_failure {
             write!(f, "; last failure: {failure}")?;

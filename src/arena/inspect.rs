@@ -18,9 +18,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::layout::{COUNTERS_AT, PAGE, shared_memory_dir};
 use super::orphans::{ARENA_EXTENSION, open_foreign};
-use crate::clock::Clock;
 use crate::flush::pressure::Pressure;
-use crate::stats::{Counter, Dropped, Flow, Stats};
+use crate::stats::{Counter, Figures, Flow, Stats};
 use crate::sys::process;
 use header::{FIXED_BYTES, Header, word};
 pub use rings::{RingState, RingThread};
@@ -232,43 +231,14 @@ fn count(counters: &[u8], counter: Counter) -> u64 {
 }
 
 fn stats(counters: &[u8], header: &Header, pending: u64) -> Stats {
-    let get = |counter| count(counters, counter);
-    let dropped = Dropped::read(|index| word(counters, index * 8).min(COUNT_MAX));
-    let written = get(Counter::Written);
-    let pinned_to = get(Counter::PinnedToPlusOne).checked_sub(1);
+    let figures = Figures::read(|index| word(counters, index * 8).min(COUNT_MAX));
     Stats {
-        submitted: written + dropped.total() + pending,
-        written,
-        dropped,
-        own_records: get(Counter::OwnRecords),
-        late: get(Counter::Late),
-        truncated: get(Counter::Truncated),
-        waits: get(Counter::Waits),
-        written_bytes: get(Counter::WrittenBytes),
-        published_bytes: get(Counter::PublishedBytes),
-        synced_bytes: get(Counter::SyncedBytes),
-        in_doubt_bytes: get(Counter::InDoubtBytes),
-        syncs: get(Counter::Syncs),
-        write_failures: get(Counter::WriteFailures),
-        sync_failures: get(Counter::SyncFailures),
-        keeper_failures: get(Counter::KeeperFailures),
-        also_dropped: get(Counter::SideDropped),
-        also_failures: get(Counter::SideFailures),
-        reopens: get(Counter::Reopens),
-        rotations: get(Counter::Rotations),
-        rotation_failures: get(Counter::RotationFailures),
-        removed_files: get(Counter::RemovedFiles),
-        compressed_files: get(Counter::CompressedFiles),
-        clock_steps: get(Counter::ClockSteps),
-        rings: get(Counter::Rings),
-        orphans: get(Counter::Orphans),
-        flow: Flow::read(get),
-        stalled: get(Counter::Stalled) != 0,
+        submitted: figures.get(Counter::Written) + figures.dropped.total() + pending,
+        flow: Flow::of(&figures),
         // What lies in a file is, but for rings that had to go elsewhere.
-        crash_safe: get(Counter::AnonymousRings) == 0,
-        clock: Clock::of_number(get(Counter::ClockInUse)),
-        pinned_to: pinned_to.and_then(|cpu| usize::try_from(cpu).ok()),
+        crash_safe: figures.get(Counter::AnonymousRings) == 0,
         log_path: header.log_path(),
         last_failure: None,
+        figures,
     }
 }

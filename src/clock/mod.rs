@@ -76,7 +76,6 @@ impl Clock {
     }
 
     /// The clock with this number; the usual one for a number that is none.
-    #[cfg(feature = "cli")]
     pub(crate) fn of_number(number: u64) -> Clock {
         let clocks = [Clock::Monotonic, Clock::Coarse];
         clocks.into_iter().find(|clock| clock.number() == number).unwrap_or_default()

@@ -13,10 +13,10 @@ use crate::error::BarrierError;
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, GaveUp, Patience, Progress};
 use crate::level::Level;
-use crate::primitive::{AtomicI32, AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, Ordering};
 use crate::registry::Registry;
 use crate::report::{DrainError, DrainReport};
-use crate::stats::{Counter, Flow, Stats};
+use crate::stats::{Counter, Figures, Flow, Stats};
 use crate::sys::thread::current_tid;
 
 /// Who owns an engine.
@@ -28,20 +28,8 @@ pub(super) enum Place {
     Detached,
 }
 
-/// The facts that the engine's threads tell about themselves.
-#[derive(Debug)]
-pub(super) struct ThreadFacts {
-    /// Thread ids, to know an engine thread when it calls; 0 for one that does not run.
-    pub(super) tids: [AtomicU32; 3],
-    /// The collector's CPU; below 0 when it is not pinned.
-    pub(super) pinned_to: AtomicI32,
-}
-
-impl Default for ThreadFacts {
-    fn default() -> ThreadFacts {
-        ThreadFacts { tids: Default::default(), pinned_to: AtomicI32::new(-1) }
-    }
-}
+/// The ids of the engine's threads, to know one when it calls; 0 for one that does not run.
+pub(super) type ThreadIds = [AtomicU32; 3];
 
 /// How far the drain of an engine has come.
 #[derive(Debug, Default)]
@@ -67,8 +55,7 @@ pub(super) struct Core {
     pub(super) level: Level,
     pub(super) patience: Duration,
     pub(super) log_path: Option<PathBuf>,
-    pub(super) orphans: u64,
-    pub(super) facts: Arc<ThreadFacts>,
+    pub(super) thread_ids: Arc<ThreadIds>,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     pub(super) sides: Mutex<Sides>,
     pub(super) drain: Mutex<Drain>,
@@ -79,7 +66,7 @@ impl Core {
     /// Whether the calling thread is one of the engine's, which must not wait for itself.
     pub(super) fn is_engine_thread(&self) -> bool {
         let tid = current_tid();
-        self.facts.tids.iter().any(|own| own.load(Ordering::Relaxed) == tid)
+        self.thread_ids.iter().any(|own| own.load(Ordering::Relaxed) == tid)
     }
 
     fn check_caller(&self) -> Result<(), BarrierError> {
@@ -156,58 +143,34 @@ impl Core {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let counters = &self.registry.counters;
-        // Written and dropped first: what is submitted meanwhile shows as pending, not as a hole.
-        let (written, dropped) = (counters.get(Counter::Written), counters.dropped());
-        let synced = self.progress.synced();
-        // Of the bytes before a position, those in doubt.
-        let in_doubt = |position| self.progress.in_doubt_bytes(position);
-        let (submitted, last_failure, synced_bytes, in_doubt_bytes) = if self.registry.is_forked() {
+        // First: what is submitted meanwhile shows as pending, not as a hole.
+        let mut figures = self.registry.counters.read();
+        let (submitted, last_failure) = if self.registry.is_forked() {
             // The parent's threads may have held any of these locks at the fork.
-            let in_doubt = counters.get(Counter::InDoubtBytes);
-            (written + dropped.total(), None, counters.get(Counter::SyncedBytes), in_doubt)
+            (figures.get(Counter::Written) + figures.dropped.total(), None)
         } else {
-            (
-                self.submitted(dropped.by_producers()),
-                self.progress.last_failure(),
-                synced.saturating_sub(in_doubt(synced)),
-                in_doubt(self.progress.published()),
-            )
+            self.look_again(&mut figures);
+            (self.submitted(figures.dropped.by_producers()), self.progress.last_failure())
         };
-        let pinned_to = self.facts.pinned_to.load(Ordering::Relaxed);
+        figures.set(Counter::Stalled, self.progress.is_stalled().into());
         Stats {
             submitted,
-            written,
-            dropped,
-            own_records: counters.get(Counter::OwnRecords),
-            late: counters.get(Counter::Late),
-            truncated: counters.get(Counter::Truncated),
-            waits: counters.get(Counter::Waits),
-            written_bytes: self.progress.written(),
-            published_bytes: counters.get(Counter::PublishedBytes),
-            synced_bytes: if self.keeper.is_some() { synced_bytes } else { 0 },
-            in_doubt_bytes,
-            syncs: counters.get(Counter::Syncs),
-            write_failures: counters.get(Counter::WriteFailures),
-            sync_failures: counters.get(Counter::SyncFailures),
-            keeper_failures: counters.get(Counter::KeeperFailures),
-            also_dropped: counters.get(Counter::SideDropped),
-            also_failures: counters.get(Counter::SideFailures),
-            reopens: counters.get(Counter::Reopens),
-            rotations: counters.get(Counter::Rotations),
-            rotation_failures: counters.get(Counter::RotationFailures),
-            removed_files: counters.get(Counter::RemovedFiles),
-            compressed_files: counters.get(Counter::CompressedFiles),
-            clock_steps: counters.get(Counter::ClockSteps),
-            rings: counters.get(Counter::Rings),
-            orphans: self.orphans,
-            flow: Flow::read(|counter| counters.get(counter)),
-            stalled: self.progress.is_stalled(),
+            flow: Flow::of(&figures),
             crash_safe: self.arena.is_crash_safe(),
-            clock: self.registry.source.clock(),
-            pinned_to: usize::try_from(pinned_to).ok(),
             log_path: self.log_path.clone(),
             last_failure,
+            figures,
+        }
+    }
+
+    /// At what the keeper counts now and then only.
+    fn look_again(&self, figures: &mut Figures) {
+        let (synced, published) = (self.progress.synced(), self.progress.published());
+        figures.set(Counter::InDoubtBytes, self.progress.in_doubt_bytes(published));
+        // Without a keeper all that is published counts as synced.
+        if self.keeper.is_some() {
+            let in_doubt = self.progress.in_doubt_bytes(synced);
+            figures.set(Counter::SyncedBytes, synced.saturating_sub(in_doubt));
         }
     }
 

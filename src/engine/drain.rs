@@ -147,27 +147,19 @@ impl Core {
 
     fn report(&self, start: Instant) -> DrainReport {
         let account = self.registry.settle();
-        let counters = &self.registry.counters;
-        let dropped = counters.dropped();
-        let published_bytes = counters.get(Counter::PublishedBytes);
+        let mut figures = self.registry.counters.read();
+        let published = figures.get(Counter::PublishedBytes);
+        figures.set(Counter::InDoubtBytes, self.progress.in_doubt_bytes(published));
         DrainReport {
-            submitted: account.committed + dropped.by_producers(),
-            written: counters.get(Counter::Written),
-            dropped,
+            submitted: account.committed + figures.dropped.by_producers(),
             pending: account.pending,
-            unpublished_bytes: self.progress.written().saturating_sub(published_bytes),
-            own_records: counters.get(Counter::OwnRecords),
-            late: counters.get(Counter::Late),
-            truncated: counters.get(Counter::Truncated),
-            waits: counters.get(Counter::Waits),
-            published_bytes,
-            in_doubt_bytes: self.progress.in_doubt_bytes(published_bytes),
-            syncs: counters.get(Counter::Syncs),
-            flow: Flow::read(|counter| counters.get(counter)),
+            unpublished_bytes: self.progress.written().saturating_sub(published),
+            flow: Flow::of(&figures),
             took: start.elapsed(),
             log_path: self.log_path.clone(),
             arena_path: self.arena.path().map(std::path::Path::to_owned),
             last_failure: self.progress.last_failure(),
+            figures,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::core::ThreadFacts;
+use super::core::ThreadIds;
 use crate::config::Pin;
 use crate::error::Error;
 use crate::flush::signal::{Signal, bit};
@@ -37,7 +37,7 @@ impl Drop for OwnTid<'_> {
 
 /// The threads started so far; told to end if they are dropped before `finish`.
 pub(super) struct Threads {
-    facts: Arc<ThreadFacts>,
+    ids: Arc<ThreadIds>,
     progress: Arc<Progress>,
     signals: [Arc<Signal>; 3],
     running: Vec<JoinHandle<()>>,
@@ -46,11 +46,11 @@ pub(super) struct Threads {
 impl Threads {
     /// Signals in the order of the record's journey.
     pub(super) fn new(
-        facts: Arc<ThreadFacts>,
+        ids: Arc<ThreadIds>,
         progress: Arc<Progress>,
         signals: [Arc<Signal>; 3],
     ) -> Threads {
-        Threads { facts, progress, signals, running: Vec::new() }
+        Threads { ids, progress, signals, running: Vec::new() }
     }
 
     /// Starts a thread and waits until it says that it is ready.
@@ -60,12 +60,12 @@ impl Threads {
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
         let index = index(role);
-        let (facts, signal) = (Arc::clone(&self.facts), Arc::clone(&self.signals[index]));
+        let (ids, signal) = (Arc::clone(&self.ids), Arc::clone(&self.signals[index]));
         let (progress, signals) = (Arc::clone(&self.progress), self.signals.clone());
         let (ready, is_ready) = sync_channel(1);
         let name = role.as_str();
         let thread = thread::spawn(&format!("fastlog-{name}"), move || {
-            let _own = OwnTid::tell(&facts.tids[index]);
+            let _own = OwnTid::tell(&ids[index]);
             signal.adopt_current_thread();
             // The owner may have given up waiting.
             let _ = ready.send(());
@@ -99,7 +99,7 @@ impl Drop for Threads {
     }
 }
 
-/// The thread's place among signals and facts.
+/// The thread's place among signals and ids.
 fn index(thread: EngineThread) -> usize {
     (thread as u32).trailing_zeros() as usize
 }
@@ -145,8 +145,8 @@ mod tests {
     #[test]
     fn the_number_of_an_ended_thread_is_forgotten() {
         let mut threads = threads();
-        let facts = Arc::clone(&threads.facts);
-        let tids = || facts.tids.iter().map(|tid| tid.load(Ordering::Relaxed)).collect::<Vec<_>>();
+        let ids = Arc::clone(&threads.ids);
+        let tids = || ids.iter().map(|tid| tid.load(Ordering::Relaxed)).collect::<Vec<_>>();
         let (end, is_over) = sync_channel::<()>(0);
         let body = move || assert!(is_over.recv().is_err());
         threads.spawn(EngineThread::Publisher, body).expect("a thread");

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::core::{Core, Drain, Place, ThreadFacts};
+use super::core::{Core, Drain, Place, ThreadIds};
 use super::open::{self, LogPlace};
 use super::rear::{Destination, Rear};
 use super::sides::Sides;
@@ -20,7 +20,6 @@ use crate::flush::signal::Signal;
 use crate::flush::{EngineThread, Progress};
 use crate::format::binary::write::{Origin, Writer};
 use crate::format::{self, Format, Formatter};
-use crate::primitive::Ordering;
 use crate::publish::Console;
 use crate::registry::{self, Registry};
 use crate::segment::{Pool, SegmentWriter};
@@ -110,9 +109,9 @@ pub(super) fn run(
         Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
         None => (None, None),
     };
-    let facts = Arc::new(ThreadFacts::default());
+    let thread_ids = Arc::new(ThreadIds::default());
     let signals = [&shared.collector, &shared.publisher, &shared.keeper].map(Arc::clone);
-    let mut threads = Threads::new(Arc::clone(&facts), Arc::clone(&shared.progress), signals);
+    let mut threads = Threads::new(Arc::clone(&thread_ids), Arc::clone(&shared.progress), signals);
     let has_keeper = keeper.is_some();
     // The lock lives as long as somebody may still append to the file, or cut it.
     let [kept, held] = [(); 2].map(|()| lock.clone());
@@ -126,10 +125,9 @@ pub(super) fn run(
         publisher.run();
         drop(held);
     })?;
-    let (pin, pinned, counters) = (settings.pin, Arc::clone(&facts), shared.counters.clone());
+    let (pin, counters) = (settings.pin, shared.counters.clone());
     threads.spawn(EngineThread::Collector, move || {
         if let Some(cpu) = pin_collector(pin) {
-            pinned.pinned_to.store(cpu as i32, Ordering::Relaxed);
             counters.set(Counter::PinnedToPlusOne, cpu as u64 + 1);
         }
         collector.run();
@@ -147,8 +145,7 @@ pub(super) fn run(
         level: settings.level,
         patience: settings.barrier_patience,
         log_path,
-        orphans: opened.orphans,
-        facts,
+        thread_ids,
         threads: Mutex::new(threads.finish()),
         sides: Mutex::new(sides),
         drain: Mutex::new(Drain::default()),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::figures::Figures;
 use super::{DropReason, Dropped};
 use crate::level::Level;
 use crate::primitive::{AtomicU64, Ordering};
@@ -72,8 +73,17 @@ pub(crate) enum Counter {
     End,
 }
 
+impl Counter {
+    pub(super) const COUNT: usize = Counter::End as usize;
+}
+
 const DROPPED_AT: usize = 64;
-const _: () = assert!(Counter::End as usize <= DROPPED_AT);
+const _: () = assert!(Counter::COUNT <= DROPPED_AT);
+
+/// Where on the page losses of this kind are counted.
+pub(super) fn dropped_at(reason: DropReason, level: Level) -> usize {
+    DROPPED_AT + reason as usize * Level::COUNT + level as usize
+}
 
 /// The counters' page.
 #[derive(Clone, Debug)]
@@ -102,6 +112,11 @@ impl Counters {
         self.word(counter as usize).store(value, Ordering::Relaxed);
     }
 
+    /// A copy of all of them, as they were within the last moment.
+    pub(crate) fn read(&self) -> Figures {
+        Figures::read(|index| self.word(index).load(Ordering::Relaxed))
+    }
+
     /// A counter's value, of some time ago.
     pub(crate) fn get(&self, counter: Counter) -> u64 {
         self.word(counter as usize).load(Ordering::Relaxed)
@@ -109,25 +124,11 @@ impl Counters {
 
     /// Counts a dropped record.
     pub(crate) fn drop_record(&self, reason: DropReason, level: Level) {
-        let index = DROPPED_AT + reason as usize * Level::COUNT + level as usize;
-        self.word(index).fetch_add(1, Ordering::Relaxed);
+        self.word(dropped_at(reason, level)).fetch_add(1, Ordering::Relaxed);
     }
 
     /// All losses, of some time ago.
     pub(crate) fn dropped(&self) -> Dropped {
-        Dropped::read(|index| self.word(index).load(Ordering::Relaxed))
-    }
-}
-
-impl Dropped {
-    /// As the counters' page has them, each word of which `word` gives.
-    pub(crate) fn read(word: impl Fn(usize) -> u64) -> Dropped {
-        let mut dropped = Dropped::default();
-        for (reason, levels) in dropped.counts.iter_mut().enumerate() {
-            for (level, count) in levels.iter_mut().enumerate() {
-                *count = word(DROPPED_AT + reason * Level::COUNT + level);
-            }
-        }
-        dropped
+        Dropped::of(|reason, level| self.word(dropped_at(reason, level)).load(Ordering::Relaxed))
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Counter;
+use super::{Counter, Figures};
 use crate::flush::pressure::Pressure;
 
 /// How fast records come, how hard they press on the output, and what the engine does about it.
@@ -26,8 +26,9 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// As the counters have it, each of which `get` gives.
-    pub(crate) fn read(get: impl Fn(Counter) -> u64) -> Flow {
+    /// As the counters have it.
+    pub(crate) fn of(figures: &Figures) -> Flow {
+        let get = |counter| figures.get(counter);
         let time = |counter| Duration::from_nanos(get(counter));
         let state = get(Counter::Pressure) as usize;
         Flow {

@@ -20,7 +20,7 @@ pub fn object(out: &mut String, at: SystemTime, found: &Found, rates: Option<&Ra
         Inspected::Arena(snapshot) => {
             put(engine(snapshot));
             put(records(&snapshot.stats));
-            put(counts(&snapshot.stats));
+            put(snapshot.stats.figures().map(|(key, count)| (key, json!(count))).collect());
             put(flow(snapshot.stats.flow()));
             put(vec![("rates", rates.map_or(Value::Null, of_rates))]);
         }
@@ -56,10 +56,10 @@ fn engine(snapshot: &Snapshot) -> Vec<(&'static str, Value)> {
         ("format", json!(snapshot.format)),
         ("output", json!(snapshot.output)),
         ("crash_safe", json!(stats.crash_safe())),
+        ("stalled", json!(stats.stalled())),
         ("clock", json!(format!("{:?}", stats.clock()).to_ascii_lowercase())),
         ("pinned_to", json!(stats.pinned_to())),
         ("ring_bytes", json!(snapshot.ring_bytes)),
-        ("rings", json!(stats.rings())),
         ("ring_states", snapshot.rings.iter().map(ring).collect()),
     ]
 }
@@ -88,33 +88,6 @@ fn records(stats: &Stats) -> Vec<(&'static str, Value)> {
         ("dropped", json!(stats.dropped())),
         ("pending", json!(stats.pending())),
         ("losses", Value::Object(by_reason.collect())),
-        ("own_records", json!(stats.own_records())),
-        ("late", json!(stats.late())),
-        ("truncated", json!(stats.truncated())),
-        ("waits", json!(stats.waits())),
-    ]
-}
-
-fn counts(stats: &Stats) -> Vec<(&'static str, Value)> {
-    vec![
-        ("written_bytes", json!(stats.written_bytes())),
-        ("published_bytes", json!(stats.published_bytes())),
-        ("synced_bytes", json!(stats.synced_bytes())),
-        ("in_doubt_bytes", json!(stats.in_doubt_bytes())),
-        ("syncs", json!(stats.syncs())),
-        ("write_failures", json!(stats.write_failures())),
-        ("sync_failures", json!(stats.sync_failures())),
-        ("keeper_failures", json!(stats.keeper_failures())),
-        ("also_dropped", json!(stats.also_dropped())),
-        ("also_failures", json!(stats.also_failures())),
-        ("reopens", json!(stats.reopens())),
-        ("rotations", json!(stats.rotations())),
-        ("rotation_failures", json!(stats.rotation_failures())),
-        ("removed_files", json!(stats.removed_files())),
-        ("compressed_files", json!(stats.compressed_files())),
-        ("clock_steps", json!(stats.clock_steps())),
-        ("orphans", json!(stats.orphans())),
-        ("stalled", json!(stats.stalled())),
     ]
 }
 
