@@ -64,8 +64,9 @@ pub enum UrgentSync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pin {
-    /// CPU number `pid % n` of the `n` that the process may run on; none at all if there are
-    /// fewer than two, or if the control group's quota is below two.
+    /// One of the CPUs that the process may run on, drawn anew at each start, so that the engines
+    /// of a machine's containers do not meet on one; none at all if there are fewer than two, or
+    /// if the control group's quota is below two.
     Auto,
     /// The CPU with this number, counted from 0 as in `/proc/cpuinfo`.
     Cpu(usize),

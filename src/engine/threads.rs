@@ -128,7 +128,8 @@ pub(super) fn pin_collector(pin: Pin) -> Option<usize> {
             if cpus.len() < 2 || thread::cpu_quota().is_some_and(|quota| quota < 2.0) {
                 return None;
             }
-            cpus[process::pid() as usize % cpus.len()]
+            // Not the process's number, which is 1 in every container of a machine.
+            cpus[(process::random_u64() % cpus.len() as u64) as usize]
         }
     };
     thread::pin_current(cpu).then_some(cpu)

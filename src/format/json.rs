@@ -167,10 +167,11 @@ fn put_rare(out: &mut LineBuffer<'_>, value: ValueRef<'_>, times: &mut Timestamp
             return escape::put_quoted(out, text.as_bytes(), Set::Json);
         }
         ValueRef::Duration { seconds, nanos } => Seconds::new(seconds, nanos).write(out),
-        ValueRef::Time { seconds, nanos } => match number::rfc3339(times, seconds, nanos) {
-            Some(text) => return escape::put_quoted(out, text, Set::Json),
-            None => Seconds::above(seconds, nanos).write(out),
-        },
+        ValueRef::Time { seconds, nanos } => {
+            out.put_byte(b'"');
+            let _ = number::write_time(out, times, seconds, nanos);
+            out.write_char('"')
+        }
         ValueRef::Bytes(bytes) => {
             out.put_byte(b'"');
             let _ = number::write_hex(out, bytes);

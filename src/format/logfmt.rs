@@ -10,13 +10,13 @@ use super::line::{Extent, LineBuffer};
 use super::plan::{Plan, key_prefix};
 use super::text::{put_scalar, put_text};
 use super::timestamp::Timestamp;
-use super::{Details, Head, Style, message};
+use super::{Details, Head, Style, message, number};
 use crate::envelope::decode::Malformed;
 use crate::envelope::site::Site;
 use crate::value::{ListRef, ValueRef};
 
-/// Stands for a character that a key may not have.
-const KEY_FILLER: char = '_';
+/// Stands before the digits of a byte that a key may not have.
+const ESCAPE: u8 = b'%';
 
 /// Appends a line.
 pub(super) fn put_line(
@@ -81,21 +81,31 @@ fn put_list(out: &mut LineBuffer<'_>, list: ListRef<'_>, times: &mut Timestamp) 
 fn put_key(out: &mut LineBuffer<'_>, name: &str) {
     out.put_byte(b' ');
     out.put(key_prefix(name).as_bytes());
-    for char in bare(name) {
-        out.put(char.encode_utf8(&mut [0; 4]).as_bytes());
-    }
+    bare(name, |bytes| out.put(bytes));
     out.put_byte(b'=');
 }
 
-/// The key's characters, those that would end it replaced.
-fn bare(name: &str) -> impl Iterator<Item = char> {
-    let chars = name.chars().map(|char| {
+/// Hands on the key as it is written: what would end it, and what says that something did, as the
+/// `%20` of addresses, so that different keys stay different. None at all is `%`, as no other is.
+fn bare(name: &str, mut put: impl FnMut(&[u8])) {
+    let mut run = 0;
+    for (at, char) in name.char_indices() {
         let is_fit = !char.is_whitespace()
-            && !matches!(char, '=' | '"')
+            && !matches!(char, '=' | '"' | '%')
             && Escape::of(char, Set::Terminal).is_none();
-        if is_fit { char } else { KEY_FILLER }
-    });
-    chars.chain(name.is_empty().then_some(KEY_FILLER))
+        if is_fit {
+            continue;
+        }
+        put(&name.as_bytes()[run..at]);
+        run = at + char.len_utf8();
+        for byte in &name.as_bytes()[at..run] {
+            put(&[&[ESCAPE][..], &number::hex(*byte)].concat());
+        }
+    }
+    put(&name.as_bytes()[run..]);
+    if name.is_empty() {
+        put(&[ESCAPE]);
+    }
 }
 
 /// From behind the timestamp to the message.
@@ -137,6 +147,8 @@ pub(super) fn site(site: &Site<'_>, details: Details) -> Vec<u8> {
 
 /// A field up to its value.
 pub(super) fn key(name: &str) -> Vec<u8> {
-    let key: String = bare(name).collect();
-    [" ", key_prefix(name), &key, "="].concat().into_bytes()
+    let mut key = [" ", key_prefix(name)].concat().into_bytes();
+    bare(name, |bytes| key.extend_from_slice(bytes));
+    key.push(b'=');
+    key
 }

@@ -15,7 +15,7 @@ use super::digits;
 use super::escape::{self, Escaped, Set, chars_lossy};
 use super::fields::Fields;
 use super::line::LineBuffer;
-use super::number::{self, Seconds};
+use super::number;
 use super::plan::Part;
 use super::timestamp::Timestamp;
 use crate::template::{Align, Kind, Sign, Spec};
@@ -217,10 +217,7 @@ fn write(
         ValueRef::Duration { seconds, nanos } => {
             write_duration(out, Duration::new(seconds, nanos), spec)
         }
-        ValueRef::Time { seconds, nanos } => match number::rfc3339(times, seconds, nanos) {
-            Some(text) => out.write_str(number::ascii(text)),
-            None => Seconds::above(seconds, nanos).write(out),
-        },
+        ValueRef::Time { seconds, nanos } => number::write_time(out, times, seconds, nanos),
         ValueRef::Ip(address) => write!(out, "{address}"),
         ValueRef::Socket(address) => write!(out, "{address}"),
         ValueRef::Uuid(bytes) => number::write_uuid(out, bytes),

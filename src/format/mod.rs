@@ -49,7 +49,9 @@ pub enum Format {
     /// The fields follow the standard keys in the order of the call. A field whose key is one of
     /// the line's own (`timestamp`, `level`, `target`, `message`, `thread`, `file`, `line`,
     /// `truncated`) is written as `fields.<key>`; a key never appears twice. NaN and infinities
-    /// are `null`, a `Duration` is a number of seconds, bytes are hexadecimal.
+    /// are `null`, a `Duration` is a number of seconds, bytes are hexadecimal. A `SystemTime` is a
+    /// text as the timestamp is, with a sign and six digits or more for years that four do not
+    /// name: `+010000-01-01T00:00:00.000000000Z`.
     #[default]
     Json,
     /// Pairs of keys and values, with the keys of [`Format::Json`] (broken in two here):
@@ -59,8 +61,9 @@ pub enum Format {
     /// message="user 42 signed in" user_id=42
     /// ```
     ///
-    /// Values that need it stand between quotes, with the escapes of JSON. In a key, `_` stands
-    /// for each character that would end it; a list is one quoted text, `"[1,2,ab]"`.
+    /// Values that need it stand between quotes, with the escapes of JSON. In a key, what would end
+    /// it is written as in addresses, `a%20b`, and `%` as `%25`, so that different keys stay
+    /// different; an empty key is `%`. A list is one quoted text, `"[1,2,ab]"`.
     Logfmt,
     /// Text for people, in UTC:
     ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::decimal::Decimal;
 use super::line::LineBuffer;
-use super::timestamp::Timestamp;
+use super::timestamp::{self, Timestamp};
 #[cfg(not(feature = "zmij"))]
 use ryu::Float;
 #[cfg(feature = "zmij")]
@@ -90,7 +90,6 @@ const NANOS: u32 = 1_000_000_000;
 /// A number of seconds, shown with as many decimals as it needs, at most nine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seconds {
-    negative: bool,
     whole: u64,
     nanos: u32,
 }
@@ -98,23 +97,11 @@ pub(crate) struct Seconds {
 impl Seconds {
     /// `whole + nanos / 1e9`, with `nanos` below 1e9.
     pub(crate) fn new(whole: u64, nanos: u32) -> Seconds {
-        Seconds { negative: false, whole, nanos }
-    }
-
-    /// `floor + nanos / 1e9`, with `nanos` below 1e9.
-    pub(crate) fn above(floor: i64, nanos: u32) -> Seconds {
-        let whole = floor.unsigned_abs();
-        if floor < 0 && nanos > 0 {
-            return Seconds { negative: true, whole: whole - 1, nanos: NANOS - nanos };
-        }
-        Seconds { negative: floor < 0, whole, nanos }
+        Seconds { whole, nanos }
     }
 
     /// Writes the number.
     pub(crate) fn write(self, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
-        if self.negative {
-            out.write_str("-")?;
-        }
         out.write_str(itoa::Buffer::new().format(self.whole))?;
         if self.nanos == 0 {
             return Ok(());
@@ -127,10 +114,19 @@ impl Seconds {
     }
 }
 
-/// The RFC 3339 text of a time, if it is one that 64-bit nanoseconds can name (1677 to 2262).
-pub(crate) fn rfc3339(times: &mut Timestamp, seconds: i64, nanos: u32) -> Option<&[u8]> {
+/// Writes a time as a text, whenever it is: RFC 3339 in the years 0 to 9999, else with a signed year
+/// of at least six digits, as ISO 8601 and ECMAScript have it.
+pub(crate) fn write_time(
+    out: &mut (impl fmt::Write + ?Sized),
+    times: &mut Timestamp,
+    seconds: i64,
+    nanos: u32,
+) -> fmt::Result {
     let utc_ns = i128::from(seconds) * i128::from(NANOS) + i128::from(nanos);
-    Some(times.format(i64::try_from(utc_ns).ok()?))
+    match i64::try_from(utc_ns) {
+        Ok(utc_ns) => out.write_str(ascii(times.format(utc_ns))),
+        Err(_) => timestamp::write_far(out, seconds, nanos),
+    }
 }
 
 /// Writes bytes in lower-case hexadecimal.
@@ -157,7 +153,8 @@ pub(crate) fn write_uuid(out: &mut (impl fmt::Write + ?Sized), bytes: [u8; 16]) 
     out.write_str(ascii(&text))
 }
 
-fn hex(byte: u8) -> [u8; 2] {
+/// The two digits of a byte.
+pub(super) fn hex(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }

@@ -1,9 +1,17 @@
 //! Timestamps as text, on the collector thread. No allocation; a second's date is computed once.
 
+use std::fmt;
+
 use super::digits;
 
 const NS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
+
+/// Eras of the calendar, each of which is like the others, and the days from the beginning of one,
+/// 0000-03-01, to 1970.
+const ERA_YEARS: i64 = 400;
+const ERA_DAYS: i64 = 146_097;
+const FROM_ERA: i64 = 719_468;
 
 /// Digits that stand for tens of microseconds and more.
 const UPPER: usize = 5;
@@ -124,15 +132,40 @@ fn digit(value: u32) -> u8 {
 /// day is the last, and eras of 400 years repeat. Unsigned, because the days that `i64` nanoseconds
 /// can name all lie after 0000-03-01.
 fn civil_from_days(day: i64) -> (u32, u32, u32) {
-    let day = (day + 719_468) as u32;
-    let (era, of_era) = (day / 146_097, day % 146_097);
+    let day = (day + FROM_ERA) as u32;
+    let (era, of_era) = (day / ERA_DAYS as u32, day % ERA_DAYS as u32);
+    let (year_of_era, month, day_of_month) = civil_in_era(of_era);
+    (era * ERA_YEARS as u32 + year_of_era, month, day_of_month)
+}
+
+/// The same of a day in its era: the year counts from the era's first.
+fn civil_in_era(of_era: u32) -> (u32, u32, u32) {
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * of_year + 2) / 153;
     let day_of_month = of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u32::from(month <= 2);
-    (year, month, day_of_month)
+    (year_of_era + u32::from(month <= 2), month, day_of_month)
+}
+
+/// Writes an instant that `i64` nanoseconds cannot name: with a year of four digits where those are
+/// enough, else with a sign and six digits or more.
+pub(crate) fn write_far(
+    out: &mut (impl fmt::Write + ?Sized),
+    seconds: i64,
+    nanos: u32,
+) -> fmt::Result {
+    let day = seconds.div_euclid(SECONDS_PER_DAY) + FROM_ERA;
+    let (era, of_era) = (day.div_euclid(ERA_DAYS), day.rem_euclid(ERA_DAYS) as u32);
+    let (year_of_era, month, day_of_month) = civil_in_era(of_era);
+    let year = era * ERA_YEARS + i64::from(year_of_era);
+    match year {
+        0..=9_999 => write!(out, "{year:04}")?,
+        _ => write!(out, "{year:+07}")?,
+    }
+    let of_day = seconds.rem_euclid(SECONDS_PER_DAY);
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    write!(out, "-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
 }
 
 #[cfg(test)]
@@ -180,6 +213,36 @@ mod tests {
             checked += 1;
         }
         assert_eq!(checked, 213_503);
+    }
+
+    #[test]
+    fn what_nanoseconds_cannot_name_has_a_date_as_well() {
+        let far = |seconds, nanos| {
+            let mut text = String::new();
+            write_far(&mut text, seconds, nanos).unwrap();
+            text
+        };
+        let cases = [
+            (253_402_300_799, "9999-12-31T23:59:59.000000007Z"),
+            (253_402_300_800, "+010000-01-01T00:00:00.000000007Z"),
+            (-62_135_596_800, "0001-01-01T00:00:00.000000007Z"),
+            (-62_135_596_801, "0000-12-31T23:59:59.000000007Z"),
+            (-62_167_219_200, "0000-01-01T00:00:00.000000007Z"),
+            (-62_167_219_201, "-000001-12-31T23:59:59.000000007Z"),
+            (i64::MAX, "+292277026596-12-04T15:30:07.000000007Z"),
+            (i64::MIN, "-292277022657-01-27T08:29:52.000000007Z"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(far(seconds, 7), text, "{seconds}");
+        }
+        // As the other way, wherever both go; every 400 years the same, but for the year.
+        let mut near = Timestamp::new();
+        for second in (-9_000_000_000..9_000_000_000).step_by(40_000_003) {
+            let text = near.format(second * NS_PER_SECOND);
+            assert_eq!(far(second, 0).as_bytes(), text, "{second}");
+            let later = far(second + 100 * ERA_DAYS * SECONDS_PER_DAY, 0);
+            assert_eq!(later[7..].as_bytes(), &text[4..], "{second}");
+        }
     }
 
     #[test]

@@ -74,8 +74,48 @@ fn details_and_bound_fields_are_pairs_as_well() {
     );
 }
 
+#[test]
+fn different_keys_stay_different() {
+    let names =
+        ["x y", "x_y", "x=y", "x%20y", "x\"y", "x\ny", "", "%", "_", "x\u{85}y", "x\u{202e}y"];
+    let fields = (&1, (&2, (&3, (&4, (&5, (&6, (&7, (&8, (&9, (&10, (&11, ())))))))))));
+    let mut bound = BoundBlock::default();
+    let scratch = value::Scratch::new();
+    for (number, key) in ["a b", "a_b", "x y", "level", "fields.level"].into_iter().enumerate() {
+        bound.bind(key, &value::Value::encode(&(number as u64), &scratch), 99);
+    }
+    let envelope = encode(fields, 0, &bound);
+    let mut formatter = Formatter::new(Format::Logfmt, Colour::Off, Details::default(), CAP);
+    let line = line(&mut formatter, &site("m", &names), &envelope);
+    let keys: Vec<_> = pairs(&line).into_iter().map(|(key, _)| key).skip(4).collect();
+    assert_eq!(
+        keys.join(" "),
+        "a%20b a_b fields.level fields.fields.level x%20y x_y x%3dy x%2520y x%22y x%0ay % %25 _ \
+         x%c2%85y x%e2%80%aey"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_key_that_was_rewritten_reads_back(key in hostile_text()) {
+        let written = String::from_utf8(crate::format::logfmt::key(&format!("a{key}"))).expect("UTF-8");
+        let written = written.strip_prefix(" a").and_then(|key| key.strip_suffix('=')).expect("a key");
+        let mut bytes = Vec::new();
+        let mut rest = written.as_bytes();
+        while let [first, after @ ..] = rest {
+            if *first == b'%' {
+                let digits = std::str::from_utf8(&after[..2]).expect("digits");
+                bytes.push(u8::from_str_radix(digits, 16).expect("digits"));
+                rest = &after[2..];
+            } else {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+        prop_assert_eq!(String::from_utf8(bytes).expect("UTF-8"), key);
+    }
 
     #[test]
     fn a_line_is_pairs_and_says_what_was_logged(
