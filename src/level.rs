@@ -116,7 +116,40 @@ impl FromStr for Level {
 
 /// The lowest level that this build keeps, from the features `max_level_*` and
 /// `release_max_level_*`; [`None`] keeps nothing. The strictest enabled feature wins.
-pub const STATIC_MIN_LEVEL: Option<Level> = static_min_level();
+pub const STATIC_MIN_LEVEL: Option<Level> = match CUT_OFF {
+    Some(CutOff { least, .. }) => least,
+    None => Some(Level::Trace),
+};
+
+/// What a feature has left out of this build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CutOff {
+    /// The feature's name.
+    pub(crate) feature: &'static str,
+    /// The lowest level that is left, if any is.
+    pub(crate) least: Option<Level>,
+}
+
+impl CutOff {
+    /// Whether calls of this level are left out.
+    pub(crate) fn takes(self, level: Level) -> bool {
+        self.least.is_none_or(|least| level < least)
+    }
+}
+
+impl fmt::Display for CutOff {
+    /// A sentence about it: says which calls are missing, and why.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.least {
+            Some(least) => write!(f, "all calls below {least} are left out of this build")?,
+            None => f.write_str("all calls are left out of this build")?,
+        }
+        write!(f, ", by the feature `{}` of fastlog-engine", self.feature)
+    }
+}
+
+/// Of the enabled features the strictest that leaves something out.
+pub(crate) const CUT_OFF: Option<CutOff> = cut_off();
 
 /// Whether this build keeps calls of this level.
 #[inline(always)]
@@ -127,14 +160,15 @@ pub const fn statically_enabled(level: Level) -> bool {
     }
 }
 
-const fn static_min_level() -> Option<Level> {
+const fn cut_off() -> Option<CutOff> {
     macro_rules! cut_off {
-        ($($feature:literal, $release:literal => $level:expr;)*) => {
+        ($($feature:literal, $release:literal => $least:expr;)*) => {
             $(
-                if cfg!(feature = $feature)
-                    || (!cfg!(debug_assertions) && cfg!(feature = $release))
-                {
-                    return $level;
+                if cfg!(feature = $feature) {
+                    return Some(CutOff { feature: $feature, least: $least });
+                }
+                if !cfg!(debug_assertions) && cfg!(feature = $release) {
+                    return Some(CutOff { feature: $release, least: $least });
                 }
             )*
         };
@@ -146,7 +180,6 @@ const fn static_min_level() -> Option<Level> {
         "max_level_warn", "release_max_level_warn" => Some(Level::Warn);
         "max_level_info", "release_max_level_info" => Some(Level::Info);
         "max_level_debug", "release_max_level_debug" => Some(Level::Debug);
-        "max_level_trace", "release_max_level_trace" => Some(Level::Trace);
     }
-    Some(Level::Trace)
+    None
 }

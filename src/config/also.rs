@@ -1,9 +1,10 @@
 //! Consoles beside the main output. The setters; `settings` checks what they are given.
 
 use super::Config;
+use super::filter::Warning;
 use super::options::{Colour, Output};
 use crate::format::Format;
-use crate::level::Level;
+use crate::level::{CutOff, Level};
 
 /// A console that gets records beside the main output, made by [`Output::stdout`] or
 /// [`Output::stderr`].
@@ -25,7 +26,8 @@ use crate::level::Level;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Also {
     pub(crate) console: Output,
-    pub(crate) level: Level,
+    /// None: all that passed the filter.
+    pub(crate) level: Option<Level>,
     pub(crate) format: Format,
     pub(crate) colour: Colour,
 }
@@ -44,15 +46,23 @@ impl Output {
 
 impl Also {
     fn on(console: Output) -> Also {
-        Also { console, level: Level::TRACE, format: Format::Text, colour: Colour::Auto }
+        Also { console, level: None, format: Format::Text, colour: Colour::Auto }
     }
 
     /// The least level that is written there. Default: all that passed the filter, which alone
     /// decides what is logged at all.
     #[must_use]
     pub fn level(mut self, level: Level) -> Also {
-        self.level = level;
+        self.level = Some(level);
         self
+    }
+
+    /// That its level is one of which `cut_off` has left no call, if it is.
+    pub(super) fn in_vain(&self, cut_off: Option<CutOff>) -> Option<Warning> {
+        let level = self.level?;
+        let cut_off = cut_off.filter(|cut_off| cut_off.takes(level))?;
+        let asks = format!("`also` with {:?}", self.console);
+        Some(Warning::CutOff { asks, level, cut_off })
     }
 
     /// How a record is written there. Default: [`Format::Text`].

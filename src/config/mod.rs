@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::also::Also;
-pub(crate) use self::filter::Filter;
+pub(crate) use self::filter::{FILTER_VARIABLE, Filter, Warning};
 #[cfg(test)]
 pub(crate) use self::limits::shown;
 pub use self::options::{
@@ -208,10 +208,18 @@ impl Config {
     ///
     /// Directives are separated by commas: a bare level for everything, `target=level` for a
     /// target and whatever continues it with `::`. The longest target wins; of several directives
-    /// for one target, the last. Levels in any case, or `off`. Default: no directive, so that
-    /// [`level`](Config::level) holds for all. The environment variable `FASTLOG`, unless empty or
-    /// [ignored](Config::ignore_env), takes the place of this whole list; one that is not
-    /// understood is ignored with a warning.
+    /// for one target, the last. Levels in any case, or `off`. In targets `-` and `_` are the same,
+    /// so that a package's name fits its modules. Default: no directive, so that
+    /// [`level`](Config::level) holds for all.
+    ///
+    /// The environment variable `FASTLOG`, unless empty or [ignored](Config::ignore_env), takes the
+    /// place of this whole list in the process's engine; one that is not understood, or no UTF-8,
+    /// is ignored with a warning. [Detached](crate::Engine::detached) engines do not look at it.
+    ///
+    /// What can fit nothing is told with a warning, in the log and on the standard error: a
+    /// directive whose target has an empty part or other characters than letters, digits, `_`, `-`
+    /// and `.` (it is left out), and a level of which a feature `max_level_*` has left no call in
+    /// the program.
     pub fn filter(mut self, directives: impl Into<String>) -> Config {
         self.filter = Some(directives.into());
         self
@@ -435,7 +443,8 @@ impl Config {
         self
     }
 
-    /// Makes the environment variables `FASTLOG` and `NO_COLOR` count for nothing.
+    /// Makes the environment variables `FASTLOG` and `NO_COLOR` count for nothing. A
+    /// [detached](crate::Engine::detached) engine looks at `NO_COLOR` alone.
     pub fn ignore_env(mut self) -> Config {
         self.ignore_env = true;
         self

@@ -1,14 +1,14 @@
 //! From a [`Config`] to values that the engine can rely on. Pure: what it needs of the world is
 //! handed in. Runs on the thread that starts an engine.
 
-use std::fmt;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::also::Also;
 use super::file_names::Unit;
-use super::filter::Filter;
+use super::filter::{self, FILTER_VARIABLE, Filter, Warning};
 use super::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SyncPolicy,
     UrgentSync,
@@ -17,13 +17,11 @@ use super::pressure::{FlushControl, Shed};
 use super::rotation::{Retention, Rotation};
 use super::{Config, limits, name};
 use crate::clock::Clock;
-use crate::error::{ConfigError, FilterError, Quoted};
+use crate::error::ConfigError;
 use crate::format::{Details, Format};
-use crate::level::Level;
+use crate::level::{CUT_OFF, Level};
 use crate::sys::io::Io;
 
-/// The environment variable that replaces [`Config::filter`].
-pub(crate) const FILTER_VARIABLE: &str = "FASTLOG";
 /// The environment variable that turns [`Colour::Auto`] off.
 const NO_COLOUR_VARIABLE: &str = "NO_COLOR";
 
@@ -69,28 +67,6 @@ pub(crate) struct Settings {
     pub(crate) io: Arc<dyn Io>,
 }
 
-/// Something that does not keep the engine from starting, but that its owner must hear of: for the
-/// log and the standard error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Warning {
-    /// The filter in the environment is not understood; this one holds instead.
-    Environment { value: String, error: FilterError, kept: Filter },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Warning::Environment { value, error, kept } => write!(
-                f,
-                "the environment variable {FILTER_VARIABLE} = {} is ignored: {error}; the filter \
-                 stays {}",
-                Quoted(value),
-                Quoted(&kept.to_string())
-            ),
-        }
-    }
-}
-
 impl Settings {
     /// What the log's files are made of.
     pub(crate) fn unit(&self) -> Unit {
@@ -110,7 +86,7 @@ impl Config {
     /// The first value that cannot be.
     pub(crate) fn resolve(
         self,
-        environment: impl Fn(&str) -> Option<String>,
+        environment: impl Fn(&str) -> Option<OsString>,
         executable: Option<&Path>,
     ) -> Result<(Settings, Vec<Warning>), ConfigError> {
         self.check_numbers()?;
@@ -120,11 +96,15 @@ impl Config {
         let name = self.name.unwrap_or_else(|| name::of_program(executable));
         name::check(&name)?;
 
-        let variable = |name: &str| {
-            environment(name).filter(|value| !self.ignore_env && !value.trim().is_empty())
+        let is_said = |value: &OsString| {
+            !self.ignore_env && value.to_str().is_none_or(|text| !text.trim().is_empty())
         };
-        let coded = Filter::parse(self.filter.as_deref().unwrap_or_default(), self.level)?;
-        let (filter, warnings) = overridden(coded, self.level, variable(FILTER_VARIABLE));
+        let variable = |name: &str| environment(name).filter(is_said);
+        let coded = self.filter.as_deref().unwrap_or_default();
+        let asked = variable(FILTER_VARIABLE);
+        let (filter, mut warnings) = filter::choose(coded, self.level, asked.as_deref())?;
+        warnings.extend(Warning::of_cut_off(&filter, CUT_OFF));
+        warnings.extend(self.also.iter().filter_map(|also| also.in_vain(CUT_OFF)));
         let is_colourless = variable(NO_COLOUR_VARIABLE).is_some();
         let settle = |colour| match colour {
             Colour::Auto if is_colourless => Colour::Never,
@@ -268,17 +248,6 @@ impl Config {
                 Ok(Arena::Dir(path.clone()))
             }
             Some(arena) => Ok(arena.clone()),
-        }
-    }
-}
-
-fn overridden(coded: Filter, level: Level, variable: Option<String>) -> (Filter, Vec<Warning>) {
-    let Some(value) = variable else { return (coded, Vec::new()) };
-    match Filter::parse(&value, level) {
-        Ok(filter) => (filter, Vec::new()),
-        Err(error) => {
-            let kept = coded.clone();
-            (coded, vec![Warning::Environment { value, error, kept }])
         }
     }
 }

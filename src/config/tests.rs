@@ -1,7 +1,8 @@
 use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use super::settings::Warning;
 use super::*;
 use crate::error::ConfigError;
 
@@ -12,7 +13,7 @@ fn resolve_in(
     environment: &[(&str, &str)],
 ) -> Result<(Settings, Vec<Warning>), ConfigError> {
     let environment: HashMap<&str, &str> = environment.iter().copied().collect();
-    let ask = |name: &str| environment.get(name).map(ToString::to_string);
+    let ask = |name: &str| environment.get(name).map(OsString::from);
     config.resolve(ask, Some(Path::new(PROGRAM)))
 }
 
@@ -421,6 +422,43 @@ fn a_bad_environment_is_ignored_with_a_warning() {
           info, warn, error, critical or off; the filter stays `info,db=off`"]
     );
     assert_eq!(filtered(base().ignore_env(), "web=loud"), ("info".to_owned(), vec![]));
+}
+
+#[test]
+fn an_environment_that_is_no_text_is_ignored_with_a_warning() {
+    let ask = |_: &str| Some(OsString::from_vec(b"debug\xff".to_vec()));
+    let (settings, warnings) = base().filter("db=off").resolve(ask, None).unwrap();
+    let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        ["the environment variable FASTLOG = `debug\u{fffd}` is ignored: it is not UTF-8; the \
+          filter stays `info,db=off`"]
+    );
+    assert_eq!(settings.filter.to_string(), "info,db=off");
+    assert_eq!(settings.colour, Colour::Never, "no text, and not empty");
+    let (settings, warnings) = base().ignore_env().resolve(ask, None).unwrap();
+    assert_eq!((settings.colour, warnings), (Colour::Auto, vec![]));
+}
+
+#[test]
+fn what_fits_nothing_is_left_out_with_a_warning() {
+    let list = "warn,my-app=debug,drv[span]=info,db=off,http/*=trace";
+    let told = |warnings: Vec<Warning>| {
+        let left_out = warnings.iter().map(ToString::to_string);
+        left_out
+            .map(|text| {
+                assert!(text.contains("which fits nothing"), "{text}");
+                assert!(text.ends_with("; this directive is left out"), "{text}");
+                text.split('`').nth(1).unwrap().to_owned()
+            })
+            .collect::<Vec<_>>()
+    };
+    let (settings, warnings) = resolve_in(base().filter(list), &[]).unwrap();
+    assert_eq!(settings.filter.to_string(), "warn,db=off,my_app=debug");
+    assert_eq!(told(warnings), ["drv[span]=info", "http/*=trace"]);
+    let (filter, warnings) = filtered(base().filter("a b=info"), list);
+    assert_eq!(filter, "warn,db=off,my_app=debug");
+    assert_eq!(told(warnings), ["drv[span]=info", "http/*=trace"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::config::{Also, Settings};
 use crate::error::Error;
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{Patience, Progress};
+use crate::level::Level;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::publish::{Console, ConsoleWriter, SideWriter, SideWriterParts};
 use crate::segment::SideBuffer;
@@ -82,7 +83,8 @@ impl Sides {
         self.threads.push(thread.map_err(failed)?);
         self.signals.push(Arc::clone(&signal));
         let formatter = wire::formatter(settings, Some(console), also.format, also.colour);
-        Ok(SideParts { level: also.level, formatter, buffer, writer: signal })
+        let level = also.level.unwrap_or(Level::TRACE);
+        Ok(SideParts { level, formatter, buffer, writer: signal })
     }
 
     /// Lets the writers write what they have, for `most` at most, and ends them. One that a hung

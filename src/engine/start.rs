@@ -15,7 +15,9 @@ use super::rear::Destination;
 use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
-use crate::config::{Arena as ArenaPlace, Config, OpenFailure, Output, Rotate, Settings};
+use crate::config::{
+    Arena as ArenaPlace, Config, FILTER_VARIABLE, OpenFailure, Output, Rotate, Settings,
+};
 use crate::config::{SyncPolicy, UrgentSync};
 use crate::error::{BarrierError, Error};
 use crate::format::Format;
@@ -54,7 +56,10 @@ impl Drop for Reserved {
 
 /// Starts an engine for the process or for its handles.
 pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
-    let environment = |name: &str| std::env::var(name).ok();
+    // What the shell asks for is meant for the program's log, not for one that the program has set
+    // apart, an audit say.
+    let is_heard = |name: &str| place == Place::Process || name != FILTER_VARIABLE;
+    let environment = |name: &str| std::env::var_os(name).filter(|_| is_heard(name));
     let executable = std::env::current_exe().ok();
     let (settings, warnings) = config.resolve(environment, executable.as_deref())?;
     // Before anything is touched; where there is no file, nothing is rotated.

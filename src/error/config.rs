@@ -84,7 +84,7 @@ pub enum FilterError {
         level: String,
     },
     /// What precedes the `=` cannot be a target: it is empty, has an empty part beside `::`, or has
-    /// white space or control characters in it.
+    /// other characters than letters, digits, `_`, `-` and `.` in it.
     BadTarget {
         /// The directive.
         directive: String,
@@ -111,8 +111,8 @@ impl fmt::Display for FilterError {
             ),
             FilterError::BadTarget { directive, target } => write!(
                 f,
-                "the filter directive {} has the target {}: use parts joined by `::`, none empty \
-                 and without white space, as in `app::db=debug`",
+                "the filter directive {} has the target {}, which fits nothing: use parts joined \
+                 by `::`, none empty, of letters, digits, `_`, `-` and `.`, as in `app::db=debug`",
                 Quoted(directive),
                 Quoted(target)
             ),

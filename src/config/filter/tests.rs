@@ -66,13 +66,50 @@ fn errors_name_the_directive_the_value_and_what_is_allowed() {
             )
         );
     }
-    for target in ["", "::", "app::", "::app", "a::::b", "a b", "a\u{7}b"] {
+    let targets = [
+        "",
+        "::",
+        "app::",
+        "::app",
+        "a::::b",
+        "a:::b",
+        "a:b",
+        "app:",
+        "r#",
+        "a::r#",
+        "a b",
+        "a\u{7}b",
+        "app[span]",
+        "app[{id}]",
+        "a/b",
+        "a\\b",
+        "app::*",
+        "*",
+        "\"app\"",
+        "crate(a)",
+        "<a>",
+        "a#b",
+        "a;b",
+        "!app",
+        "~a",
+        "a\u{200b}",
+        "@a",
+        "a|b",
+        "a+b",
+        "$a",
+        "%",
+        "&a",
+        "a?",
+        "^a",
+    ];
+    for target in targets {
         let directive = format!("{target}=info");
         assert_eq!(
             refused(&directive),
             format!(
-                "the filter directive `{}` has the target `{}`: use parts joined by `::`, none \
-                 empty and without white space, as in `app::db=debug`",
+                "the filter directive `{}` has the target `{}`, which fits nothing: use parts \
+                 joined by `::`, none empty, of letters, digits, `_`, `-` and `.`, as in \
+                 `app::db=debug`",
                 directive.escape_debug(),
                 target.escape_debug()
             )
@@ -80,9 +117,54 @@ fn errors_name_the_directive_the_value_and_what_is_allowed() {
     }
 }
 
+#[test]
+fn a_hyphen_and_an_underscore_are_the_same() {
+    let filter = parse("off,my-app=warn,my_app::in-ner=debug,a-b::c_d=info,a_b::c-d=error");
+    assert_eq!(filter.to_string(), "off,a_b::c_d=error,my_app=warn,my_app::in_ner=debug");
+    let least = [
+        ("my_app", Some(Level::WARN)),
+        ("my-app", Some(Level::WARN)),
+        ("my_app::x", Some(Level::WARN)),
+        ("my_app::in_ner::x", Some(Level::DEBUG)),
+        ("my-app::in-ner", Some(Level::DEBUG)),
+        ("a_b::c_d", Some(Level::ERROR)),
+        ("my", None),
+        ("myapp", None),
+        ("my_app_x", None),
+    ];
+    for (target, least) in least {
+        for level in Level::ALL {
+            let wanted = least.is_some_and(|least| level >= least);
+            assert_eq!(filter.enabled(level, target), wanted, "{level} {target}");
+        }
+    }
+}
+
+#[test]
+fn any_path_of_modules_is_a_target() {
+    for target in ["a", "_", "a1", "1", "a.b", "r#try::r#fn", "caf\u{e9}::\u{6570}", "a_b::c"] {
+        let filter = parse(&format!("off,{target}=info"));
+        assert!(filter.enabled(Level::INFO, &format!("{target}::x")), "{target}");
+        assert!(!filter.enabled(Level::INFO, "other"), "{target}");
+    }
+}
+
+#[test]
+fn what_fits_nothing_is_told_beside_what_fits() {
+    let (filter, unfit) =
+        Filter::parse_fit("a[b]=info,app=debug,c/d=off", Level::INFO).expect("levels");
+    assert_eq!(filter.to_string(), "info,app=debug");
+    let unfit: Vec<_> = unfit.iter().map(ToString::to_string).collect();
+    assert!(unfit.len() == 2 && unfit[0].contains("`a[b]`") && unfit[1].contains("`c/d`"));
+    // What may mean anything is no filter at all.
+    for text in ["a[b]=info,inof", "a[b]=info,app=inof"] {
+        assert!(Filter::parse_fit(text, Level::INFO).is_err(), "{text}");
+    }
+}
+
 /// Few letters, so that targets and prefixes meet.
 fn target() -> impl Strategy<Value = String> {
-    proptest::collection::vec("[ab]{1,2}:?|é", 1..5).prop_map(|parts| parts.join("::"))
+    proptest::collection::vec("[ab_-]{1,2}|é", 1..5).prop_map(|parts| parts.join("::"))
 }
 
 fn least() -> impl Strategy<Value = Option<Level>> {
@@ -106,12 +188,15 @@ fn oracle(
     level: Level,
     target: &str,
 ) -> bool {
+    let same = |target: &str| target.replace('-', "_");
     let ends = (0..=target.len()).rev().filter(|end| {
         *end == target.len()
             || target.as_bytes()[*end..].starts_with(b"::") && target.is_char_boundary(*end)
     });
     let least = ends
-        .filter_map(|end| directives.iter().rfind(|(prefix, _)| *prefix == target[..end]))
+        .filter_map(|end| {
+            directives.iter().rfind(|(prefix, _)| same(prefix) == same(&target[..end]))
+        })
         .map(|(_, least)| *least)
         .next()
         .unwrap_or(default);
