@@ -7,6 +7,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -426,6 +427,26 @@ fn a_bad_environment_is_ignored_with_a_warning() {
     if let Some(ended) = ended {
         assert_eq!(ended.stderr.lines().count(), 1, "{ended}");
         assert!(ended.stderr.starts_with(&format!("fastlog: {warning}")), "{ended}");
+    }
+}
+
+#[test]
+fn an_environment_that_is_no_text_is_told() {
+    let bad = |command: &mut std::process::Command| {
+        command.env("FASTLOG", std::ffi::OsStr::from_bytes(b"debug\xff"));
+    };
+    let ended = run_with("an_environment_that_is_no_text_is_told", bad, |dir| {
+        let engine = Engine::start(patient(Config::default()).dir(dir).name("app")).unwrap();
+        fastlog!(DEBUG, "below what the program asks for");
+        fastlog!(INFO, "as it asks for");
+        let report = drain(&engine);
+        assert_eq!(lines(&report).len(), 1);
+        let all = common::all_lines(report.log_path().unwrap());
+        let message = all[1]["message"].as_str().unwrap();
+        assert!(message.contains("FASTLOG") && message.contains("not UTF-8"), "{message}");
+    });
+    if let Some(ended) = ended {
+        assert!(ended.stderr.contains("FASTLOG") && ended.stderr.lines().count() == 1, "{ended}");
     }
 }
 

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use common::{Log, drain, lines, wait_until};
-use fastlog::{Level, Logger, debug, fastlog, info, warn};
+use fastlog::{Engine, Level, Logger, debug, fastlog, info, warn};
 use proptest::prelude::*;
 
 /// Targets, some of which begin others without being their parents.
@@ -227,6 +227,34 @@ fn a_new_filter_holds_for_every_call_that_begins_after_it_is_set() {
     drain(&log.engine);
 }
 
+#[test]
+fn what_a_filter_asks_for_in_vain_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let list = "off,thing-doer=debug,drv[span]=info,a/b=off";
+    let engine = Engine::detached(common::config(dir.path()).filter(list)).expect("it starts");
+    let logger = engine.logger();
+    fastlog!(logger: logger, DEBUG, target: "thing_doer::inner", "with an underscore");
+    fastlog!(logger: logger, DEBUG, target: "thing-doer", "with a hyphen");
+    fastlog!(logger: logger, ERROR, target: "other", "refused");
+    for (filter, why) in [("a*=info", "`a*`, which fits nothing"), ("inof", "is no level")] {
+        let error = engine.set_filter(filter).expect_err(filter).to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    fastlog!(logger: logger, ERROR, target: "other", "refused as before");
+    engine.set_filter("off,other-one=error").expect("a filter");
+    fastlog!(logger: logger, ERROR, target: "other_one", "set at run time");
+    let report = drain(&engine);
+    let messages: Vec<_> = lines(&report).iter().map(|line| line["message"].clone()).collect();
+    assert_eq!(messages, ["with an underscore", "with a hyphen", "set at run time"]);
+    let all = common::all_lines(report.log_path().expect("a file"));
+    let told: Vec<_> = all.iter().filter(|line| line["level"] == "WARN").collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (line, directive) in told.iter().zip(["`drv[span]=info`", "`a/b=off`"]) {
+        let message = line["message"].as_str().expect("a text");
+        assert!(message.contains(directive) && message.contains("left out"), "{message}");
+    }
+}
+
 /// What a crate with these features evaluates and logs.
 fn cut_off(features: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cut_off");
@@ -244,7 +272,7 @@ fn cut_off(features: &str) -> String {
 
 #[test]
 fn calls_below_the_compiled_level_vanish() {
-    assert_eq!(cut_off("warn"), "wecWEC 6");
+    assert_eq!(cut_off("warn"), "wecWEC 6 2");
     let program = concat!(env!("CARGO_TARGET_TMPDIR"), "/cut_off/debug/cut-off");
     let program = std::fs::read(program).expect("the program");
     let holds = |text: &[u8]| program.windows(text.len()).any(|bytes| bytes == text);

@@ -9,14 +9,16 @@ use super::lock::NameLock;
 use super::sides::Sides;
 use crate::arena::Arena;
 use crate::collector::Barriers;
+use crate::config::{Filter, Warning};
 use crate::error::BarrierError;
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, GaveUp, Patience, Progress};
-use crate::level::Level;
+use crate::flush::{EngineThread, GaveUp, Notice, Patience, Progress};
+use crate::level::{CUT_OFF, Level};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::registry::Registry;
 use crate::report::{DrainError, DrainReport};
 use crate::stats::{Counter, Figures, Flow, Stats};
+use crate::sys::stderr;
 use crate::sys::thread::current_tid;
 
 /// Who owns an engine.
@@ -53,6 +55,9 @@ pub(super) struct Core {
     pub(super) arena: Arc<Arena>,
     pub(super) lock: Option<Arc<NameLock>>,
     pub(super) level: Level,
+    /// The lowest level of which the owner was told that no call is left in this build, as a
+    /// number; [`Level::COUNT`]: of none.
+    pub(super) told_cut_off: AtomicU32,
     pub(super) patience: Duration,
     pub(super) log_path: Option<PathBuf>,
     pub(super) thread_ids: Arc<ThreadIds>,
@@ -139,6 +144,18 @@ impl Core {
             Ok(result) => result,
             Err(GaveUp::NoProgress(waited)) => Err(BarrierError::Stalled { waited }),
             Err(GaveUp::Deadline(_)) => Err(BarrierError::Timeout { waited: start.elapsed() }),
+        }
+    }
+
+    /// Tells once, in the log and on the standard error, that a new filter asks for calls that are
+    /// not in the program.
+    pub(super) fn tell_in_vain(&self, filter: &Filter) {
+        let Some((level, _)) = CUT_OFF.and_then(|cut_off| filter.in_vain(cut_off)) else { return };
+        let told = self.told_cut_off.fetch_min(level as u32, Ordering::Relaxed);
+        let warning = Warning::of_cut_off(filter, CUT_OFF).filter(|_| (level as u32) < told);
+        if let Some(warning) = warning {
+            self.progress.tell(Notice::Warning(warning.to_string()));
+            stderr::say(&warning.to_string());
         }
     }
 

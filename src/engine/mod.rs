@@ -174,16 +174,19 @@ impl Engine {
     }
 
     /// Replaces the filter, whatever configuration and environment said: `"info,app::db=debug"`, as
-    /// in [`Config::filter`]. Where it has no bare level, [`Config::level`] holds. Does nothing in
-    /// a forked child.
+    /// in [`Config::filter`]. Where it has no bare level, [`Config::level`] holds. One that asks
+    /// for a level of which a feature `max_level_*` has left no call holds as well, and is told
+    /// once, in the log and on the standard error. Does nothing in a forked child.
     ///
     /// # Errors
     ///
-    /// When the text is no filter; the old one stays.
+    /// When the text is no filter, or has a directive whose target can fit nothing; the old one
+    /// stays.
     pub fn set_filter(&self, filter: impl AsRef<str>) -> Result<(), FilterError> {
         let core = self.core();
         let filter = Filter::parse(filter.as_ref(), core.level)?;
         if !core.registry.is_forked() {
+            core.tell_in_vain(&filter);
             // Freeing the old filter under the lock must not log.
             let _busy = emit::Busy::begin();
             core.registry.set_filter(filter, &process::lock());

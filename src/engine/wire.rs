@@ -20,6 +20,8 @@ use crate::flush::signal::Signal;
 use crate::flush::{EngineThread, Progress};
 use crate::format::binary::write::{Origin, Writer};
 use crate::format::{self, Format, Formatter};
+use crate::level::{CUT_OFF, Level};
+use crate::primitive::AtomicU32;
 use crate::publish::Console;
 use crate::registry::{self, Registry};
 use crate::segment::{Pool, SegmentWriter};
@@ -143,6 +145,7 @@ pub(super) fn run(
         arena: shared.arena,
         lock,
         level: settings.level,
+        told_cut_off: told_cut_off(settings),
         patience: settings.barrier_patience,
         log_path,
         thread_ids,
@@ -151,6 +154,12 @@ pub(super) fn run(
         drain: Mutex::new(Drain::default()),
         drained: Condvar::new(),
     }))
+}
+
+/// What the start has said of levels that were cut off.
+fn told_cut_off(settings: &Settings) -> AtomicU32 {
+    let told = CUT_OFF.and_then(|cut_off| settings.filter.in_vain(cut_off));
+    AtomicU32::new(told.map_or(Level::COUNT as u32, |(level, _)| level as u32))
 }
 
 fn collector(

@@ -114,8 +114,8 @@ impl Seconds {
     }
 }
 
-/// Writes a time as a text, whenever it is: RFC 3339 in the years 0 to 9999, else with a signed year
-/// of at least six digits, as ISO 8601 and ECMAScript have it.
+/// Writes a time as a text, whenever it is: RFC 3339 in the years 0 to 9999, else with a signed
+/// year of at least six digits, as ISO 8601 and ECMAScript have it.
 pub(crate) fn write_time(
     out: &mut (impl fmt::Write + ?Sized),
     times: &mut Timestamp,

@@ -1,5 +1,6 @@
-//! Logs at every level with a filter that lets all pass, and prints which calls were evaluated and
-//! how many records were written: what the features of the compile-time cut-off leave.
+//! Logs at every level with a filter that lets all pass, and prints which calls were evaluated, how
+//! many records were written, and how often the log says that a level was asked for in vain: what
+//! the features of the compile-time cut-off leave.
 #![deny(warnings)]
 
 use std::cell::RefCell;
@@ -8,8 +9,12 @@ use fastlog::{Config, Engine, Level, critical, debug, error, fastlog, info, trac
 
 fn main() {
     let dir = std::env::args().nth(1).expect("a directory");
-    let config = Config::default().dir(dir).name("cut-off").filter("trace").ignore_env();
+    let config = Config::default().dir(dir).name("cut-off").filter("info").ignore_env();
     let engine = Engine::start(config).expect("the engine starts");
+    for _ in 0..3 {
+        // Told once, and again only for what is lower still.
+        engine.set_filter("trace").expect("a filter");
+    }
     let logger = engine.logger();
     let evaluated = RefCell::new(String::new());
     let note = |letter: char| {
@@ -29,5 +34,8 @@ fn main() {
     }
     let report = engine.drain().expect("the engine drains");
     assert!(report.is_balanced(), "{report}");
-    println!("{} {}", evaluated.borrow(), report.written());
+    let log = std::fs::read_to_string(report.log_path().expect("a file")).expect("the log");
+    let told = log.lines().filter(|line| line.contains("WARN") && line.contains("asks for"));
+    let told = told.inspect(|line| assert!(line.contains("`max_level_"), "{line}"));
+    println!("{} {} {}", evaluated.borrow(), report.written(), told.count());
 }
