@@ -241,7 +241,7 @@ mod tests {
             let text = near.format(second * NS_PER_SECOND);
             assert_eq!(far(second, 0).as_bytes(), text, "{second}");
             let later = far(second + 100 * ERA_DAYS * SECONDS_PER_DAY, 0);
-            assert_eq!(later[7..].as_bytes(), &text[4..], "{second}");
+            assert_eq!(&later.as_bytes()[7..], &text[4..], "{second}");
         }
     }
 
