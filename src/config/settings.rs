@@ -2,72 +2,62 @@
 //! handed in. Runs on the thread that starts an engine.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::ops::Deref;
+use std::path::Path;
 
 use super::also::Also;
 use super::file_names::Unit;
 use super::filter::{self, FILTER_VARIABLE, Filter, Warning};
-use super::options::{
-    Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SyncPolicy,
-    UrgentSync,
-};
-use super::pressure::{FlushControl, Shed};
-use super::rotation::{Retention, Rotation};
+use super::options::{Arena, Colour, Output, Overflow, SyncPolicy, UrgentSync};
+use super::pressure::Shed;
 use super::{Config, limits, name};
-use crate::clock::Clock;
 use crate::error::ConfigError;
-use crate::format::{Details, Format};
-use crate::level::{CUT_OFF, Level};
-use crate::sys::io::Io;
+use crate::format::Format;
+use crate::level::CUT_OFF;
 
 /// The environment variable that turns [`Colour::Auto`] off.
 const NO_COLOUR_VARIABLE: &str = "NO_COLOR";
 
-/// A configuration that holds together. Paths are as given: not yet absolute, not yet looked at.
+/// A configuration that holds together: the options as they were given, and what was settled of
+/// those that depend on others or on the world. Paths are as given: not yet absolute, not yet
+/// looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) dir: PathBuf,
+    /// Read as if they stood here; those that follow hide what was given for them.
+    options: Config,
     pub(crate) name: String,
-    /// The default directive of a filter without a bare level, now and at run time.
-    pub(crate) level: Level,
     pub(crate) filter: Filter,
-    pub(crate) output: Output,
-    pub(crate) also: Vec<Also>,
-    pub(crate) format: Format,
-    pub(crate) colour: Colour,
-    pub(crate) details: Details,
-    pub(crate) rotation: Rotation,
-    pub(crate) retention: Retention,
-    #[cfg(feature = "compress")]
-    pub(crate) compression: super::Compression,
-    pub(crate) overflow: Overflow,
-    pub(crate) shed: Shed,
-    pub(crate) flush_control: FlushControl,
-    pub(crate) ring_bytes: usize,
-    pub(crate) record_bytes: usize,
+    pub(crate) arena: Arena,
     /// How much of each ring only ERROR and above may fill.
     pub(crate) reserve_bytes: usize,
-    pub(crate) staging_bytes: usize,
-    pub(crate) max_rings: usize,
-    pub(crate) arena: Arena,
-    pub(crate) clock: Clock,
-    pub(crate) pin: Pin,
-    pub(crate) idle: Idle,
-    pub(crate) order_window: Duration,
-    pub(crate) publish_every: Duration,
-    pub(crate) sync: SyncPolicy,
-    pub(crate) urgent_sync: UrgentSync,
-    pub(crate) stall_after: Duration,
-    pub(crate) barrier_patience: Duration,
-    pub(crate) on_open_failure: OpenFailure,
-    pub(crate) in_use: InUse,
-    pub(crate) exit_hook: ExitHook,
-    pub(crate) io: Arc<dyn Io>,
+}
+
+impl Deref for Settings {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.options
+    }
 }
 
 impl Settings {
+    /// What to start with where the log cannot be opened: its lines go to the standard error.
+    pub(crate) fn to_standard_error(&self) -> Settings {
+        let mut options = Config {
+            output: Output::Stderr,
+            sync: SyncPolicy::Never,
+            urgent_sync: UrgentSync::Never,
+            // Of a binary log, the lines that it would be printed as.
+            format: match self.format {
+                Format::Binary => Format::Json,
+                format => format,
+            },
+            ..self.options.clone()
+        };
+        options.also.retain(|also| also.console != Output::Stderr);
+        Settings { options, arena: Arena::Anonymous, ..self.clone() }
+    }
+
     /// What the log's files are made of.
     pub(crate) fn unit(&self) -> Unit {
         match self.format {
@@ -93,7 +83,7 @@ impl Config {
         self.check_interplay()?;
         check_path("dir", &self.dir)?;
         let arena = self.settle_arena()?;
-        let name = self.name.unwrap_or_else(|| name::of_program(executable));
+        let name = self.name.clone().unwrap_or_else(|| name::of_program(executable));
         name::check(&name)?;
 
         let is_said = |value: &OsString| {
@@ -111,44 +101,14 @@ impl Config {
             colour => colour,
         };
         let colour = settle(self.colour);
-        let also = self.also.into_iter();
+        let also = self.also.iter().cloned();
         let also = also.map(|also| Also { colour: settle(also.colour), ..also }).collect();
         let settings = Settings {
-            dir: self.dir,
             name,
-            level: self.level,
             filter,
-            output: self.output,
-            also,
-            format: self.format,
-            colour,
-            details: self.details,
-            rotation: self.rotation,
-            retention: self.retention,
-            #[cfg(feature = "compress")]
-            compression: self.compression,
-            overflow: self.overflow,
-            shed: self.shed,
-            flush_control: self.flush_control,
-            ring_bytes: self.ring_bytes,
-            record_bytes: self.record_bytes,
-            reserve_bytes: limits::reserve(self.ring_bytes, self.record_bytes),
-            staging_bytes: self.staging_bytes,
-            max_rings: self.max_rings,
             arena,
-            clock: self.clock,
-            pin: self.pin,
-            idle: self.idle,
-            order_window: self.order_window,
-            publish_every: self.publish_every,
-            sync: self.sync,
-            urgent_sync: self.urgent_sync,
-            stall_after: self.stall_after,
-            barrier_patience: self.barrier_patience,
-            on_open_failure: self.on_open_failure,
-            in_use: self.in_use,
-            exit_hook: self.exit_hook,
-            io: self.io,
+            reserve_bytes: limits::reserve(self.ring_bytes, self.record_bytes),
+            options: Config { colour, also, ..self },
         };
         Ok((settings, warnings))
     }

@@ -237,7 +237,8 @@ fn every_choice_arrives_in_the_settings() {
     assert_eq!((set.level, set.filter.to_string().as_str()), (Level::WARN, "warn"));
     assert_eq!(set.overflow, Overflow::BlockForever);
     assert_eq!(set.rotation.segment_age, 50 * MS);
-    assert_eq!((set.output, set.format, set.colour), (Output::File, Format::Text, Colour::Always));
+    assert_eq!((&set.output, set.format), (&Output::File, Format::Text));
+    assert_eq!(set.colour, Colour::Always);
     assert_eq!(set.clock, Clock::Monotonic);
     assert_eq!((set.sync, set.urgent_sync), (SyncPolicy::EachBatch, UrgentSync::Never));
     assert_eq!((set.pin, set.idle), (Pin::Cpu(3), Idle::Spin));
@@ -268,9 +269,9 @@ fn a_preset_arrives_unless_code_says_otherwise() {
     for preset in ["prod", "durable", "lowlatency", "container", "dev"] {
         let preset: Preset = preset.parse().unwrap();
         let (row, set) = (preset.row(), settings(Config::preset(preset)));
-        assert_eq!((set.level, set.output, set.format), (row.level, row.output, row.format));
+        assert_eq!((set.level, &set.output, set.format), (row.level, &row.output, row.format));
         assert_eq!((set.ring_bytes, set.overflow), (row.ring_bytes, row.overflow));
-        assert_eq!((set.arena, set.pin, set.idle), (row.arena, row.pin, row.idle));
+        assert_eq!((&set.arena, set.pin, set.idle), (&row.arena, row.pin, row.idle));
         assert_eq!((set.publish_every, set.sync), (row.publish_every, row.sync));
         assert_eq!(set.urgent_sync, row.urgent_sync);
         let changed = settings(Config::preset(preset).level(Level::ERROR));
@@ -297,7 +298,7 @@ fn syncing_each_batch_needs_a_file() {
 fn options_without_effect_are_no_errors() {
     let config = Config::preset(Preset::Container).dir("/nowhere").name("x").sync_every(MS);
     let set = settings(config.urgent_sync(UrgentSync::AtMostEvery(MS)).colour(Colour::Always));
-    assert_eq!((set.output, set.arena), (Output::Stdout, Arena::Anonymous));
+    assert_eq!((&set.output, &set.arena), (&Output::Stdout, &Arena::Anonymous));
 }
 
 #[test]
@@ -482,4 +483,20 @@ fn no_color_turns_automatic_colours_off_and_nothing_else() {
     assert_eq!(colour(base().colour(Colour::Always), "1"), Colour::Always);
     assert_eq!(colour(base().colour(Colour::Never), "1"), Colour::Never);
     assert_eq!(colour(base().ignore_env(), "1"), Colour::Auto);
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_goes_to_the_standard_error_as_lines() {
+    let console = [Output::stdout(), Output::stderr()];
+    let config = console.into_iter().fold(Config::preset(Preset::Archive), Config::also);
+    let set = settings(config.name("till").publish_every(7 * MS).filter("info,db=off"));
+    let degraded = set.to_standard_error();
+    assert_eq!((&degraded.output, degraded.format), (&Output::Stderr, Format::Json));
+    assert_eq!((&degraded.arena, degraded.sync), (&Arena::Anonymous, SyncPolicy::Never));
+    assert_eq!(degraded.urgent_sync, UrgentSync::Never);
+    let left: Vec<_> = degraded.also.iter().map(|also| also.console.clone()).collect();
+    assert_eq!(left, [Output::Stdout], "each console once");
+    assert_eq!((&degraded.name, &degraded.filter), (&set.name, &set.filter));
+    assert_eq!((degraded.publish_every, degraded.ring_bytes), (7 * MS, set.ring_bytes));
+    assert_eq!(settings(base().format(Format::Text)).to_standard_error().format, Format::Text);
 }

@@ -15,12 +15,8 @@ use super::rear::Destination;
 use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
-use crate::config::{
-    Arena as ArenaPlace, Config, FILTER_VARIABLE, OpenFailure, Output, Rotate, Settings,
-};
-use crate::config::{SyncPolicy, UrgentSync};
+use crate::config::{Config, FILTER_VARIABLE, OpenFailure, Output, Rotate, Settings, SyncPolicy};
 use crate::error::{BarrierError, Error};
-use crate::format::Format;
 use crate::publish::{Calendar, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
@@ -76,21 +72,7 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     let core = match build(&settings, &calendar, place, &mut warnings) {
         Err(error) if can_degrade(&settings, &error) => {
             warnings.push(format!("{error}; the log goes to the standard error instead"));
-            let also = settings.also.iter().filter(|also| also.console != Output::Stderr);
-            let degraded = Settings {
-                also: also.cloned().collect(),
-                output: Output::Stderr,
-                arena: ArenaPlace::Anonymous,
-                sync: SyncPolicy::Never,
-                urgent_sync: UrgentSync::Never,
-                // Of a binary log, the lines that it would be printed as.
-                format: match settings.format {
-                    Format::Binary => Format::Json,
-                    format => format,
-                },
-                ..settings.clone()
-            };
-            build(&degraded, &calendar, place, &mut warnings)?
+            build(&settings.to_standard_error(), &calendar, place, &mut warnings)?
         }
         other => other?,
     };
