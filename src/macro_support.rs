@@ -6,7 +6,7 @@ pub use core::primitive::{str, u8, usize};
 pub use core::{compile_error, concat, file, line, module_path, stringify};
 
 pub use crate::callsite::Callsite;
-use crate::emit::{self, Rendering, Route};
+use crate::emit::{self, Route};
 use crate::engine::Logger;
 use crate::level::Level;
 pub use crate::level::statically_enabled;
@@ -34,7 +34,6 @@ pub fn admit(logger: &Logger, callsite: &'static Callsite) -> bool {
 /// Emits a record to a logger's engine.
 pub fn emit_to<F: Fields>(logger: &Logger, callsite: &'static Callsite, fields: F) {
     let registry: &Arc<_> = logger.registry();
-    let _rendering = Rendering::begin();
     let scratch = Scratch::new();
     let encoded = fields.encode(&scratch);
     emit::emit_routed(&Route::to_logger(callsite, registry, logger.bound()), &encoded);

@@ -191,6 +191,7 @@ thread_local! {
 
 #[test]
 fn a_destructor_whose_fields_log_keeps_its_texts() {
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let (engine, _dir) = common::engine();
     *LATE_LOGGER.lock().expect("not poisoned") = Some(engine.logger());
     for is_first in [true, false] {
@@ -213,4 +214,121 @@ fn a_destructor_whose_fields_log_keeps_its_texts() {
         assert_eq!(line["other"], "B", "{line}");
     }
     assert_eq!(lines.iter().filter(|line| line["message"] == "nested").count(), 2);
+}
+
+/// Holds on to texts while others are rendered and records logged, and says whether all stayed.
+struct Holds {
+    is_late: bool,
+}
+
+/// Renders with the scratch of a call further out, and leaves the text behind.
+struct Leaves<'a, 's> {
+    scratch: &'s Scratch,
+    left: &'a Cell<Option<Rendered<'s>>>,
+    then: Then,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Writes,
+    Panics,
+}
+
+impl fmt::Display for Leaves<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("before ")?;
+        self.left.set(Some(self.scratch.format(format_args!("left {}", 1))));
+        if self.then == Then::Panics {
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
+        f.write_str("after")
+    }
+}
+
+fn log(is_late: bool, value: impl fmt::Display) {
+    if is_late {
+        fastlog!(logger: late_logger(), INFO, "while held", value = %value, other = %"other");
+    } else {
+        fastlog!(INFO, "while held", value = %value, other = %"other");
+    }
+}
+
+impl Value for Holds {
+    type Encoded<'a> = bool;
+
+    fn encode<'a>(&'a self, scratch: &'a Scratch) -> bool {
+        let mut texts: Vec<Rendered<'a>> = Vec::new();
+        let first = scratch.format(format_args!("first"));
+        texts.push(first);
+        texts.push(scratch.format(format_args!("second, longer than the first")));
+        log(self.is_late, "nested");
+        texts.push(scratch.format(format_args!("third")));
+        for then in [Then::Writes, Then::Panics] {
+            let left = Cell::new(None);
+            log(self.is_late, Leaves { scratch, left: &left, then });
+            texts.extend(left.take());
+            texts.push(scratch.format(format_args!("{}", Leaves { scratch, left: &left, then })));
+            texts.extend(left.take());
+        }
+        log(self.is_late, "nested");
+        let expected = [
+            "first",
+            "second, longer than the first",
+            "third",
+            "left 1",
+            "before after",
+            "left 1",
+            "left 1",
+            "<panicked>",
+            "left 1",
+        ];
+        let shown = |text: &Rendered<'_>| format!("{text:?}");
+        let whole = |(text, expected): (&Rendered<'_>, &&str)| {
+            shown(text) == shown(&fresh(scratch, expected))
+        };
+        texts.len() == expected.len() && texts.iter().zip(&expected).all(whole)
+    }
+}
+
+fn fresh<'a>(scratch: &'a Scratch, text: &str) -> Rendered<'a> {
+    scratch.format(format_args!("{text}"))
+}
+
+struct HoldsLate;
+
+impl Drop for HoldsLate {
+    fn drop(&mut self) {
+        fastlog!(logger: late_logger(), INFO, "held", whole = Holds { is_late: true });
+    }
+}
+
+thread_local! {
+    static HOLDS_LATE: HoldsLate = const { HoldsLate };
+}
+
+/// What a value was lent stays as it was, whatever it renders or logs besides, also when the
+/// thread's locals are being destroyed.
+#[test]
+fn a_rendered_text_stays_while_the_scratch_is_borrowed() {
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let dir = tempfile::tempdir().expect("a directory");
+    let engine = Engine::start(common::config(dir.path())).expect("the engine starts");
+    *LATE_LOGGER.lock().expect("not poisoned") = Some(engine.logger());
+    fastlog!(INFO, "held", whole = Holds { is_late: false });
+    for is_first in [true, false] {
+        let thread = std::thread::spawn(move || {
+            if is_first {
+                HOLDS_LATE.with(|_| ());
+            }
+            fastlog!(logger: late_logger(), INFO, "early", one = %1);
+            HOLDS_LATE.with(|_| ());
+        });
+        thread.join().expect("the thread ends");
+    }
+    *LATE_LOGGER.lock().expect("not poisoned") = None;
+    let lines = common::lines(&common::drain(&engine));
+    let held: Vec<_> = lines.iter().filter(|line| line["message"] == "held").collect();
+    assert_eq!(held.len(), 3);
+    assert!(held.iter().all(|line| line["whole"] == true), "{held:?}");
+    assert_eq!(lines.iter().filter(|line| line["message"] == "while held").count(), 12);
 }

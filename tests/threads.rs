@@ -5,16 +5,19 @@
 //! Attacked with thread-local destructors before and after the engine's own, with panics in the
 //! middle of a call's arguments, and with the fewest rings that may be had.
 
+#![allow(unsafe_code)] // Keys of the threads' library, and threads of C, have no safe form.
+
 mod common;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::thread;
 
 use common::{config, drain, engine, lines, resident_bytes};
-use fastlog::{Detail, Engine, Logger, Overflow, fastlog};
+use fastlog::{Clock, Detail, Engine, Logger, Overflow, display, fastlog};
 use serde_json::Value;
 
 fn named(name: &str, work: impl FnOnce() + Send + 'static) -> thread::Result<()> {
@@ -313,4 +316,162 @@ fn a_prepared_thread_has_its_ring_already() {
     assert_eq!(report.written(), 1);
     engine.prepare_thread();
     assert_eq!(engine.stats().rings(), 2, "not after the drain");
+}
+
+/// Logs `t` and the step with whatever is left of the thread.
+struct Steps {
+    logger: Logger,
+    t: u64,
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        fastlog!(logger: self.logger, INFO, "step", t = self.t, step = 2);
+    }
+}
+
+thread_local! {
+    static STEPS: RefCell<Option<Steps>> = const { RefCell::new(None) };
+}
+
+/// What a thread logs last and what its locals' destructors log has one time with a coarse clock:
+/// only that it stands in one ring keeps the order.
+#[test]
+fn a_thread_that_ends_keeps_its_order_with_a_coarse_clock() {
+    const ROUNDS: u64 = 100;
+    let dir = tempfile::tempdir().expect("a directory");
+    let engine = Engine::detached(config(dir.path()).clock(Clock::Coarse)).expect("it starts");
+    for t in 0..ROUNDS {
+        let (logger, other) = (engine.logger(), engine.logger());
+        let [up, go] = [(); 2].map(|()| std::sync::Arc::new(Barrier::new(2)));
+        let (is_up, may_go) = (up.clone(), go.clone());
+        // Has the first ring until the other thread has the second.
+        let holder = thread::spawn(move || {
+            fastlog!(logger: other, INFO, "holder");
+            is_up.wait();
+            may_go.wait();
+        });
+        up.wait();
+        let ends = thread::spawn(move || {
+            // Before the engine's own guards: destroyed behind them.
+            STEPS.with(|steps| steps.replace(Some(Steps { logger: logger.clone(), t })));
+            fastlog!(logger: logger, INFO, "step", t, step = 0);
+            go.wait();
+            holder.join().expect("no panic");
+            fastlog!(logger: logger, INFO, "step", t, step = 1);
+        });
+        ends.join().expect("no panic");
+    }
+    let mut next = [0; ROUNDS as usize];
+    for line in lines(&drain(&engine)).iter().filter(|line| line["message"] == "step") {
+        let t = line["t"].as_u64().expect("a number") as usize;
+        assert_eq!(line["step"], next[t], "{line}");
+        next[t] += 1;
+    }
+    assert_eq!(next, [3; ROUNDS as usize]);
+}
+
+/// A thread that renders, and never logs, has a scratch and no ring.
+#[test]
+fn threads_that_only_bind_take_no_memory() {
+    const THREADS: u64 = 3_000;
+    let (engine, _dir) = engine();
+    let root = engine.logger();
+    let mut before = 0;
+    for number in 0..THREADS {
+        if number == 100 {
+            before = resident_bytes();
+        }
+        let root = root.clone();
+        let bound = thread::spawn(move || root.with("peer", display(&number)));
+        bound.join().expect("no panic");
+    }
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 24 << 20, "{grown} bytes more: 16 KiB each would be 48 MB");
+    assert_eq!(engine.stats().rings(), 0);
+    drop(root);
+    assert_eq!(drain(&engine).written(), 0);
+}
+
+/// What the destructor of the key is to log with.
+static OF_KEY: std::sync::Mutex<Option<Logger>> = std::sync::Mutex::new(None);
+
+/// The destructor of another library's key. Its value says which one, and how often it comes yet.
+unsafe extern "C" fn logs_from_a_key(value: *mut c_void) {
+    let logger = OF_KEY.lock().expect("no panic").clone().expect("set by the test");
+    let (index, left) = (value.addr() % 2, value.addr() / 2);
+    fastlog!(logger: logger, INFO, "from a key", left, text = %left);
+    if left > 1 {
+        set_key(index, left - 1);
+    }
+}
+
+/// Two keys, one made before the engine's own and one behind.
+static KEYS: std::sync::Mutex<[libc::pthread_key_t; 2]> = std::sync::Mutex::new([0; 2]);
+
+fn make_key(index: usize) {
+    let mut keys = KEYS.lock().expect("no panic");
+    // SAFETY: the place is valid for the call.
+    let made = unsafe { libc::pthread_key_create(&raw mut keys[index], Some(logs_from_a_key)) };
+    assert_eq!(made, 0);
+}
+
+/// Sets a key for this thread, whose destructor comes so often.
+fn set_key(index: usize, times: usize) {
+    let key = KEYS.lock().expect("no panic")[index];
+    let value = (2 * times + index) as *const c_void;
+    // SAFETY: the keys are never deleted; the value is a number.
+    assert_eq!(unsafe { libc::pthread_setspecific(key, value) }, 0);
+}
+
+fn set_both_keys(times: usize) {
+    (0..2).for_each(|index| set_key(index, times));
+}
+
+extern "C" fn of_c(times: *mut c_void) -> *mut c_void {
+    set_both_keys(times.addr());
+    std::ptr::null_mut()
+}
+
+/// A thread of C code, which Rust knows nothing of.
+fn run_thread_of_c(times: usize) {
+    let mut thread = 0;
+    // SAFETY: `thread` is valid for the calls, and joined once.
+    unsafe {
+        let (attributes, times) = (std::ptr::null(), times as *mut c_void);
+        assert_eq!(libc::pthread_create(&raw mut thread, attributes, of_c, times), 0);
+        assert_eq!(libc::pthread_join(thread, std::ptr::null_mut()), 0);
+    }
+}
+
+#[test]
+fn rings_of_threads_that_log_from_keys_come_back() {
+    const ROUNDS: u64 = 30;
+    let (engine, _dir) = engine();
+    make_key(0);
+    engine.prepare_thread();
+    // This thread's own ring stays its own.
+    let own = engine.stats().rings();
+    make_key(1);
+    *OF_KEY.lock().expect("no panic") = Some(engine.logger());
+    let mut sent = 0;
+    for round in 0..ROUNDS {
+        // As often as the threads' library looks at keys, at least.
+        let times = (round % 4 + 1) as usize;
+        run_thread_of_c(times);
+        thread::spawn(move || set_both_keys(times)).join().expect("no panic");
+        let logger = engine.logger();
+        let both = thread::spawn(move || {
+            fastlog!(logger: logger, INFO, "lives", text = %1);
+            set_both_keys(times);
+        });
+        both.join().expect("no panic");
+        // Each of the two keys comes so often, on three threads; one of these logs besides.
+        sent += 3 * 2 * times as u64 + 1;
+    }
+    let rings = engine.stats().rings();
+    assert!(rings <= own + 2, "{rings} rings of {ROUNDS} rounds, a thread at a time");
+    *OF_KEY.lock().expect("no panic") = None;
+    let report = drain(&engine);
+    assert_eq!((report.written(), report.dropped()), (sent, 0), "{report}");
 }

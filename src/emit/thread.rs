@@ -6,9 +6,10 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::unheard;
+use super::announce::{ANNOUNCEMENT_GRANULES_MAX, announce};
+use super::inside::{self, Inside};
+use super::{count_from_within, unheard};
 use crate::clock::TickSource;
-use crate::envelope::{HEADER_GRANULES, Meta, control, encode, flag};
 use crate::flush::room::Room;
 use crate::flush::signal::bit;
 use crate::level::Level;
@@ -16,27 +17,27 @@ use crate::primitive::{Ordering, fence};
 use crate::registry::{OwnedRing, Registry, process};
 use crate::ring::{Mapped, Producer, Ring};
 use crate::stats::DropReason;
-use crate::sys::thread::{current_name, current_tid};
-use crate::value::{Fields, Scratch, free_scratch};
-
-/// What [`RING`] points to before the thread has a ring of its own: no gate equals its engine.
-static NOBODYS: Ring<Mapped> = Ring::nobodys();
+use crate::sys::thread_end::ThreadEnd;
 
 thread_local! {
-    /// The ring to the default engine. Without a destructor, so that it can be read at any time.
-    static RING: Cell<*const Ring<Mapped>> = const { Cell::new(&raw const NOBODYS) };
-    /// All of the thread's rings; null before the first and after the thread's end.
+    /// All of the thread's rings; null before the first and after the thread's end. Without a
+    /// destructor, so that it can be read at any time. Used only by who is inside.
     static TABLE: Cell<*mut Table> = const { Cell::new(ptr::null_mut()) };
-    /// Whether the table is in use: a global allocator that logs would come here again.
-    static IS_BUSY: Cell<bool> = const { Cell::new(false) };
-    /// Whether [`GUARD`] has gone: what is logged now borrows a ring.
+    /// Whether the rings were handed back, or nobody would: what is logged now borrows a ring.
     static IS_ENDING: Cell<bool> = const { Cell::new(false) };
-    static GUARD: Guard = const { Guard };
+    /// The ring that was handed back last, to borrow again: records of a thread keep their order
+    /// within one ring even where the clock cannot tell them apart.
+    static LAST: Cell<*const Ring<Mapped>> = const { Cell::new(ptr::null()) };
 }
+
+static END: ThreadEnd = ThreadEnd::new(hand_back);
 
 #[derive(Default)]
 struct Table {
     entries: Vec<Entry>,
+    /// The ring that was the default engine's before this one: a call that a signal's handler has
+    /// interrupted, which then made this one, may still be about to enter it.
+    former: Option<Arc<Ring<Mapped>>>,
 }
 
 /// A ring to one engine.
@@ -71,28 +72,16 @@ impl Entry {
 }
 
 /// Hands the thread's rings back when it ends.
-struct Guard;
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        IS_ENDING.set(true);
-        RING.set(&raw const NOBODYS);
-        let table = TABLE.replace(ptr::null_mut());
-        if !table.is_null() {
-            // SAFETY: made by `Box::into_raw` in `register`, on this thread, and forgotten above.
-            let table = unsafe { Box::from_raw(table) };
-            table.entries.into_iter().for_each(retire);
-        }
-        free_scratch();
+fn hand_back() {
+    IS_ENDING.set(true);
+    let _inside = Inside::enter();
+    inside::set_ring(None);
+    let table = TABLE.replace(ptr::null_mut());
+    if !table.is_null() {
+        // SAFETY: made by `Box::into_raw` in `table`, on this thread, and forgotten above.
+        let table = unsafe { Box::from_raw(table) };
+        table.entries.into_iter().for_each(retire);
     }
-}
-
-/// The ring to the default engine, or one that is nobody's.
-#[inline(always)]
-pub(super) fn ring() -> &'static Ring<Mapped> {
-    // SAFETY: points to a static, or into the `Arc` of a table entry, which stays until `RING` is
-    // set to something else; the reference does not outlive the call that asks for it.
-    unsafe { &*RING.get() }
 }
 
 /// Hands this thread's entry for an engine to `work`, made now if need be: with `registry`, or the
@@ -104,8 +93,8 @@ pub(super) fn with_entry<R>(
     level: Level,
     work: impl FnOnce(&Entry) -> R,
 ) -> Option<R> {
-    let Some(_busy) = Busy::begin() else {
-        unheard();
+    let Some(_inside) = Inside::enter() else {
+        count_from_within();
         return None;
     };
     if let Some(entry) = find(number) {
@@ -116,8 +105,8 @@ pub(super) fn with_entry<R>(
         return None;
     };
     let entry = enter(&registry, level)?;
-    // A thread whose guard has gone keeps nothing: whoever came after it could not give it back.
-    if IS_ENDING.get() || GUARD.try_with(|_| ()).is_err() {
+    // A thread that is past its end keeps nothing: nobody would give it back.
+    if !is_kept() {
         let result = work(&entry);
         retire(entry);
         return Some(result);
@@ -125,34 +114,17 @@ pub(super) fn with_entry<R>(
     Some(work(keep(entry, registry.number())))
 }
 
-/// Held while this thread is inside the engine's cold paths, so that what these call (a global
-/// allocator that logs) does not come in again.
-pub(crate) struct Busy(());
-
-impl Busy {
-    /// None if the thread is busy already.
-    pub(crate) fn begin() -> Option<Busy> {
-        // Not `then_some`: a guard made in vain would free the thread when it is dropped.
-        (!IS_BUSY.replace(true)).then(|| Busy(()))
+/// Whether the thread's end will hand back what is kept now: asks for that with the first ring.
+fn is_kept() -> bool {
+    if TABLE.get().is_null() && !IS_ENDING.get() && END.ask().is_err() {
+        IS_ENDING.set(true);
     }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        IS_BUSY.set(false);
-    }
-}
-
-/// Frees the scratch of a thread whose guard has gone, unless a call up the stack renders.
-pub(super) fn free_scratch_if_ending() {
-    if IS_ENDING.get() {
-        free_scratch();
-    }
+    !IS_ENDING.get()
 }
 
 fn find(number: i32) -> Option<&'static Entry> {
     // SAFETY: null, or the table that only this thread uses; the reference lives for one call of
-    // `with_entry`, during which IS_BUSY keeps the table as it is.
+    // `with_entry`, during which nobody else comes in who could change the table.
     let table = unsafe { TABLE.get().as_ref() }?;
     table.entries.iter().find(|entry| entry.registry.number() == number)
 }
@@ -167,7 +139,7 @@ fn enter(registry: &Arc<Registry>, level: Level) -> Option<Entry> {
         unheard();
         return None;
     }
-    let Some(owned) = registry.take_ring() else {
+    let Some(owned) = registry.take_ring_again(LAST.get()) else {
         registry.counters.drop_record(DropReason::NoRing, level);
         return None;
     };
@@ -181,13 +153,14 @@ fn keep(entry: Entry, number: i32) -> &'static Entry {
         table = Box::into_raw(Box::default());
         TABLE.set(table);
     }
-    // SAFETY: only this thread uses its table, and IS_BUSY says that nobody up the stack does.
-    let entries = unsafe { &mut (*table).entries };
+    // SAFETY: only this thread uses its table, and nobody else of it is inside.
+    let Table { entries, former } = unsafe { &mut *table };
     for index in (0..entries.len()).rev() {
         if !entries[index].registry.is_running() {
             let stopped = entries.swap_remove(index);
-            if ptr::eq(RING.get(), &raw const **stopped.producer.ring()) {
-                RING.set(&raw const NOBODYS);
+            if inside::is_ring(stopped.producer.ring()) {
+                inside::set_ring(None);
+                *former = Some(Arc::clone(stopped.producer.ring()));
             }
             retire(stopped);
         }
@@ -198,11 +171,11 @@ fn keep(entry: Entry, number: i32) -> &'static Entry {
         if matches!(entry.registry.source, TickSource::Tsc | TickSource::Published) {
             ring.set_engine(number);
         }
-        RING.set(&raw const **ring);
+        inside::set_ring(Some(ring));
     }
     entries.push(entry);
-    // SAFETY: as above; the entry was pushed just now.
-    unsafe { (*table).entries.last().unwrap_unchecked() }
+    // SAFETY: the entry was pushed just now.
+    unsafe { entries.last().unwrap_unchecked() }
 }
 
 /// Hands a ring back. What stands in it although its engine has drained was never heard.
@@ -213,6 +186,7 @@ fn retire(entry: Entry) {
         return;
     }
     let ring = Arc::clone(producer.ring());
+    LAST.set(Arc::as_ptr(&ring));
     drop(producer);
     // Pairs with the fence in `Registry::settle`: either that finds the ring free, or this finds
     // the engine drained.
@@ -222,48 +196,12 @@ fn retire(entry: Entry) {
     }
 }
 
-/// More than an announcement ever takes: header, tags, number, and a name with its length.
-const ANNOUNCEMENT_GRANULES_MAX: usize = HEADER_GRANULES + 4 + control::NAME_BYTES_MAX / 8;
-
-/// Writes the control envelope that names this thread: the records behind it are its own. False if
-/// the ring is too full for it.
-fn announce(registry: &Registry, producer: &Producer<Mapped>) -> bool {
-    let mut name = if IS_ENDING.get() { None } else { current_name() };
-    if let Some(name) = &mut name {
-        // A name may be longer than a record.
-        let end = (0..=control::NAME_BYTES_MAX).rev().find(|end| name.is_char_boundary(*end));
-        name.truncate(end.unwrap_or(0));
-    }
-    let tid = u64::from(current_tid());
-    let fields = (&tid, (&name, ()));
-    let scratch = Scratch::new();
-    let encoded = fields.encode(&scratch);
-    let granules = encode::granules(&encoded);
-    let ring = producer.ring();
-    debug_assert!(granules <= ANNOUNCEMENT_GRANULES_MAX);
-    if ring.free() <= granules {
-        return false;
-    }
-    let meta = Meta { id: control::THREAD, fields: 2, level: 0, flags: flag::CONTROL };
-    // SAFETY: this thread owns the producer; there is room, as was just seen; the claim is filled
-    // by `put` and committed before the next.
-    unsafe {
-        ring.set_soft_limit(granules + 1);
-        let Some(claim) = ring.claim(granules) else { return false };
-        let out = ring.memory().granule(claim.index);
-        encode::put(out, registry.source.stamp(), meta.to_word(), &encoded);
-        ring.commit_uncounted(claim);
-    }
-    true
-}
-
 /// Wakes the collector for a record that should not wait.
 #[cold]
 #[inline(never)]
 pub(super) fn urge(number: i32) {
-    if IS_BUSY.get() {
-        return; // The table is being changed; the collector looks by itself before long.
-    }
+    // Inside, the table may be about to change; the collector looks by itself before long.
+    let Some(_inside) = Inside::enter() else { return };
     if let Some(entry) = find(number) {
         entry.registry.collector.raise(bit::URGENT);
     }
@@ -278,22 +216,6 @@ pub(crate) fn prepare(registry: &Arc<Registry>) {
 
 /// In a forked child: the rings are the parent's. Only stores; the table leaks.
 pub(crate) fn forget_after_fork() {
-    RING.set(&raw const NOBODYS);
+    inside::forget_after_fork();
     TABLE.set(ptr::null_mut());
-    IS_BUSY.set(false);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thread_is_busy_until_the_first_guard_goes() {
-        let first = Busy::begin().expect("nobody is inside");
-        for _ in 0..2 {
-            assert!(Busy::begin().is_none(), "a vain attempt frees nothing");
-        }
-        drop(first);
-        assert!(Busy::begin().is_some());
-    }
 }

@@ -222,6 +222,7 @@ impl Handles {
 impl Drop for Handles {
     fn drop(&mut self) {
         if self.core.place == Place::Detached {
+            let _inside = crate::emit::Inside::enter();
             // A failure shows in the log's absence only: there is nobody left to tell.
             let _ = self.core.drain(None);
         }

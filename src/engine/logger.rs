@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::core::Handles;
-use crate::emit::Rendering;
 use crate::envelope::bound::BoundBlock;
 use crate::registry::Registry;
 use crate::value::{Scratch, Value};
@@ -46,7 +45,6 @@ impl Logger {
     pub fn with(&self, key: impl AsRef<str>, value: impl Value) -> Logger {
         let max = self.registry().limits.record_granules / 4;
         let mut bound = (*self.bound).clone();
-        let _rendering = Rendering::begin();
         bound.bind(key.as_ref(), &value.encode(&Scratch::new()), max);
         Logger { handles: Arc::clone(&self.handles), bound: Arc::new(bound) }
     }

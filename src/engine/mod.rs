@@ -28,6 +28,9 @@ use crate::stats::Stats;
 use self::core::{Core, Handles};
 pub use logger::Logger;
 
+// Each function that locks is inside: a handler that interrupts it and logs would wait for a lock
+// that this very thread holds, and so would an allocator.
+
 /// A handle to an engine: cheap to clone, usable from any thread.
 ///
 /// Dropping handles never stops the process's engine: [`drain`](Engine::drain) does, and so does a
@@ -63,6 +66,7 @@ impl Engine {
     /// while one runs: each error names the value and the way out. No thread, lock or arena is left
     /// behind; directories, and an empty log, may be.
     pub fn start(config: impl Into<Config>) -> Result<Engine, Error> {
+        let _inside = emit::Inside::enter();
         start::start(config.into(), start::Place::Process).map(Engine::of)
     }
 
@@ -73,11 +77,13 @@ impl Engine {
     ///
     /// As [`start`](Engine::start), except that other engines are no error.
     pub fn detached(config: impl Into<Config>) -> Result<Engine, Error> {
+        let _inside = emit::Inside::enter();
         start::start(config.into(), start::Place::Detached).map(Engine::of)
     }
 
     /// The process's engine, while it runs.
     pub fn current() -> Option<Engine> {
+        let _inside = emit::Inside::enter();
         exit::default_core().map(Engine::of)
     }
 
@@ -111,6 +117,7 @@ impl Engine {
     /// all the same; what is left stays in the arena, if that is in a file. Also in a forked child,
     /// and on a thread of the engine itself, which only requests the stop.
     pub fn drain(&self) -> Result<DrainReport, DrainError> {
+        let _inside = emit::Inside::enter();
         self.core().drain(None)
     }
 
@@ -121,6 +128,7 @@ impl Engine {
     /// As there, or when the time is over: the engine is stopped then, and what it had not written
     /// is counted as pending.
     pub fn drain_timeout(&self, limit: Duration) -> Result<DrainReport, DrainError> {
+        let _inside = emit::Inside::enter();
         self.core().drain(Some(limit))
     }
 
@@ -131,6 +139,7 @@ impl Engine {
     /// When the engine is not running, or is drained meanwhile; when nothing moved for
     /// `barrier_patience` (10 s by default); when one of the engine's own threads asks.
     pub fn flush(&self) -> Result<(), BarrierError> {
+        let _inside = emit::Inside::enter();
         self.core().flush(None)
     }
 
@@ -140,6 +149,7 @@ impl Engine {
     ///
     /// As there, or when the time is over.
     pub fn flush_timeout(&self, limit: Duration) -> Result<(), BarrierError> {
+        let _inside = emit::Inside::enter();
         self.core().flush(Some(limit))
     }
 
@@ -156,6 +166,7 @@ impl Engine {
     /// same time fail together; the next one succeeds. What stays in doubt shows in
     /// [`Stats::in_doubt_bytes`].
     pub fn sync(&self) -> Result<(), BarrierError> {
+        let _inside = emit::Inside::enter();
         self.core().sync(None)
     }
 
@@ -165,11 +176,13 @@ impl Engine {
     ///
     /// As there, or when the time is over.
     pub fn sync_timeout(&self, limit: Duration) -> Result<(), BarrierError> {
+        let _inside = emit::Inside::enter();
         self.core().sync(Some(limit))
     }
 
     /// How the engine fares now; after a drain, how it ended.
     pub fn stats(&self) -> Stats {
+        let _inside = emit::Inside::enter();
         self.core().stats()
     }
 
@@ -185,10 +198,9 @@ impl Engine {
     pub fn set_filter(&self, filter: impl AsRef<str>) -> Result<(), FilterError> {
         let core = self.core();
         let filter = Filter::parse(filter.as_ref(), core.level)?;
+        let _inside = emit::Inside::enter();
         if !core.registry.is_forked() {
             core.tell_in_vain(&filter);
-            // Freeing the old filter under the lock must not log.
-            let _busy = emit::Busy::begin();
             core.registry.set_filter(filter, &process::lock());
         }
         Ok(())

@@ -5,6 +5,7 @@
 mod account;
 pub(crate) mod process;
 
+use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -106,6 +107,11 @@ pub(crate) struct Registry {
     /// Records in rings that were handed back between the last pass and the account: committed,
     /// but unheard.
     unheard_at_hand_back: AtomicU64,
+}
+
+/// Whether a ring is fit for another thread.
+fn has_room(ring: &Ring<Mapped>) -> bool {
+    ring.free() > ring.capacity() / 2
 }
 
 /// What a registry is made of.
@@ -228,7 +234,6 @@ impl Registry {
     /// A ring for the calling thread: one that a finished thread left, with room, else a new one,
     /// else any that is free. None when there is no memory.
     pub(crate) fn take_ring(&self) -> Option<OwnedRing> {
-        let has_room = |ring: &Ring<Mapped>| ring.free() > ring.capacity() / 2;
         if let Some(owned) = self.take_left(has_room) {
             return Some(owned);
         }
@@ -244,6 +249,14 @@ impl Registry {
             Ok(memory) => self.add_ring(memory),
             Err(_) => self.take_left(|_| true),
         }
+    }
+
+    /// As [`take_ring`](Registry::take_ring); rather the ring that the thread had last, if that is
+    /// free and has room.
+    pub(crate) fn take_ring_again(&self, last: *const Ring<Mapped>) -> Option<OwnedRing> {
+        let is_last = |ring: &Ring<Mapped>| ptr::eq(ring, last) && has_room(ring);
+        let again = if last.is_null() { None } else { self.take_left(is_last) };
+        again.or_else(|| self.take_ring())
     }
 
     /// A ring that a finished thread left.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Consumer, Mapped, Producer, RING_HEADER_BYTES, Ring};
+use super::{Consumer, Mapped, Producer, RECORD_GRANULES_MIN, RING_HEADER_BYTES, Ring};
 use crate::sys::mmap::Region;
 
 const LONGEST_GRANULES: usize = 2048;
@@ -35,6 +35,8 @@ impl RingWriter {
     #[inline]
     pub(crate) fn put(&mut self, words: &[u64]) -> bool {
         let ring = self.producer.ring();
+        // A longer one would run past the overhang.
+        assert!((RECORD_GRANULES_MIN..=ring.record_max()).contains(&words.len()));
         // SAFETY: as in `emit`; a claim holds as many granules as it was asked for.
         unsafe {
             let Some(claim) = ring.claim(words.len()) else { return self.look() };
@@ -50,6 +52,8 @@ impl RingWriter {
     /// Claims, fills and commits a record; false when the ring is full.
     #[inline]
     pub fn emit<const GRANULES: usize>(&mut self, value: u64) -> bool {
+        // Written without a look: a shorter one has no second granule, a longer one no overhang.
+        const { assert!(GRANULES >= RECORD_GRANULES_MIN && GRANULES <= LONGEST_GRANULES) };
         let ring = self.producer.ring();
         // SAFETY: the producer is this one's own; the claim is filled and committed at once.
         unsafe {

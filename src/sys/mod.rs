@@ -19,4 +19,5 @@ pub(crate) mod reader;
 mod rerun;
 pub(crate) mod stderr;
 pub(crate) mod thread;
+pub(crate) mod thread_end;
 pub(crate) mod zeros;

@@ -161,9 +161,45 @@ pub(crate) fn current_tid() -> u32 {
     OWN.try_with(|own| *own).unwrap_or(0)
 }
 
-/// The name that the calling thread was given by std; `main` for the first.
+/// The name that the calling thread was given, `main` for the first. Of a thread that Rust has not
+/// started, or whose body has returned, the kernel's: its first fifteen bytes, and that of the
+/// thread that started it where it was given none.
 pub(crate) fn current_name() -> Option<String> {
-    std::thread::current().name().map(str::to_owned)
+    if may_ask_std() {
+        return std::thread::current().name().map(str::to_owned);
+    }
+    kernel_name()
+}
+
+/// Whether std knows the calling thread: it panics when asked for one whose locals are gone. There
+/// is no other sign than the signal stack, which std gives its threads, and takes away when their
+/// body returns.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn may_ask_std() -> bool {
+    let mut stack = MaybeUninit::<libc::stack_t>::uninit();
+    // SAFETY: asks only; the system initialises `stack` when it succeeds, and only then it is read.
+    unsafe {
+        libc::sigaltstack(ptr::null(), stack.as_mut_ptr()) == 0
+            && stack.assume_init().ss_flags & libc::SS_DISABLE == 0
+    }
+}
+
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+fn may_ask_std() -> bool {
+    true
+}
+
+/// None where it is that of the process, which a thread has that was given none.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn kernel_name() -> Option<String> {
+    let own = rustix::thread::name().ok()?.into_string().ok()?;
+    let first = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+    (own != first.trim_end_matches('\n')).then_some(own)
+}
+
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+fn kernel_name() -> Option<String> {
+    None
 }
 
 #[cfg(test)]
@@ -256,5 +292,30 @@ mod tests {
         assert_eq!(current_tid(), current_tid());
         assert!(on_thread(is_engines) && !is_engines());
         assert_eq!(name.as_deref(), Some("fastlog-test"));
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+    fn a_thread_that_std_does_not_know_has_the_kernels_name() {
+        extern "C" fn of_c(into: *mut libc::c_void) -> *mut libc::c_void {
+            // SAFETY: what the test handed over, which it does not look at before the end.
+            let names = unsafe { &mut *into.cast::<Vec<Option<String>>>() };
+            rustix::thread::set_name(c"of C").expect("a short name");
+            names.push(current_name());
+            let process = std::fs::read_to_string("/proc/self/comm").expect("a name");
+            let process = std::ffi::CString::new(process.trim_end()).expect("no zero");
+            rustix::thread::set_name(&process).expect("a short name");
+            names.push(current_name());
+            ptr::null_mut()
+        }
+        let mut names: Vec<Option<String>> = Vec::new();
+        let mut thread = 0;
+        // SAFETY: `thread` is valid for the calls and joined once; `names` outlives it.
+        unsafe {
+            let into = (&raw mut names).cast();
+            assert_eq!(libc::pthread_create(&raw mut thread, ptr::null(), of_c, into), 0);
+            assert_eq!(libc::pthread_join(thread, ptr::null_mut()), 0);
+        }
+        assert_eq!(names, [Some("of C".to_owned()), None]);
     }
 }

@@ -185,7 +185,6 @@ mod tests {
     /// Encodes as a call does, and reads back every value.
     fn read_back<F: Fields>(fields: F, check: impl FnOnce(Vec<ValueRef<'_>>)) {
         let scratch = Scratch::new();
-        let guard = super::super::ScratchGuard::new();
         let encoded = fields.encode(&scratch);
         let mut tags = vec![0_u8; F::Encoded::COUNT];
         let mut words = vec![0_u64; encoded.granules()];
@@ -196,7 +195,6 @@ mod tests {
         }
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         check(decode_all(&tags, &bytes));
-        drop(guard);
     }
 
     fn decode_all<'a>(tags: &[u8], bytes: &'a [u8]) -> Vec<ValueRef<'a>> {
@@ -296,12 +294,10 @@ mod tests {
     fn a_rendering_longer_than_the_scratch_is_cut_at_a_character() {
         let long = "\u{e9}".repeat(1 << 19);
         let scratch = Scratch::new();
-        let guard = super::super::ScratchGuard::new();
         let rendered = scratch.format(format_args!("x{long}"));
         assert!(rendered.is_cut());
         assert_eq!(rendered.granules(), 2048 * 7 / 8 + 1);
         assert!(!scratch.format(format_args!("a short one still fits")).is_cut());
-        drop(guard);
     }
 
     proptest! {

@@ -18,6 +18,7 @@ mod list;
 mod raw;
 mod scalar;
 mod scratch;
+mod stack;
 mod text;
 mod wire;
 mod wrap;
@@ -30,7 +31,6 @@ pub use wire::{ElementKind, Tag};
 pub use wrap::{Chain, Debug, Display, Redacted, chain, debug, display};
 
 pub(crate) use raw::RawValue;
-pub(crate) use scratch::{ScratchGuard, free_scratch};
 pub(crate) use text::floor_char_boundary;
 pub(crate) use wire::{ListRef, ValueRef};
 
