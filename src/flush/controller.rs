@@ -142,7 +142,11 @@ impl Decision {
             young_park_max: YOUNG_PARK_MAX,
             batch_part: 8,
             staging: Staging::Keep,
-            reserve_bytes: RESERVE_BYTES_MAX,
+            // One that adapts begins with the least: many a program writes less in all its life.
+            reserve_bytes: match limits.mode {
+                Mode::Adaptive => RESERVE_BYTES_MIN,
+                Mode::Fixed => RESERVE_BYTES_MAX,
+            },
             shed_below: None,
         }
     }

@@ -36,6 +36,14 @@ pub trait Io: Send + Sync + fmt::Debug {
         }
     }
 
+    /// Opens a file of the log that is there, for writing, as [`Io::open_log`] does.
+    ///
+    /// # Errors
+    /// As [`Io::open_log`], and `NotFound`.
+    fn open_existing(&self, path: &Path) -> io::Result<File> {
+        super::open::existing_file(path, OFlags::WRONLY)
+    }
+
     /// Creates a file for reading and writing, 0600.
     ///
     /// # Errors
@@ -126,6 +134,19 @@ pub trait Io: Send + Sync + fmt::Debug {
         len: u64,
     ) -> io::Result<()> {
         allocate(fd, reserve, offset, len)
+    }
+
+    /// Frees the blocks behind the end of a file that is open for writing, while nobody else has it
+    /// open: what another appends between a look at the length and the cut would be cut off.
+    ///
+    /// # Errors
+    /// `WouldBlock` where somebody else has it open, `PermissionDenied` where it belongs to another
+    /// user, and `Unsupported` or `InvalidInput` where that cannot be known.
+    fn free_behind_end(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        super::lease::while_alone(fd, || {
+            let len = self.fstat(fd)?.len;
+            self.ftruncate(fd, len)
+        })
     }
 
     /// Sets the file's length.
@@ -219,6 +240,11 @@ pub struct FileStatus {
     pub ino: u64,
     /// Its length in bytes.
     pub len: u64,
+    /// Bytes of the disk that its blocks take: more than its length where some are reserved behind
+    /// its end, fewer where it has holes.
+    pub disk_bytes: u64,
+    /// The number of the user who owns it.
+    pub uid: u32,
     /// How many names it has; 0 when it was removed while open.
     pub links: u64,
     /// When its bytes were last changed.
@@ -239,6 +265,9 @@ pub enum FileKind {
     /// A directory, a symbolic link, a socket, another device.
     Other,
 }
+
+/// In which `st_blocks` counts, whatever the file system's own blocks are.
+const BLOCK_BYTES: u64 = 512;
 
 /// Room on a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,6 +290,8 @@ impl FileStatus {
             dev: status.st_dev as u64,
             ino: status.st_ino as u64,
             len: u64::try_from(status.st_size).unwrap_or(0),
+            disk_bytes: u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(BLOCK_BYTES),
+            uid: status.st_uid,
             links: status.st_nlink as u64,
             modified: modified(status),
             kind,

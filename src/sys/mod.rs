@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod exit;
 pub(crate) mod fork_safe;
 pub mod io;
+mod lease;
 pub(crate) mod mmap;
 pub(crate) mod open;
 pub(crate) mod process;

@@ -5,14 +5,20 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags, fcntl_setfl, fstat, lstat, open};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 
 /// Flags of every file that the engine opens. `NONBLOCK` is for the opening alone: that of a pipe
 /// waits for its other end otherwise.
 const ALWAYS: OFlags =
     OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
+
+/// Somebody may hold a lease of the file, as this engine does for a moment while it gives blocks
+/// back: who opens without waiting is told to come again.
+const LEASE_TRIES: u32 = 100;
+const LEASE_PAUSE: Duration = Duration::from_millis(2);
 
 /// Opens or creates the regular file at `path`.
 ///
@@ -20,6 +26,14 @@ const ALWAYS: OFlags =
 /// `InvalidInput` when something else is there; else the system's.
 pub(super) fn regular_file(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
     open_regular(path, OFlags::CREATE | flags, mode)
+}
+
+/// Opens the regular file that is at `path`.
+///
+/// # Errors
+/// As [`regular_file`], and `NotFound`.
+pub(super) fn existing_file(path: &Path, flags: OFlags) -> io::Result<File> {
+    open_regular(path, flags, Mode::empty())
 }
 
 /// Opens the regular file at `path` to read it.
@@ -31,7 +45,14 @@ pub(crate) fn to_read(path: &Path) -> io::Result<File> {
 }
 
 fn open_regular(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
-    let fd = match retry_on_intr(|| open(path, ALWAYS | flags, mode)) {
+    let mut tries = 1;
+    let mut opened = retry_on_intr(|| open(path, ALWAYS | flags, mode));
+    while matches!(opened, Err(Errno::AGAIN)) && tries < LEASE_TRIES {
+        tries += 1;
+        std::thread::sleep(LEASE_PAUSE);
+        opened = retry_on_intr(|| open(path, ALWAYS | flags, mode));
+    }
+    let fd = match opened {
         Ok(fd) => fd,
         // A better reason than "too many levels of symbolic links" or "no such device".
         Err(error) => {
