@@ -81,6 +81,8 @@ figures! { Stats {
     rings: Rings;
     /// Arenas of crashed processes found at start: kept, not yet recovered.
     orphans: Orphans;
+    /// Arenas of crashed processes removed at start, the oldest, as there were too many of them.
+    removed_orphans: RemovedOrphans;
 } }
 
 impl Stats {

@@ -45,7 +45,7 @@ impl Arena {
         let id = process::random_u64();
         let stem = format!("{}.{}-{:016x}", identity.name, process::pid(), id);
         let arena_path = dir.join(format!("{stem}.{}", orphans::ARENA_EXTENSION));
-        let segments_path = dir.join(format!("{stem}.segments"));
+        let segments_path = dir.join(format!("{stem}.{}", orphans::SEGMENTS_EXTENSION));
         orphans::remember_own(&arena_path);
         let arena =
             io.create_private(&arena_path).inspect_err(|_| orphans::forget_own(&arena_path))?;

@@ -1,5 +1,5 @@
-//! Arenas that crashed processes left behind: counted at start, kept for recovery. Runs on the
-//! owner.
+//! Arenas that crashed processes left behind: found at start, and removed where there are too many.
+//! Runs on the owner.
 //!
 //! A POSIX record lock is lost as soon as its process closes any descriptor of the file. So this
 //! process keeps a table of its own arenas and never opens one of them a second time.
@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::layout::{self, MAGIC, header};
 use crate::sys::fork_safe::ForkSafe;
@@ -16,6 +17,9 @@ use crate::sys::process;
 
 /// What an arena's name ends in.
 pub(super) const ARENA_EXTENSION: &str = "arena";
+
+/// What the name of its segments ends in.
+pub(super) const SEGMENTS_EXTENSION: &str = "segments";
 
 /// The arenas of this process.
 static OWN: ForkSafe<Vec<PathBuf>> = ForkSafe::new();
@@ -63,29 +67,85 @@ pub(crate) enum SameLog<'a> {
     In(&'a Path),
 }
 
-/// Counts the arenas of `name` in `dir` whose log is the same and whose process is gone.
+/// An arena whose process is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Orphan {
+    path: PathBuf,
+    /// What its files take of the disk.
+    pub(crate) bytes: u64,
+    /// When its process wrote to it last.
+    pub(crate) modified: SystemTime,
+}
+
+impl Orphan {
+    fn at(io: &dyn Io, path: PathBuf) -> Option<Orphan> {
+        let arena = io.stat(&path).ok()?;
+        // It may have died before it had made them.
+        let segments = io.stat(&path.with_extension(SEGMENTS_EXTENSION));
+        let bytes = arena.disk_bytes + segments.map_or(0, |segments| segments.disk_bytes);
+        Some(Orphan { path, bytes, modified: arena.modified })
+    }
+
+    /// Where it lies.
+    pub(crate) fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Removes its files; false if somebody holds it after all, or has removed it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn remove(&self, io: &dyn Io) -> io::Result<bool> {
+        let own = OWN.lock();
+        if own.contains(&self.path) {
+            return Ok(false);
+        }
+        let file = match io.open_existing(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file?,
+        };
+        if process::record_lock(&file).is_err() {
+            return Ok(false);
+        }
+        match io.unlink(&self.path.with_extension(SEGMENTS_EXTENSION)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        io.unlink(&self.path).map(|()| true)
+    }
+}
+
+/// The arenas of `name` in `dir` whose log is the same and whose process is gone.
 ///
 /// # Errors
 /// The system's, when the directory cannot be read.
-pub(crate) fn count_orphans(
+pub(crate) fn find_orphans(
     io: &dyn Io,
     dir: &Path,
     name: &str,
     log: SameLog<'_>,
-) -> io::Result<u64> {
+) -> io::Result<Vec<Orphan>> {
     let prefix = format!("{name}.");
     let suffix = format!(".{ARENA_EXTENSION}");
-    let mut orphans = 0;
+    let mut orphans = Vec::new();
     for file_name in io.read_dir_names(dir)? {
         let Some(text) = file_name.to_str() else { continue };
         // The base name may itself hold dots: what follows it is exactly `pid-id`.
         let middle = text.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&suffix));
-        let is_ours = middle.is_some_and(|middle| !middle.contains('.'));
-        if is_ours && is_orphan(&dir.join(&file_name), log) {
-            orphans += 1;
+        let path = dir.join(&file_name);
+        if middle.is_some_and(is_process) && is_orphan(&path, log) {
+            orphans.extend(Orphan::at(io, path));
         }
     }
     Ok(orphans)
+}
+
+/// `4711-00ff`: a process's number and the arena's.
+fn is_process(middle: &str) -> bool {
+    middle.split_once('-').is_some_and(|(pid, id)| {
+        let is_pid = !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());
+        is_pid && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 /// Whether no process holds the arena. One that cannot be opened is not known to be abandoned.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::open::{self, LogPlace};
+use super::orphans::{self, Orphans};
 use super::start::HOT_SEGMENTS;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
-use crate::arena::{Arena, Identity, Lines, SameLog, Shape, count_orphans, shared_memory_dir};
+use crate::arena::{Arena, Identity, Lines, Orphan, SameLog, Shape, find_orphans, shared_memory_dir};
 use crate::config::{Arena as Place, Output, Settings, file_names};
 use crate::error::Error;
 use crate::format::Format;
@@ -19,10 +20,10 @@ use crate::sys::process;
 /// Mode of a directory that holds arenas: they hold raw values.
 const PRIVATE_MODE: u32 = 0o700;
 
-/// The arena, and how many of crashed processes lie beside it.
+/// The arena, and what became of those of crashed processes beside it.
 pub(super) struct Placed {
     pub(super) arena: Arena,
-    pub(super) orphans: u64,
+    pub(super) orphans: Orphans,
 }
 
 /// Makes the arena in files or, where they cannot be had, in anonymous memory, with a warning.
@@ -45,7 +46,8 @@ pub(super) fn place(
         lines: lines(settings),
     };
     let dir = directory(settings, log, shape);
-    let orphans = orphans(settings, log, dir.as_ref());
+    let found = find(settings, log, dir.as_ref());
+    let orphans = orphans::bound(&**io, found, warnings);
     let made = dir.map(|dir| {
         let dir = dir?;
         Arena::create(Arc::clone(io), &dir, identity, shape)
@@ -130,18 +132,18 @@ fn check_private(path: &Path) -> io::Result<()> {
 }
 
 /// Arenas of this log whose process is gone, beside it and where this one lies.
-fn orphans(
+fn find(
     settings: &Settings,
     log: Option<&LogPlace>,
     dir: Option<&Result<PathBuf, Error>>,
-) -> u64 {
+) -> Vec<Orphan> {
     let beside = log.map(|log| &log.private_dir);
     let chosen = dir.and_then(|dir| dir.as_ref().ok()).filter(|dir| Some(*dir) != beside);
     let chosen = chosen.map(|dir| (dir, SameLog::In(log_directory(log))));
     let places = beside.map(|dir| (dir, SameLog::ByPlace)).into_iter().chain(chosen);
-    let counts = places.map(|(dir, log)| {
+    let found = places.map(|(dir, log)| {
         // A directory that cannot be listed has no arenas that anybody could recover.
-        count_orphans(&*settings.io, dir, &settings.name, log).unwrap_or(0)
+        find_orphans(&*settings.io, dir, &settings.name, log).unwrap_or_default()
     });
-    counts.sum()
+    found.flatten().collect()
 }

@@ -8,6 +8,7 @@ mod exit;
 mod lock;
 mod logger;
 mod open;
+mod orphans;
 mod rear;
 mod sides;
 mod start;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use super::core::{Core, Drain, Place, ThreadIds};
 use super::open::{self, LogPlace};
+use super::orphans::Orphans;
 use super::rear::{Destination, Rear};
 use super::sides::Sides;
 use super::start::HOT_SEGMENTS;
@@ -36,7 +37,7 @@ const PUBLISH_BYTES: u64 = (HOT_SEGMENTS * layout::SEGMENT_BYTES / 2) as u64;
 pub(super) struct Opened {
     pub(super) log: Option<LogPlace>,
     pub(super) arena: Arc<Arena>,
-    pub(super) orphans: u64,
+    pub(super) orphans: Orphans,
     pub(super) counters: Counters,
     pub(super) destination: Destination,
 }
@@ -100,7 +101,8 @@ pub(super) fn run(
     };
     let source = TickSource::choose(settings.clock, readings);
     let shared = Shared::new(settings, &opened, source);
-    shared.counters.set(Counter::Orphans, opened.orphans);
+    shared.counters.set(Counter::Orphans, opened.orphans.kept);
+    shared.counters.set(Counter::RemovedOrphans, opened.orphans.removed);
     shared.counters.set(Counter::ClockInUse, source.clock().number());
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
     let start_note = start_note(settings, &opened, warnings);
@@ -281,7 +283,7 @@ fn start_note(settings: &Settings, opened: &Opened, warnings: &[String]) -> Star
     StartNote {
         log,
         is_crash_safe: opened.arena.is_crash_safe(),
-        orphans: opened.orphans,
+        orphans: opened.orphans.kept,
         warnings: warnings.to_vec(),
     }
 }

@@ -69,6 +69,8 @@ pub(crate) enum Counter {
     PinnedToPlusOne,
     /// Bytes of lines whose sync failed, as of the last look at them.
     InDoubtBytes,
+    /// Arenas of crashed processes removed at start, as there were too many.
+    RemovedOrphans,
     /// No counter: how many there are.
     End,
 }
