@@ -7,7 +7,12 @@ mod object;
 pub use crate::arena::inspect::{
     Found, Holder, Inspected, RingState, RingThread, Snapshot, look as look_at_arenas,
 };
+use std::io;
+use std::path::Path;
+
 use crate::config::file_names;
+use crate::config::listing::{self, Named};
+use crate::sys::io::OsIo;
 
 pub use crate::sys::reader::is_gone_within;
 pub use binary::{BinaryReader, Next, is_binary};
@@ -16,7 +21,7 @@ pub use object::with_fields;
 /// A file of a log, by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogFile {
-    /// `app`, or `app.4711`.
+    /// `app`, or `app@4711`.
     pub base: String,
     /// Its number since the log began; the highest for the file that is written now.
     pub number: u64,
@@ -24,14 +29,33 @@ pub struct LogFile {
     pub start: String,
 }
 
+impl From<Named> for LogFile {
+    fn from(Named { base, place, .. }: Named) -> LogFile {
+        match place {
+            Some(place) => LogFile { base, number: place.number, start: place.start },
+            None => LogFile { base, number: u64::MAX, start: String::new() },
+        }
+    }
+}
+
 /// What a file name says; none if it is not one of a log.
 pub fn log_file(name: &str) -> Option<LogFile> {
-    if let Some(rotated) = file_names::parse(name) {
-        let (base, start) = (rotated.base.to_owned(), rotated.start.to_owned());
-        return Some(LogFile { base, number: rotated.number, start });
-    }
-    let base = file_names::base_of_live(name)?.to_owned();
-    Some(LogFile { base, number: u64::MAX, start: String::new() })
+    Named::of(name).map(LogFile::from)
+}
+
+/// The rotated files of a base with their names, in the order of the log; of one that is being
+/// packed both, the plain one first.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn rotated(dir: &Path, base: &str) -> io::Result<Vec<(LogFile, String)>> {
+    let files = listing::rotated(&OsIo, dir, base)?.into_iter();
+    Ok(files
+        .map(|file| {
+            let name = file.name.clone();
+            (LogFile::from(file), name)
+        })
+        .collect())
 }
 
 /// Whether files of this base belong to the log `name`.

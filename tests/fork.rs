@@ -441,7 +441,7 @@ fn a_child_finds_the_name_taken_by_its_parent() {
                 let own = Engine::start(small(dir)).expect("it takes another name");
                 log_records(0, 0..5);
                 let report = drain(&own);
-                let name = format!("test.{}.jsonl", std::process::id());
+                let name = format!("test@{}.jsonl", std::process::id());
                 assert_eq!(report.log_path(), Some(&*dir.canonicalize().unwrap().join(name)));
                 assert_eq!(lines(&report).len(), 5);
             });

@@ -484,7 +484,7 @@ fn a_name_in_use_within_one_process() {
             fastlog!(logger: engine.logger(), INFO, "mine", n);
             let report = drain(engine);
             let path = report.log_path().unwrap();
-            let name = format!("test.{suffix}.jsonl");
+            let name = format!("test@{suffix}.jsonl");
             assert_eq!(path.file_name().unwrap().to_str(), Some(&*name));
             assert_eq!(lines(&report)[0]["n"], n);
             let all = all_lines(path);
@@ -529,7 +529,7 @@ fn a_name_in_use_by_another_process() {
         let engine = Engine::start(config(&held)).unwrap();
         fastlog!(INFO, "beside");
         let report = drain(&engine);
-        let name = format!("test.{pid}.jsonl");
+        let name = format!("test@{pid}.jsonl");
         assert_eq!(report.log_path().unwrap().file_name().unwrap().to_str(), Some(&*name));
         assert_eq!(lines(&report).len(), 1);
         assert_eq!(engine.stats().orphans(), 0, "a living process's arena is no orphan");

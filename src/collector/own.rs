@@ -46,8 +46,8 @@ static CLOCK_STEPPED: Callsite =
 static REMOVED: Callsite = Callsite::new(
     Level::Info,
     TARGET,
-    "removed {file}",
-    &["file", "bytes", "reason"],
+    "removed {name}",
+    &["name", "bytes", "reason"],
     file!(),
     line!(),
 );

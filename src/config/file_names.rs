@@ -5,10 +5,11 @@
 //! app.jsonl                                  written now
 //! app-20261120T213300Z-000007.jsonl          rotated: when it began (UTC), and its number
 //! app-20261120T213300Z-000007.jsonl.zst      the same, compressed
-//! app.4711.jsonl                             written now by a second engine of the name
-//! app.4711-20261120T213300Z-000001.jsonl     and rotated
+//! app@4711.jsonl                             written by a second engine of the name
+//! app@4711-20261120T213300Z-000001.jsonl     and rotated
 //! ```
-//! Those of a binary log end in `.flog` instead.
+//! Those of a binary log end in `.flog` instead. A second engine is told by an `@`, which no name
+//! may have: `app.2` is another log.
 
 use crate::format::timestamp::Timestamp;
 
@@ -42,6 +43,17 @@ impl Unit {
 const START_LEN: usize = 16;
 const NUMBER_LEN_MIN: usize = 6;
 
+/// The highest number that a rotated file has. No log comes so far; a file of a higher one is none
+/// of this log's, so that whoever counts on from what he finds never counts over the end.
+pub(crate) const NUMBER_MAX: u64 = 1 << 60;
+
+/// The number of what was there under the log's name before its first engine. Files of engines have
+/// higher ones.
+pub(crate) const NUMBER_OF_FORMER: u64 = 0;
+
+/// What stands between a log's name and the process whose engine found it in use.
+const SECOND: char = '@';
+
 /// How a rotated file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packed {
@@ -57,7 +69,15 @@ impl Packed {
     const SUFFIXES: [(Packed, &str); 2] = [(Packed::Zstd, ".zst"), (Packed::Gzip, ".gz")];
 }
 
-/// The name of the file that is written, for a base such as `app` or `app.4711`.
+/// The base of files that the `nth` engine of a process writes that found `name` in use.
+pub(crate) fn second(name: &str, pid: u32, nth: u32) -> String {
+    match nth {
+        1 => format!("{name}{SECOND}{pid}"),
+        nth => format!("{name}{SECOND}{pid}-{nth}"),
+    }
+}
+
+/// The name of the file that is written, for a base such as `app` or `app@4711`.
 pub(crate) fn live(base: &str, unit: Unit) -> String {
     format!("{base}{}", unit.extension())
 }
@@ -88,13 +108,23 @@ pub(crate) fn parse(name: &str) -> Option<Rotated<'_>> {
         .iter()
         .find_map(|(packed, suffix)| name.strip_suffix(suffix).map(|plain| (*packed, plain)));
     let (packed, plain) = packed.unwrap_or((Packed::Plain, name));
-    let (rest, number) = without_extension(plain)?.rsplit_once('-')?;
+    let (base, start, number) = split(without_extension(plain)?)?;
+    let is_short = number.len() == NUMBER_LEN_MIN || !number.starts_with('0');
+    let number = number.parse().ok().filter(|&number| is_short && number <= NUMBER_MAX)?;
+    Some(Rotated { base, start, number, packed })
+}
+
+/// Base, start and digits of what looks like a rotated file's name without its end.
+fn split(stem: &str) -> Option<(&str, &str, &str)> {
+    let (rest, number) = stem.rsplit_once('-')?;
     let (base, start) = rest.rsplit_once('-')?;
-    let is_number = number.len() >= NUMBER_LEN_MIN
-        && (number.len() == NUMBER_LEN_MIN || !number.starts_with('0'))
-        && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number = number.parse().ok().filter(|_| is_number)?;
-    (!base.is_empty() && is_start(start)).then_some(Rotated { base, start, number, packed })
+    let is_number = number.len() >= NUMBER_LEN_MIN && number.bytes().all(|b| b.is_ascii_digit());
+    (!base.is_empty() && is_start(start) && is_number).then_some((base, start, number))
+}
+
+/// Whether a log of this name would write a file that looks like another log's rotated one.
+pub(crate) fn looks_rotated(name: &str) -> bool {
+    split(name).is_some()
 }
 
 fn without_extension(name: &str) -> Option<&str> {
@@ -110,21 +140,25 @@ fn is_start(text: &str) -> bool {
         })
 }
 
-/// The base of a file that is written now.
+/// The base of a file that is written now, or was by an engine that has ended. One of a rotated
+/// file's form but for its number is nobody's.
 pub(crate) fn base_of_live(name: &str) -> Option<&str> {
-    without_extension(name).filter(|base| !base.is_empty() && parse(name).is_none())
+    without_extension(name).filter(|base| !base.is_empty() && !looks_rotated(base))
 }
 
 /// Whether files of this base are files of the log `name`: its own, or those of engines that found
 /// the name in use.
 pub(crate) fn is_of(base: &str, name: &str) -> bool {
-    let Some(rest) = base.strip_prefix(name) else { return false };
-    let Some(suffix) = rest.strip_prefix('.') else { return rest.is_empty() };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    match suffix.split_once('-') {
-        Some((pid, engine)) => is_number(pid) && is_number(engine),
-        None => is_number(suffix),
-    }
+    base == name || name_of_second(base) == Some(name)
+}
+
+/// The name that an engine found in use, if the base is what such an engine writes.
+pub(crate) fn name_of_second(base: &str) -> Option<&str> {
+    let (name, suffix) = base.split_once(SECOND)?;
+    let (pid, nth) = suffix.split_once('-').unwrap_or((suffix, "1"));
+    let (pid, nth) = (pid.parse().ok()?, nth.parse().ok()?);
+    // As it would be written: without signs and zeros in front.
+    (second(name, pid, nth) == base).then_some(name)
 }
 
 #[cfg(test)]
@@ -140,7 +174,8 @@ mod tests {
         assert_eq!(live("app", Unit::Lines), "app.jsonl");
         assert_eq!(live("app", Unit::Segments), "app.flog");
         assert_eq!(rotated("app", START_NS, 7), "app-20261120T213300Z-000007.jsonl");
-        assert_eq!(rotated("app.1-2", START_NS, 1 << 20), "app.1-2-20261120T213300Z-1048576.jsonl");
+        assert_eq!([1, 2].map(|nth| second("app", 47, nth)), ["app@47", "app@47-2"]);
+        assert_eq!(rotated("app@1-2", START_NS, 1 << 20), "app@1-2-20261120T213300Z-1048576.jsonl");
         assert_eq!(rotated("app", 0, 1), "app-19700101T000000Z-000001.jsonl");
     }
 
@@ -166,26 +201,51 @@ mod tests {
             "-20261120T213300Z-000007.jsonl",
             "app-2026112ZT213300Z-000007.jsonl",
             "20261120T213300Z-000007.jsonl",
+            "app-20261120T213300Z-1152921504606846977.jsonl",
+            "app-20261120T213300Z-9223372036854775807.jsonl",
+            "app-20261120T213300Z-18446744073709551615.jsonl",
             "app-20261120T213300Z-99999999999999999999.jsonl",
             "",
         ];
         for name in others {
             assert_eq!(parse(name), None, "{name}");
         }
+        let highest = parse("app-20261120T213300Z-1152921504606846976.jsonl");
+        assert_eq!(highest.map(|highest| highest.number), Some(NUMBER_MAX));
     }
 
     #[test]
     fn a_log_has_its_own_files_and_those_of_second_engines() {
-        for base in ["app", "app.1", "app.4711-2"] {
+        for base in ["app", "app@1", "app@4711-2"] {
             assert!(is_of(base, "app"), "{base}");
         }
-        for base in ["app-2", "app.", "app.x", "app.1-", "app.-1", "app.1-2-3", "apps", "ap", ""] {
+        let others = [
+            "app.2",
+            "app.4711-2",
+            "app-2",
+            "app@",
+            "app@x",
+            "app@1-",
+            "app@-1",
+            "app@1-1",
+            "app@01",
+            "app@+1",
+            "app@1-2-3",
+            "app@1@2",
+            "apps",
+            "ap",
+            "",
+            "@1",
+        ];
+        for base in others {
             assert!(!is_of(base, "app"), "{base}");
         }
+        assert!(looks_rotated("app-20261120T213300Z-99999999999999999999"));
         assert_eq!(base_of_live("app.jsonl"), Some("app"));
         assert_eq!(base_of_live("app.flog"), Some("app"));
         let rotated = "app-20261120T213300Z-000007";
-        let rotated = [".jsonl", ".flog"].map(|extension| format!("{rotated}{extension}"));
+        let ends = [".jsonl", ".flog", "99999999999999.jsonl"];
+        let rotated = ends.map(|end| format!("{rotated}{end}"));
         let names = [".jsonl", ".flog", "app.json"].into_iter();
         for name in names.chain(rotated.iter().map(String::as_str)) {
             assert_eq!(base_of_live(name), None, "{name}");

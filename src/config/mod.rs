@@ -5,6 +5,7 @@ mod also;
 pub(crate) mod file_names;
 mod filter;
 mod limits;
+pub(crate) mod listing;
 mod name;
 mod options;
 mod pressure;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file_names::{self, Unit};
+use super::file_names;
 use crate::error::ConfigError;
 
 const CHARS_MAX: usize = 64;
@@ -17,7 +17,7 @@ pub(super) fn check(name: &str) -> Result<(), ConfigError> {
         format!(
             "1 to {CHARS_MAX} letters of A-Z and a-z, digits, `.`, `_` or `-`, the first no dot"
         )
-    } else if file_names::parse(&file_names::live(name, Unit::Lines)).is_some() {
+    } else if file_names::looks_rotated(name) {
         // Retention of another log would take this one's file for one of its own.
         "a name that does not end as those of rotated files do".to_owned()
     } else {

@@ -148,8 +148,8 @@ pub enum OpenFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InUse {
-    /// Write `<name>.<pid>.jsonl` (a second engine of this process `<name>.<pid>-<n>.jsonl`), and
-    /// say so once in the log and on the standard error.
+    /// Write `<name>@<pid>.jsonl` (a second engine of this process `<name>@<pid>-<n>.jsonl`), and
+    /// say so once in the log and on the standard error. No name may have an `@`.
     Suffix,
     /// The start fails with an error that names the other process.
     Fail,

@@ -109,8 +109,9 @@ impl Config {
     /// The most that one log file may hold, in bytes: lines that would not fit go to a new one. The
     /// full file keeps its lines under a name of its own, `<name>-<start>-<number>.jsonl`.
     ///
-    /// 64 KiB to 1 TiB. Default: 256 MiB. Only a line that is longer by itself makes a file longer.
-    /// [`rotate`](Config::rotate) adds to it.
+    /// 64 KiB to 1 TiB. Default: 256 MiB. Only a line that is longer by itself makes a file longer,
+    /// a rotation that fails, and a device that is slower than the log: once 16 files wait for
+    /// their sync, it goes on in the present one. [`rotate`](Config::rotate) adds to it.
     pub fn rotate_bytes(mut self, bytes: u64) -> Config {
         self.rotation.bytes = bytes;
         self
@@ -147,24 +148,33 @@ impl Config {
     ///
     /// 0 to 100,000. Default: 100,000. All `retain_*` options hold at once, for all files of the
     /// name, those of second engines ([`InUse::Suffix`](crate::InUse::Suffix)) and compressed ones
-    /// as well. The file that is being written is never removed.
+    /// as well. The oldest is the one of the lowest number, whatever its date is. Each that goes is
+    /// told in the log, with its name, its length and the option that asked for it.
+    ///
+    /// Never removed are the file that is being written, and what was there under the log's name
+    /// before its first engine: that is rotated as number `000000`, and counts for nothing. Nor is
+    /// the newest rotated file, so that a limit which is too low for one does not cost all history:
+    /// only 0 here lets it go.
     pub fn retain_files(mut self, files: usize) -> Config {
         self.retention.files = files;
         self
     }
 
-    /// How many bytes all files of the name may take, the one that is being written included.
+    /// How many bytes of the disk all files of the name may take, the one that is being written
+    /// included.
     ///
     /// 0 to 1 PiB. Default: 2 GiB. Looked at after each rotation and once a minute, so that the
     /// files may take as much as one more of [`rotate_bytes`](Config::rotate_bytes) for a while.
+    /// Not more than that, it leaves of full files the newest alone.
     pub fn retain_bytes(mut self, bytes: u64) -> Config {
         self.retention.bytes = bytes;
         self
     }
 
-    /// How long rotated files stay after their last line was written.
+    /// How long rotated files stay after their last line was written; the newest stays longer.
     ///
-    /// 1 s to 100 years. Default: 30 days.
+    /// 1 s to 100 years. Default: 30 days. A date before 2020 or in the future, as a clock that was
+    /// wrong leaves it, counts as that of the file before.
     pub fn retain_age(mut self, age: Duration) -> Config {
         self.retention.age = age;
         self
@@ -174,7 +184,7 @@ impl Config {
     ///
     /// Default: [`Compression::None`]. Compressed files count for the `retain_*` options with their
     /// compressed length. Rotated files that a former process left are compressed as well, those of
-    /// engines that found the name in use are not.
+    /// engines that found the name in use are not, nor is number `000000`.
     #[cfg(feature = "compress")]
     pub fn compress(mut self, compression: Compression) -> Config {
         self.compression = compression;
@@ -184,7 +194,9 @@ impl Config {
     /// How many bytes of the disk stay free: rotated files go, the oldest first, while less is, and
     /// no blocks are reserved ahead. Lines are appended all the same until the disk is full.
     ///
-    /// 0 to 1 PiB. Default: 1 GiB. Never more than a twentieth of the disk.
+    /// 0 to 1 PiB. Default: 1 GiB. Never more than a twentieth of the disk. A quarter of
+    /// [`retain_bytes`](Config::retain_bytes), or of the disk where that is smaller, stays: a disk
+    /// that others fill takes all that is freed. A warning in the log says so then.
     pub fn keep_free_bytes(mut self, bytes: u64) -> Config {
         self.retention.free_bytes = bytes;
         self

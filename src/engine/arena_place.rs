@@ -10,7 +10,9 @@ use super::open::{self, LogPlace};
 use super::orphans::{self, Orphans};
 use super::start::HOT_SEGMENTS;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
-use crate::arena::{Arena, Identity, Lines, Orphan, SameLog, Shape, find_orphans, shared_memory_dir};
+use crate::arena::{
+    Arena, Identity, Lines, Orphan, SameLog, Shape, find_orphans, shared_memory_dir,
+};
 use crate::config::{Arena as Place, Output, Settings, file_names};
 use crate::error::Error;
 use crate::format::Format;

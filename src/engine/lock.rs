@@ -4,26 +4,46 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use crate::keep::Engines;
 use crate::sys::fork_safe::ForkSafe;
 use crate::sys::io::Io;
 use crate::sys::process::{self, LockHeld};
 
 /// The locks of this process, by path.
-static HELD: ForkSafe<Vec<PathBuf>> = ForkSafe::new();
+static HELD: ForkSafe<Vec<(PathBuf, Use)>> = ForkSafe::new();
+
+/// What a lock is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// An engine that writes files of the name.
+    Engine,
+    /// The keeper of another, which looks whether there is one.
+    Look,
+}
+
+/// How long an engine waits for a look to be over.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
 
 /// In a forked child, which holds none of its parent's locks. Only stores.
 pub(super) fn forget_after_fork() {
     HELD.forget();
 }
 
+/// How often a lock file is opened anew that was removed before its lock was had.
+const TRIES: u32 = 100;
+
 /// A held name; released when dropped.
 #[derive(Debug)]
 pub(super) struct NameLock {
     path: PathBuf,
-    file: Mutex<Option<File>>,
+    /// None once it is released; without a file while it is being taken.
+    entry: Mutex<Option<Option<File>>>,
 }
 
 /// Why there is no lock.
@@ -38,37 +58,164 @@ pub(super) enum NotLocked {
 impl NameLock {
     /// Takes the lock of a name. `dir` is the directory `.fastlog`, absolute.
     pub(super) fn take(io: &dyn Io, dir: &Path, name: &str) -> Result<NameLock, NotLocked> {
+        NameLock::take_for(Use::Engine, io, dir, name)
+    }
+
+    fn take_for(how: Use, io: &dyn Io, dir: &Path, name: &str) -> Result<NameLock, NotLocked> {
         let path = dir.join(format!("{name}.lock"));
-        let mut held = HELD.lock();
-        // Before any open: closing a second descriptor would drop our own lock.
-        if held.contains(&path) {
-            return Err(NotLocked::Held(Some(process::pid())));
-        }
-        let file = io.open_private(&path).map_err(NotLocked::Failed)?;
-        match process::record_lock(&file) {
-            Ok(()) => {
-                held.push(path.clone());
-                Ok(NameLock { path, file: Mutex::new(Some(file)) })
+        // Before any open: closing a second descriptor would drop our own lock. The table is not
+        // locked meanwhile: a disk may hang, and others of this process start elsewhere.
+        enter(&path, how)?;
+        let lock = NameLock { path, entry: Mutex::new(Some(None)) };
+        for _ in 0..TRIES {
+            let file = io.open_private(&lock.path).map_err(NotLocked::Failed)?;
+            match process::record_lock(&file) {
+                // Else somebody has removed it since it was opened, and may hold another one.
+                Ok(()) if is_named(io, &file, &lock.path).map_err(NotLocked::Failed)? => {
+                    *lock.entry() = Some(Some(file));
+                    return Ok(lock);
+                }
+                Ok(()) => {}
+                Err(LockHeld::By { holder }) => return Err(NotLocked::Held(holder)),
+                Err(LockHeld::Unknown(error)) => return Err(NotLocked::Failed(error)),
             }
-            Err(LockHeld::By { holder }) => Err(NotLocked::Held(holder)),
-            Err(LockHeld::Unknown(error)) => Err(NotLocked::Failed(error)),
+        }
+        Err(NotLocked::Held(None))
+    }
+
+    /// Removes the lock's file while nobody else can hold it, and releases it. Only for a name that
+    /// is used once: who waits for another's would find a new file each time.
+    fn remove(&self, io: &dyn Io) {
+        // One that stays is removed the next time.
+        let _ = io.unlink(&self.path);
+        self.release();
+    }
+
+    /// Releases the name; again does nothing. The file stays.
+    pub(super) fn release(&self) {
+        if let Some(file) = self.entry().take() {
+            leave(&self.path, file);
         }
     }
 
-    /// Releases the name; again does nothing. The file stays: removing it would let two engines
-    /// hold locks on two files of one name.
-    pub(super) fn release(&self) {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if file.is_some() {
-            let mut held = HELD.lock();
-            drop(file);
-            held.retain(|path| *path != self.path);
-        }
+    fn entry(&self) -> MutexGuard<'_, Option<Option<File>>> {
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Enters a path into the table of this process.
+fn enter(path: &Path, how: Use) -> Result<(), NotLocked> {
+    let start = Instant::now();
+    loop {
+        let mut held = HELD.lock();
+        match held.iter().find(|(held, _)| held == path) {
+            None => {
+                held.push((path.to_owned(), how));
+                return Ok(());
+            }
+            Some((_, Use::Look)) if how == Use::Engine && start.elapsed() < LOOK_MAX => {}
+            Some(_) => return Err(NotLocked::Held(Some(process::pid()))),
+        }
+        drop(held);
+        std::thread::sleep(LOOK_PAUSE);
+    }
+}
+
+/// Takes it out again, once its file is closed.
+fn leave(path: &Path, file: Option<File>) {
+    let mut held = HELD.lock();
+    drop(file);
+    held.retain(|(held, _)| held != path);
 }
 
 impl Drop for NameLock {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+/// Whether the path still leads to the open file.
+fn is_named(io: &dyn Io, file: &File, path: &Path) -> io::Result<bool> {
+    let own = io.fstat(file.as_fd())?;
+    match io.stat(path) {
+        Ok(named) => Ok((named.dev, named.ino) == (own.dev, own.ino)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names of engines whose locks lie in one directory. Asked by the keeper.
+#[derive(Debug)]
+pub(super) struct NameLocks {
+    io: Arc<dyn Io>,
+    dir: PathBuf,
+}
+
+impl NameLocks {
+    pub(super) fn new(io: Arc<dyn Io>, dir: PathBuf) -> NameLocks {
+        NameLocks { io, dir }
+    }
+}
+
+impl Engines for NameLocks {
+    fn while_gone(&self, base: &str, work: &mut dyn FnMut()) -> bool {
+        let Ok(lock) = NameLock::take_for(Use::Look, &*self.io, &self.dir, base) else {
+            return false;
+        };
+        work();
+        lock.remove(&*self.io);
+        true
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sys::io::OsIo;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Removes the lock file behind the back of whoever opens it, so many times.
+    #[derive(Debug)]
+    struct Removing(AtomicU32);
+
+    impl Io for Removing {
+        fn open_private(&self, path: &Path) -> io::Result<File> {
+            let file = OsIo.open_private(path)?;
+            let left = self.0.load(Ordering::Relaxed);
+            if left > 0 {
+                self.0.store(left - 1, Ordering::Relaxed);
+                OsIo.unlink(path)?;
+            }
+            Ok(file)
+        }
+    }
+
+    #[test]
+    fn a_lock_is_that_of_the_file_that_has_the_name() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let io = Removing(AtomicU32::new(3));
+        let lock = NameLock::take(&io, dir.path(), "app").expect("the fourth is there");
+        assert_eq!(io.0.load(Ordering::Relaxed), 0);
+        assert!(dir.path().join("app.lock").exists());
+        assert!(matches!(NameLock::take(&io, dir.path(), "app"), Err(NotLocked::Held(_))));
+        drop(lock);
+        let always = Removing(AtomicU32::new(u32::MAX));
+        assert!(matches!(NameLock::take(&always, dir.path(), "app"), Err(NotLocked::Held(_))));
+    }
+
+    #[test]
+    fn work_for_a_gone_engine_is_done_under_its_lock_which_goes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let locks = NameLocks::new(Arc::new(OsIo), dir.path().to_owned());
+        let path = dir.path().join("app@7.lock");
+        let mut was_locked = false;
+        assert!(locks.while_gone("app@7", &mut || {
+            was_locked = path.exists() && !locks.while_gone("app@7", &mut || unreachable!());
+        }));
+        assert!(was_locked && !path.exists());
+        let lives = NameLock::take(&OsIo, dir.path(), "app@7").expect("free");
+        assert!(!locks.while_gone("app@7", &mut || unreachable!("it lives")));
+        assert!(path.exists());
+        drop(lives);
     }
 }

@@ -1,5 +1,6 @@
 //! Directories, names and files of an engine that is about to start. Runs on the owner.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(super) struct LogPlace {
     /// The visible file.
     pub(super) path: PathBuf,
     pub(super) lock: NameLock,
+    /// Whether no engine has written the log of this name here before.
+    pub(super) is_first: bool,
     /// Set when the name was taken and another is used.
     pub(super) warning: Option<String>,
 }
@@ -39,7 +42,8 @@ pub(super) struct LogPlace {
 impl LogPlace {
     pub(super) fn places(&self) -> Places {
         let (dir, private_dir) = (self.dir.clone(), self.private_dir.clone());
-        Places { dir, private_dir, base: self.base.clone(), unit: self.unit }
+        let (base, unit, is_first) = (self.base.clone(), self.unit, self.is_first);
+        Places { dir, private_dir, base, unit, is_first }
     }
 }
 
@@ -58,10 +62,27 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     let (dir, is_dir_new) = directory(io, &settings.dir)?;
     let private_dir = dir.join(PRIVATE_DIR);
     make_dir(io, &private_dir, PRIVATE_DIR_MODE)?;
+    let is_unknown = is_unknown(io, &dir, &private_dir, &settings.name);
     let (lock, base, warning) = lock_name(settings, &dir, &private_dir)?;
+    let is_first = is_unknown && base == settings.name;
     let path = file_path(settings, &dir, &base);
     let unit = settings.unit();
-    Ok(LogPlace { dir, is_dir_new, private_dir, base, unit, path, lock, warning })
+    Ok(LogPlace { dir, is_dir_new, private_dir, base, unit, path, lock, is_first, warning })
+}
+
+/// Whether no engine, of whatever user, has ever locked the name: each leaves the lock's file.
+fn is_unknown(io: &dyn Io, dir: &Path, private_dir: &Path, name: &str) -> bool {
+    let lock = format!("{name}.lock");
+    // What may not be looked at may be one.
+    let is_free = |private: &Path| {
+        let status = io.stat(&private.join(&lock));
+        status.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let is_private = |name: &&OsString| name.to_string_lossy().starts_with(PRIVATE_DIR);
+    is_free(private_dir)
+        && io.read_dir_names(dir).is_ok_and(|names| {
+            names.iter().filter(is_private).all(|private| is_free(&dir.join(private)))
+        })
 }
 
 /// Opens the visible file.
@@ -121,11 +142,7 @@ fn lock_name(
         return Err(Error::LockedBy { path: file_path(settings, dir, name), pid: holder });
     }
     let pid = process::pid();
-    let suffixes = (1..SUFFIXES_MAX).map(|n| match n {
-        1 => format!("{name}.{pid}"),
-        n => format!("{name}.{pid}-{n}"),
-    });
-    for suffixed in suffixes {
+    for suffixed in (1..SUFFIXES_MAX).map(|nth| file_names::second(name, pid, nth)) {
         if let Ok(lock) = take(settings, private_dir, &suffixed)? {
             let path = file_path(settings, dir, &suffixed);
             let holder =

@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::lock::NameLocks;
 use super::open::LogPlace;
 use super::start::HOT_SEGMENTS;
 use super::wire::Shared;
@@ -83,9 +84,10 @@ fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
     Care {
         io: Arc::clone(&settings.io),
         dir: log.dir.clone(),
+        private_dir: log.private_dir.clone(),
         name: settings.name.clone(),
-        #[cfg(feature = "compress")]
-        next: log.places().next(),
+        base: log.base.clone(),
+        engines: Arc::new(NameLocks::new(Arc::clone(&settings.io), log.private_dir.clone())),
         retention: settings.retention,
         #[cfg(feature = "compress")]
         compression: settings.compression,

@@ -40,11 +40,18 @@ impl LogFile {
     }
 }
 
+/// So many files at most are replaced and still open, synced or not, when the log is rotated: where
+/// the device takes them more slowly than they fill, the log goes on in a file that is too long.
+/// Each is an open file of the program.
+const OPEN_MAX: usize = 16;
+
 /// The file that is being written, and those that hold bytes which may not be on the device.
 #[derive(Debug, Default)]
 struct Files {
     /// Replaced, the oldest first.
     retired: Vec<Arc<LogFile>>,
+    /// Those, and the ones that the keeper has taken over and not let go of.
+    open: usize,
     current: Option<Arc<LogFile>>,
     names: Names,
 }
@@ -70,7 +77,7 @@ impl LogFiles {
     /// A log that begins with this file, whose name may be new.
     pub(crate) fn new(current: Arc<LogFile>) -> LogFiles {
         let names = Names { is_dir_dirty: true, is_dir_new: false };
-        let files = Files { current: Some(current), names, retired: Vec::new() };
+        let files = Files { current: Some(current), names, ..Files::default() };
         LogFiles { files: Mutex::new(files), has_next: AtomicBool::new(false) }
     }
 
@@ -82,8 +89,20 @@ impl LogFiles {
             // Only here, once.
             let _ = retired.end.set(end);
             files.retired.push(retired);
+            files.open += 1;
         }
         files.names.is_dir_dirty = true;
+    }
+
+    /// Whether so many replaced files are open that no other should be replaced yet.
+    pub(crate) fn are_too_many_open(&self) -> bool {
+        self.lock().open >= OPEN_MAX
+    }
+
+    /// One of the files that were taken over is closed.
+    pub(crate) fn let_go(&self) {
+        let mut files = self.lock();
+        files.open = files.open.saturating_sub(1);
     }
 
     /// Whether a file for the next rotation waits.
@@ -123,7 +142,10 @@ impl LogFiles {
 
     /// One of them needs no sync any more.
     pub(crate) fn forget_retired(&self, file: &Arc<LogFile>) {
-        self.lock().retired.retain(|retired| !Arc::ptr_eq(retired, file));
+        let mut files = self.lock();
+        let before = files.retired.len();
+        files.retired.retain(|retired| !Arc::ptr_eq(retired, file));
+        files.open = files.open.saturating_sub(before - files.retired.len());
     }
 
     /// Takes the oldest of them over, all but `left`.
@@ -201,5 +223,22 @@ mod tests {
         let (retired, current) = files.take_unsynced();
         assert_eq!((starts(&retired), current.map(|file| file.start)), (vec![20, 30], Some(40)));
         assert!(files.take_names().is_dir_dirty && files.retired().is_empty());
+    }
+
+    #[test]
+    fn files_that_were_taken_over_count_until_they_are_closed() {
+        let files = LogFiles::new(file(0));
+        (1..=OPEN_MAX as u64).for_each(|start| files.replace(file(start)));
+        assert!(files.are_too_many_open());
+        files.forget_retired(&files.retired()[0]);
+        assert!(!files.are_too_many_open());
+        files.replace(file(100));
+        let taken = files.take_retired(3);
+        assert!(files.are_too_many_open() && taken.len() == OPEN_MAX - 3);
+        taken.iter().for_each(|_| files.let_go());
+        let (taken, _) = files.take_unsynced();
+        assert_eq!((taken.len(), files.lock().open), (3, 3));
+        taken.iter().for_each(|_| files.let_go());
+        assert!(!files.are_too_many_open() && files.lock().open == 0);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) enum Notice {
     Removed {
         /// Its name.
         file: String,
-        /// What it took on the disk.
+        /// How long it was.
         bytes: u64,
         /// Which limit it was beyond.
         reason: &'static str,

@@ -5,19 +5,31 @@
 //! then the original goes. A process that dies before that name leaves the original alone; one that
 //! dies after it leaves both, and the next look removes the original.
 //!
+//! The files are those that the keeper's look at the directory found, one after the other: nothing
+//! is looked for again before the next look.
+//!
 //! The keeper changes the names, not the packer: so retention never meets a file under both, and
 //! whoever finds the original gone while he syncs the log syncs the directory after it.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::leftovers::PACKING;
+use super::old_files::Care;
 use super::packer::{Job, Packer};
-use crate::config::{Compression, file_names, file_names::Packed};
+use super::retain;
+use crate::config::file_names::Packed;
+use crate::config::{Compression, listing};
 use crate::flush::signal::Signal;
-use crate::sys::io::Io;
+use crate::sys::io::{FileKind, Io};
+use crate::sys::open;
+
+/// Files that cannot even be begun, one after the other, before the rest waits for the next look.
+const FAILURES_MAX: u32 = 3;
 
 /// Where the files of a base are, and how they are compressed.
 #[derive(Debug)]
@@ -31,10 +43,21 @@ pub(super) struct Compressor {
     keeper: Arc<Signal>,
     packer: Option<Packer>,
     task: Option<Task>,
-    /// Whether there may be another file to compress.
-    has_more: bool,
-    /// A file that cannot be compressed is not tried again before the next rotation.
-    has_failed: bool,
+    /// What is to be done with the files that the last look found, the oldest first.
+    waiting: VecDeque<Step>,
+    /// Since the last look. A file that cannot be compressed is not tried again before the next.
+    failures: u32,
+    /// Those that could not be: they come last, so that others do not wait for them for ever.
+    refused: BTreeSet<String>,
+}
+
+/// What is to become of a file of this name.
+#[derive(Debug)]
+enum Step {
+    /// It is compressed.
+    Pack(String),
+    /// It goes: what it was compressed to is there, whole, or it would not have its name.
+    Remove(String),
 }
 
 /// What the packer is at.
@@ -47,47 +70,81 @@ struct Task {
 }
 
 impl Compressor {
-    /// For the rotated files in `dir` of the log whose next file is `next`, on one file system.
-    pub(super) fn new(
-        io: Arc<dyn Io>,
-        dir: &Path,
-        next: &Path,
-        compression: Compression,
-        keeper: Arc<Signal>,
-    ) -> Compressor {
+    /// For the rotated files of this engine's base.
+    pub(super) fn new(care: &Care) -> Compressor {
+        let Care { io, dir, private_dir, base, compression, signal, .. } = care;
         Compressor {
-            io,
-            dir: dir.to_owned(),
-            // A base may have dots of its own: only the last part is the extension.
-            base: next.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            scratch: next.with_extension("packing"),
-            compression,
-            keeper,
+            io: Arc::clone(io),
+            dir: dir.clone(),
+            base: base.clone(),
+            scratch: private_dir.join(format!("{base}.{PACKING}")),
+            compression: *compression,
+            keeper: Arc::clone(signal),
             packer: None,
             task: None,
-            has_more: true,
-            has_failed: false,
+            waiting: VecDeque::new(),
+            failures: 0,
+            refused: BTreeSet::new(),
         }
     }
 
-    /// There may be a new file to compress.
-    pub(super) fn retry(&mut self) {
-        (self.has_failed, self.has_more) = (false, true);
+    /// Settles what is to be done, from the log's files in their order.
+    pub(super) fn choose(&mut self, files: &[listing::File]) {
+        self.failures = 0;
+        self.waiting.clear();
+        if self.compression.suffix().is_none() {
+            return;
+        }
+        let own = |file: &&listing::File| {
+            let is_rotated = file.named.place.is_some() && !retain::is_former(file);
+            is_rotated && file.named.base == self.base
+        };
+        let mut own = files.iter().filter(own).peekable();
+        let mut again = Vec::new();
+        while let Some(file) = own.next() {
+            if file.named.packed != Packed::Plain {
+                continue;
+            }
+            // Behind the plain file.
+            let is_packed = own.peek().is_some_and(|next| {
+                next.named.place == file.named.place && next.named.packed != Packed::Plain
+            });
+            let name = file.named.name.clone();
+            match is_packed {
+                true => self.waiting.push_back(Step::Remove(name)),
+                false if self.refused.contains(&name) => again.push(name),
+                false => self.waiting.push_back(Step::Pack(name)),
+            }
+        }
+        self.refused.retain(|refused| again.contains(refused));
+        self.waiting.extend(again.into_iter().map(Step::Pack));
     }
 
-    /// Looks for the next file, if none is being compressed: the oldest.
+    /// Begins with the next file, if none is being compressed: the oldest.
     ///
     /// # Errors
-    /// The system's; the file is left as it is until [`retry`](Compressor::retry).
+    /// The system's, of the last file that could not be; those are left as they are until the next
+    /// look.
     pub(super) fn begin(&mut self) -> io::Result<()> {
         let Some(suffix) = self.compression.suffix() else { return Ok(()) };
-        if self.task.is_some() {
-            return Ok(());
+        let mut outcome = Ok(());
+        while self.task.is_none() && self.failures < FAILURES_MAX {
+            let Some(step) = self.waiting.pop_front() else { break };
+            let done = match step {
+                Step::Pack(name) => {
+                    let given = self.give(self.dir.join(&name), &format!("{name}{suffix}"));
+                    if given.is_err() {
+                        self.refused.insert(name);
+                    }
+                    given
+                }
+                Step::Remove(name) => unless_gone(self.io.unlink(&self.dir.join(name))).map(|_| ()),
+            };
+            if done.is_err() {
+                self.failures += 1;
+                outcome = done;
+            }
         }
-        let outcome =
-            if self.has_more && !self.has_failed { self.begin_next(suffix) } else { Ok(()) };
-        self.has_more = false;
-        self.has_failed |= outcome.is_err();
         if self.task.is_none() {
             // Not joined before there is more: it may wait long for a CPU to end on.
             self.packer.iter_mut().for_each(Packer::dismiss);
@@ -95,47 +152,35 @@ impl Compressor {
         outcome
     }
 
-    fn begin_next(&mut self, suffix: &str) -> io::Result<()> {
-        let names = self.io.read_dir_names(&self.dir)?;
-        let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();
-        let own = names.iter().filter_map(|name| {
-            let parsed = file_names::parse(name).filter(|parsed| parsed.base == self.base)?;
-            Some((parsed.start, parsed.number, parsed.packed, *name))
-        });
-        let mut own: Vec<_> = own.collect();
-        own.sort_unstable_by_key(|(start, number, packed, _)| (*number, *start, *packed as u8));
-        for (start, number, _, name) in own.iter().filter(|file| file.2 == Packed::Plain) {
-            let from = self.dir.join(name);
-            let is_packed = own
-                .iter()
-                .any(|other| (other.0, other.1) == (*start, *number) && other.2 != Packed::Plain);
-            if is_packed {
-                // Whole, or it would not have its name.
-                self.io.unlink(&from)?;
-                continue;
-            }
-            return self.give(from, &format!("{name}{suffix}"));
-        }
-        Ok(())
-    }
-
     fn give(&mut self, from: PathBuf, to: &str) -> io::Result<()> {
+        let to = self.dir.join(to);
+        if let Some(what) = self.in_the_way(&to) {
+            return Err(what);
+        }
+        let Some(input) = unless_gone(open::to_read(&from))? else { return Ok(()) };
         let packer = match self.packer.take().filter(|packer| !packer.is_dismissed()) {
             Some(packer) => packer,
             None => Packer::start(Arc::clone(&self.keeper))?,
         };
         let packer = self.packer.insert(packer);
-        let (io, input) = (Arc::clone(&self.io), File::open(&from)?);
         let scratch = Arc::new(self.io.open_fresh(&self.scratch)?);
-        let (output, compression) = (Arc::clone(&scratch), self.compression);
+        let (io, output) = (Arc::clone(&self.io), Arc::clone(&scratch));
+        let compression = self.compression;
         let is_given = packer.give(Job { io, from: input, to: output, compression });
-        let task = Task { from, to: self.dir.join(to), scratch };
+        let task = Task { from, to, scratch };
         if !is_given {
             self.remove_scratch(&task);
             return Err(io::Error::other("the packer has ended"));
         }
         self.task = Some(task);
         Ok(())
+    }
+
+    /// What has the name that the compressed file is to get, and is no file of the log.
+    fn in_the_way(&self, to: &Path) -> Option<io::Error> {
+        let status = self.io.stat(to).ok()?;
+        let sentence = format!("{} is in the way, which is no file: remove it", to.display());
+        (status.kind != FileKind::Regular).then(|| io::Error::other(sentence))
     }
 
     /// Takes what the packer has done, if it has; true when a file has been replaced, so that the
@@ -150,8 +195,12 @@ impl Compressor {
             return Ok(false);
         };
         let is_replaced = outcome.and_then(|()| self.replace(&task));
-        self.has_more = true;
-        self.has_failed = is_replaced.is_err();
+        if is_replaced.is_err() {
+            // A disk without room has none for the others either: they wait for the next look.
+            self.failures = FAILURES_MAX;
+            let name = task.from.file_name().unwrap_or_default().to_string_lossy();
+            self.refused.insert(name.into_owned());
+        }
         if !matches!(is_replaced, Ok(true)) {
             self.remove_scratch(&task);
         }
@@ -194,5 +243,14 @@ impl Compressor {
             self.remove_scratch(&task);
         }
         self.packer = None;
+    }
+}
+
+/// None where the file was removed meanwhile.
+fn unless_gone<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "compress")]
 mod compress;
+mod leftovers;
 mod old_files;
 #[cfg(feature = "compress")]
 mod packer;
@@ -22,9 +23,10 @@ use crate::flush::due::{self, Urgency};
 use crate::flush::files::{LogFile, LogFiles};
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Latency, Progress};
+use crate::primitive::Ordering;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::Io;
-pub(crate) use old_files::Care;
+pub(crate) use old_files::{Care, Engines};
 use old_files::{OldFiles, RETAIN_EVERY};
 use reserve::Reserve;
 
@@ -91,6 +93,7 @@ impl Keeper {
 
     /// Runs until the publisher has ended; syncs once more then.
     pub(crate) fn run(mut self) {
+        self.old_files.clear_own();
         self.prepare();
         // Should it fail, whoever asks for a sync hears of it.
         let _ = self.sync_names();
@@ -177,6 +180,10 @@ impl Keeper {
         let Some(file) = self.parts.files.current() else { return };
         let io = &*self.parts.io;
         let Ok(status) = io.fstat(file.file.as_fd()) else { return };
+        if reserve::has_surplus(&status) {
+            // Another engine's, which was killed.
+            file.has_reserve.store(true, Ordering::Relaxed);
+        }
         let wanted = self.parts.actuators.reserve_bytes();
         let room = self.reserve.extend(io, &self.parts.dir, &file, status.len, wanted);
         if let Some(room) = room {
@@ -191,7 +198,7 @@ impl Keeper {
     /// The file for the next rotation is not needed any more.
     fn remove_next(&self) {
         if self.parts.files.take_next() {
-            // An empty file that stays behind is taken for the next engine's.
+            // An empty file that stays behind is removed at the next start.
             let _ = self.parts.io.unlink(&self.parts.next);
         }
     }

@@ -1,35 +1,51 @@
-//! What becomes of rotated files: they are compressed, and removed in the end. Runs on the keeper.
+//! What becomes of old files: their reserves are given back, they are compressed, and removed in
+//! the end, which the log tells. Runs on the keeper, after each rotation and once a minute; one
+//! look reads the directory once.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 #[cfg(feature = "compress")]
 use super::compress::Compressor;
-use super::retain::{self, Removed};
+use super::leftovers;
+use super::reserve::{self, free_bytes};
+use super::retain::{Complete, Reason};
 #[cfg(feature = "compress")]
 use crate::config::Compression;
-use crate::config::Retention;
+use crate::config::listing::{self, File};
+use crate::config::{Retention, file_names};
 #[cfg(feature = "compress")]
 use crate::flush::signal::Signal;
 use crate::flush::{Notice, Progress};
 use crate::stats::{Counter, Counters};
-use crate::sys::io::Io;
+use crate::sys::io::{Io, Space};
+use crate::sys::process;
 
 /// How often old files are looked for besides rotations.
 pub(super) const RETAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Whoever knows which engines live.
+pub(crate) trait Engines: Send + Sync + fmt::Debug {
+    /// Does the work if no engine writes files of this base, nor can begin to meanwhile; says
+    /// whether.
+    fn while_gone(&self, base: &str, work: &mut dyn FnMut()) -> bool;
+}
 
 /// Whose old files they are, and what is to become of them.
 #[derive(Debug)]
 pub(crate) struct Care {
     pub(crate) io: Arc<dyn Io>,
     pub(crate) dir: PathBuf,
+    /// Beside the log: locks, and files that are not part of it yet.
+    pub(crate) private_dir: PathBuf,
     /// The log's name, without the suffix that it may have got.
     pub(crate) name: String,
-    /// Where the file for the next rotation waits, beside the log.
-    #[cfg(feature = "compress")]
-    pub(crate) next: PathBuf,
+    /// With it: what this engine's files begin with.
+    pub(crate) base: String,
+    pub(crate) engines: Arc<dyn Engines>,
     pub(crate) retention: Retention,
     #[cfg(feature = "compress")]
     pub(crate) compression: Compression,
@@ -44,7 +60,9 @@ pub(crate) struct Care {
 #[derive(Debug)]
 pub(super) struct OldFiles {
     care: Care,
-    retained_at: Option<Instant>,
+    looked_at: Option<Instant>,
+    /// Whether too little of the disk is free, though all went that may go for it: told once.
+    is_cramped: bool,
     #[cfg(feature = "compress")]
     compressor: Compressor,
 }
@@ -53,39 +71,166 @@ impl OldFiles {
     pub(super) fn new(care: Care) -> OldFiles {
         OldFiles {
             #[cfg(feature = "compress")]
-            compressor: {
-                let Care { io, dir, next, compression, signal, .. } = &care;
-                Compressor::new(Arc::clone(io), dir, next, *compression, Arc::clone(signal))
-            },
+            compressor: Compressor::new(&care),
             care,
-            retained_at: None,
+            looked_at: None,
+            is_cramped: false,
         }
     }
 
-    /// Removes what is not to stay, if it is time to.
+    /// Removes what a killed engine has left in this one's place.
+    pub(super) fn clear_own(&self) {
+        let Care { io, private_dir, base, .. } = &self.care;
+        leftovers::clear_own(&**io, private_dir, base);
+    }
+
+    /// Looks at them, if it is time to.
     pub(super) fn look(&mut self, is_rotated: bool) {
-        let is_due = self.retained_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
+        let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
         if is_due || is_rotated {
-            self.retained_at = Some(Instant::now());
-            self.retain();
-            #[cfg(feature = "compress")]
-            self.compressor.retry();
+            self.looked_at = Some(Instant::now());
+            if let Err(error) = self.see() {
+                self.complain("list the files", &error);
+            }
+        }
+        if is_due {
+            leftovers::clear_away(&self.care);
         }
     }
 
-    fn retain(&mut self) {
-        let Care { io, dir, name, retention, .. } = &self.care;
-        match retain::retain(&**io, dir, name, retention) {
-            Ok(outcome) => {
-                self.care.counters.add(Counter::RemovedFiles, outcome.removed.len() as u64);
-                for Removed { name, bytes, reason } in outcome.removed {
-                    self.care.progress.tell(Notice::Removed { file: name, bytes, reason });
-                }
-                if let Some((path, error)) = outcome.failed {
-                    self.complain(&format!("remove {}", path.display()), &error);
-                }
+    fn see(&mut self) -> io::Result<()> {
+        let Care { io, dir, name, .. } = &self.care;
+        let (mut files, live_bytes) = self.complete(listing::look(&**io, dir, name)?);
+        listing::in_order(&mut files, SystemTime::now());
+        self.retain(&mut files, live_bytes);
+        #[cfg(feature = "compress")]
+        self.compressor.choose(&files);
+        Ok(())
+    }
+
+    /// Those that nobody writes to any more, and what the others take of the disk.
+    fn complete(&self, files: Vec<File>) -> (Vec<File>, u64) {
+        let (mut complete, mut live_bytes) = (Vec::with_capacity(files.len()), 0_u64);
+        for mut file in files {
+            let is_complete = if file.named.place.is_some() {
+                self.give_reserve_back(&mut file);
+                true
+            } else {
+                self.is_left(&mut file)
+            };
+            if is_complete {
+                complete.push(file);
+            } else {
+                live_bytes = live_bytes.saturating_add(file.status.disk_bytes);
             }
-            Err(error) => self.complain("list the files", &error),
+        }
+        (complete, live_bytes)
+    }
+
+    /// Whether a second engine wrote it that has ended. Of other users nobody here can know; the
+    /// log's own file waits for the next engine.
+    fn is_left(&self, file: &mut File) -> bool {
+        let Care { base, engines, .. } = &self.care;
+        let of = file.named.base.clone();
+        let is_second = of != *base && file_names::name_of_second(&of).is_some();
+        is_second
+            && file.status.uid == process::effective_uid()
+            && engines.while_gone(&of, &mut || self.give_reserve_back(file))
+    }
+
+    /// An engine that was killed has left it.
+    fn give_reserve_back(&self, file: &mut File) {
+        if !reserve::has_surplus(&file.status) {
+            return;
+        }
+        let Care { io, dir, .. } = &self.care;
+        if let Err(error) = reserve::give_back_of(&**io, dir, file) {
+            self.complain("give back the reserve", &error);
+        }
+        if let Ok(status) = io.stat(&dir.join(&file.named.name)) {
+            file.status = status;
+        }
+    }
+
+    /// Removes what is not to stay.
+    fn retain(&mut self, files: &mut Vec<File>, live_bytes: u64) {
+        let Care { name, retention, .. } = &self.care;
+        let complete = Complete { files, name, live_bytes };
+        let doomed = complete.doomed(retention, SystemTime::now());
+        let mut reasons = doomed.iter();
+        files.retain(|file| match reasons.next() {
+            Some(Some(reason)) => !self.remove(file, *reason),
+            _ => true,
+        });
+        let Some(space) = self.cramped_space() else {
+            self.is_cramped = false;
+            return;
+        };
+        let mut stays = vec![true; files.len()];
+        let complete = Complete { files, name, live_bytes };
+        for index in complete.spare(retention, space) {
+            if self.cramped_space().is_none() {
+                break;
+            }
+            stays[index] = !self.remove(&files[index], Reason::Room);
+        }
+        let mut stays = stays.into_iter();
+        files.retain(|_| stays.next().unwrap_or(true));
+        self.tell_cramped(files);
+    }
+
+    /// The room on the disk, where less is free than is to stay free; none where that is not known.
+    fn cramped_space(&self) -> Option<Space> {
+        let Care { io, dir, retention, .. } = &self.care;
+        let space = io.statvfs(dir).ok()?;
+        (space.free_bytes < free_bytes(retention.free_bytes, space)).then_some(space)
+    }
+
+    fn tell_cramped(&mut self, files: &[File]) {
+        let Some(space) = self.cramped_space() else {
+            self.is_cramped = false;
+            return;
+        };
+        if !std::mem::replace(&mut self.is_cramped, true) {
+            let bytes: u64 = files.iter().map(|file| file.status.disk_bytes).sum();
+            let (dir, count) = (self.care.dir.display(), files.len());
+            self.care.progress.warn(format!(
+                "the disk of {dir} has {} bytes free, less than `keep_free_bytes` asks for, and \
+                 others fill it: {count} rotated files of {bytes} bytes stay",
+                space.free_bytes
+            ));
+        }
+    }
+
+    /// Removes one; says whether it is gone, by this engine or another.
+    fn remove(&self, file: &File, reason: Reason) -> bool {
+        let Care { io, dir, engines, counters, progress, .. } = &self.care;
+        let path = dir.join(&file.named.name);
+        let mut outcome = None;
+        let mut unlink = || outcome = Some(io.unlink(&path));
+        if file.named.place.is_some() {
+            unlink();
+        } else {
+            // An engine of the same process number may have begun to write it.
+            engines.while_gone(&file.named.base, &mut unlink);
+        }
+        match outcome {
+            None => false,
+            Some(Ok(())) => {
+                counters.add(Counter::RemovedFiles, 1);
+                progress.tell(Notice::Removed {
+                    file: file.named.name.clone(),
+                    bytes: file.status.len,
+                    reason: reason.as_str(),
+                });
+                true
+            }
+            // Somebody else was faster.
+            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => true,
+            Some(Err(error)) => {
+                self.complain(&format!("remove {}", path.display()), &error);
+                false
+            }
         }
     }
 

@@ -1,9 +1,11 @@
 //! Blocks behind the log's end, so that appends find them. Runs on the keeper.
 
-use std::os::fd::AsFd;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::config::listing;
 use crate::flush::controller::RESERVE_BYTES_MAX;
 use crate::flush::files::LogFile;
 use crate::primitive::Ordering;
@@ -14,6 +16,9 @@ const RESERVE_BYTES_MIN: u64 = 1 << 20;
 
 /// How long after a refusal as much is asked for as at first.
 const RETRY: Duration = Duration::from_secs(60);
+
+/// More than this behind a file's end is a reserve: file systems round up by less.
+const SURPLUS_BYTES_MIN: u64 = 1 << 20;
 
 /// What stays free is at most this part of the disk.
 const FREE_PART: u64 = 20;
@@ -93,13 +98,38 @@ impl Reserve {
     }
 }
 
-/// Frees the reserve: cutting a file at the length it has drops the blocks behind its end, and no
-/// reader notices. Between the two calls nobody else may append, or his bytes would go: this thread
-/// holds the name's lock.
+/// Frees the reserve of a file, where nobody else has it open: then it stays, until a later look at
+/// the complete files finds it.
 pub(super) fn give_back(io: &dyn Io, file: &LogFile) -> std::io::Result<()> {
     if !file.has_reserve.swap(false, Ordering::Relaxed) {
         return Ok(());
     }
-    let fd = file.file.as_fd();
-    io.fstat(fd).and_then(|status| io.ftruncate(fd, status.len))
+    free_behind_end(io, file.file.as_fd())
+}
+
+/// Frees what a complete file has reserved behind its end, if that is much.
+pub(super) fn give_back_of(io: &dyn Io, dir: &Path, file: &listing::File) -> std::io::Result<()> {
+    if !has_surplus(&file.status) {
+        return Ok(());
+    }
+    match io.open_existing(&dir.join(&file.named.name)) {
+        Ok(open) => free_behind_end(io, open.as_fd()),
+        // Removed or packed meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether blocks wait behind the file's end.
+pub(super) fn has_surplus(status: &io::FileStatus) -> bool {
+    status.disk_bytes > status.len.saturating_add(SURPLUS_BYTES_MIN)
+}
+
+/// What stays because others have the file open, or because nobody can know, does no harm.
+fn free_behind_end(io: &dyn Io, fd: BorrowedFd<'_>) -> std::io::Result<()> {
+    match io.free_behind_end(fd).map_err(|error| (error.kind(), error)) {
+        Err((ErrorKind::WouldBlock | ErrorKind::PermissionDenied, _)) => Ok(()),
+        Err((ErrorKind::Unsupported | ErrorKind::InvalidInput, _)) => Ok(()),
+        outcome => outcome.map_err(|(_, error)| error),
+    }
 }

@@ -1,225 +1,201 @@
-//! Which rotated files stay. Runs on the keeper, after each rotation and once a minute.
+//! Which old files go. Pure; runs on the keeper.
 //!
-//! Removes the oldest first: beyond the configured number, bytes and age, and while less of the
-//! disk is free than is to be. The files that are written now are never removed, nor is anything
-//! whose name is not exactly that of a rotated file of this log.
+//! The oldest go first: beyond the configured number, bytes and age, and while less of the disk is
+//! free than is to be. Never the file that is written now, nor what was there before the log's
+//! first engine, nor the newest of the rotated files (unless none is to stay): a limit that is too
+//! low for one file, or a disk that others fill, must not cost all of the history.
 
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::reserve::free_bytes;
-use crate::config::{Retention, file_names};
-use crate::sys::io::Io;
+use crate::config::Retention;
+use crate::config::file_names::NUMBER_OF_FORMER;
+use crate::config::listing::File;
+use crate::sys::io::Space;
 
-/// A rotated file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rotated {
-    /// First, so that sorting goes by age.
-    start: String,
-    number: u64,
-    name: String,
-    bytes: u64,
-    age: Duration,
+/// Where the disk is full, this part of `retain_bytes`, or of the disk, stays: who fills it would
+/// take what is freed as well.
+const SHARE: u64 = 4;
+
+/// Why a file goes: the option that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Files,
+    Bytes,
+    Age,
+    Room,
 }
 
-/// The files of a log, as far as retention sees them.
-#[derive(Debug, Default)]
-struct Files {
-    /// The oldest first.
-    rotated: Vec<Rotated>,
-    live_bytes: u64,
-}
-
-/// A file that is gone.
-#[derive(Debug)]
-pub(super) struct Removed {
-    pub(super) name: String,
-    pub(super) bytes: u64,
-    pub(super) reason: &'static str,
-}
-
-/// What was removed, and what could not be.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) removed: Vec<Removed>,
-    pub(super) failed: Option<(PathBuf, io::Error)>,
-}
-
-/// Removes what is not to stay of the log `name`.
-///
-/// # Errors
-/// The directory cannot be read.
-pub(super) fn retain(
-    io: &dyn Io,
-    dir: &Path,
-    name: &str,
-    retention: &Retention,
-) -> io::Result<Outcome> {
-    let files = look(io, dir, name)?;
-    let mut outcome = Outcome::default();
-    let doomed = doomed(&files, retention);
-    for (index, file) in files.rotated.iter().enumerate() {
-        if index >= doomed && !lacks_room(io, dir, retention) {
-            break;
-        }
-        let path = dir.join(&file.name);
-        match io.unlink(&path) {
-            Ok(()) => outcome.removed.push(Removed {
-                name: file.name.clone(),
-                bytes: file.bytes,
-                reason: if index < doomed { "retention" } else { "room on the disk" },
-            }),
-            // Somebody else was faster.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => outcome.failed = Some((path, error)),
+impl Reason {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Reason::Files => "retain_files",
+            Reason::Bytes => "retain_bytes",
+            Reason::Age => "retain_age",
+            Reason::Room => "keep_free_bytes",
         }
     }
-    Ok(outcome)
 }
 
-/// Whether the disk has less free than is to stay free; where that is not known, it has not.
-fn lacks_room(io: &dyn Io, dir: &Path, retention: &Retention) -> bool {
-    io.statvfs(dir).is_ok_and(|space| space.free_bytes < free_bytes(retention.free_bytes, space))
+/// The complete files of a log, and what it takes besides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Complete<'a> {
+    /// In their order, the oldest first.
+    pub(super) files: &'a [File],
+    /// The log's name: that of its first engine's files.
+    pub(super) name: &'a str,
+    /// Bytes of the disk that the files take which are written now.
+    pub(super) live_bytes: u64,
 }
 
-fn look(io: &dyn Io, dir: &Path, name: &str) -> io::Result<Files> {
-    let mut files = Files::default();
-    let now = SystemTime::now();
-    for file in io.read_dir_names(dir)? {
-        let Some(file) = file.to_str() else { continue };
-        let base = file_names::parse(file).map(|rotated| rotated.base);
-        let base = base.or_else(|| file_names::base_of_live(file));
-        if !base.is_some_and(|base| file_names::is_of(base, name)) {
-            continue;
-        }
-        // Gone meanwhile, or no file.
-        let Ok(status) = io.stat(&dir.join(file)) else { continue };
-        match file_names::parse(file) {
-            Some(rotated) => files.rotated.push(Rotated {
-                start: rotated.start.to_owned(),
-                number: rotated.number,
-                name: file.to_owned(),
-                bytes: status.len,
-                age: now.duration_since(status.modified).unwrap_or_default(),
-            }),
-            None => files.live_bytes += status.len,
-        }
+/// Whether it was there before the log's first engine. Not ours to remove, nor does it count.
+pub(super) fn is_former(file: &File) -> bool {
+    file.named.place.as_ref().is_some_and(|place| place.number == NUMBER_OF_FORMER)
+}
+
+impl Complete<'_> {
+    /// The file that stays whatever the limits are: of the log itself, the newest.
+    fn floor(&self) -> Option<usize> {
+        let is_own = |file: &File| !is_former(file) && file.named.base == self.name;
+        let newest = |is_wanted: &dyn Fn(&File) -> bool| self.files.iter().rposition(is_wanted);
+        newest(&is_own).or_else(|| newest(&|file| !is_former(file)))
     }
-    files.rotated.sort();
-    Ok(files)
-}
 
-/// How many of the oldest files go, room on the disk apart.
-fn doomed(files: &Files, retention: &Retention) -> usize {
-    let mut bytes = files.live_bytes;
-    let mut stay = 0;
-    for file in files.rotated.iter().rev() {
-        bytes = bytes.saturating_add(file.bytes);
-        if stay == retention.files || bytes > retention.bytes || file.age > retention.age {
-            break;
+    /// For each file, why it goes, if it does; room on the disk apart.
+    pub(super) fn doomed(&self, retention: &Retention, now: SystemTime) -> Vec<Option<Reason>> {
+        let floor = self.floor().filter(|_| retention.files > 0);
+        let (mut stay, mut bytes) = (usize::from(floor.is_some()), self.live_bytes);
+        bytes = bytes.saturating_add(floor.map_or(0, |floor| self.files[floor].status.disk_bytes));
+        let mut doomed = vec![None; self.files.len()];
+        // Once one goes, all that are older go as well.
+        let mut reason = None;
+        for (index, file) in self.files.iter().enumerate().rev() {
+            if Some(index) == floor || is_former(file) {
+                continue;
+            }
+            bytes = bytes.saturating_add(file.status.disk_bytes);
+            let age = now.duration_since(file.ended).unwrap_or_default();
+            reason = reason.or(if stay >= retention.files {
+                Some(Reason::Files)
+            } else if bytes > retention.bytes {
+                Some(Reason::Bytes)
+            } else {
+                (age > retention.age).then_some(Reason::Age)
+            });
+            stay += 1;
+            doomed[index] = reason;
         }
-        stay += 1;
+        doomed
     }
-    files.rotated.len() - stay
+
+    /// Those that may go to make room on a disk, in the order in which they do: as many as leave
+    /// the log its share.
+    pub(super) fn spare(&self, retention: &Retention, space: Space) -> Vec<usize> {
+        let floor = self.floor();
+        let counted = self.files.iter().filter(|file| !is_former(file));
+        let mut left: u64 = counted.map(|file| file.status.disk_bytes).sum();
+        let share = retention.bytes.min(space.total_bytes) / SHARE;
+        let mut spare = Vec::new();
+        for (index, file) in self.files.iter().enumerate() {
+            if Some(index) == floor || is_former(file) {
+                continue;
+            }
+            left -= file.status.disk_bytes;
+            if left < share {
+                break;
+            }
+            spare.push(index);
+        }
+        spare
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file_names::Unit;
-    use crate::sys::io::{OsIo, Space};
-    use std::collections::BTreeSet;
-    use std::fs;
+    use crate::config::listing::Named;
+    use crate::sys::io::{Io, OsIo};
+    use std::path::Path;
+    use std::time::Duration;
 
     const KEEP_ALL: Retention =
         Retention { files: 100, bytes: u64::MAX, age: Duration::MAX, free_bytes: 0 };
+    const HOUR: Duration = Duration::from_secs(3600);
 
-    fn file(hour: u32, number: u64, bytes: u64, age: Duration) -> Rotated {
-        let start = format!("20261120T{hour:02}0000Z");
-        Rotated { start, number, name: String::new(), bytes, age }
+    fn file(name: &str, disk_bytes: u64, ended: SystemTime) -> File {
+        let any = OsIo.stat(Path::new("/")).expect("a directory");
+        let status = crate::sys::io::FileStatus { disk_bytes, ..any };
+        File { named: Named::of(name).expect("a log's file"), status, ended }
     }
 
-    fn four() -> Files {
-        let hour = Duration::from_secs(3600);
-        let rotated = (0..4).map(|n| file(n, 1, 10, hour * (4 - n))).collect();
-        Files { rotated, live_bytes: 5 }
+    /// Four of 10 bytes, the oldest of which ended four hours ago.
+    fn four(now: SystemTime) -> Vec<File> {
+        let name = |n| format!("app-20261120T000000Z-00000{n}.jsonl");
+        (1..5).map(|n| file(&name(n), 10, now - HOUR * (5 - n))).collect()
+    }
+
+    fn reasons(files: &[File], retention: &Retention, now: SystemTime) -> Vec<Option<Reason>> {
+        Complete { files, name: "app", live_bytes: 5 }.doomed(retention, now)
     }
 
     #[test]
-    fn each_limit_removes_the_oldest() {
-        let hours = |hours: u64| Duration::from_secs(3600 * hours);
+    fn each_limit_removes_the_oldest_and_the_newest_stays() {
+        let now = SystemTime::now();
         let cases = [
-            (KEEP_ALL, 0),
-            (Retention { files: 3, ..KEEP_ALL }, 1),
-            (Retention { files: 0, ..KEEP_ALL }, 4),
-            (Retention { bytes: 45, ..KEEP_ALL }, 0),
-            (Retention { bytes: 44, ..KEEP_ALL }, 1),
-            (Retention { bytes: 14, ..KEEP_ALL }, 4),
-            (Retention { age: hours(4), ..KEEP_ALL }, 0),
-            (Retention { age: hours(2), ..KEEP_ALL }, 2),
-            (Retention { age: hours(2), files: 1, ..KEEP_ALL }, 3),
+            (KEEP_ALL, 0, None),
+            (Retention { files: 3, ..KEEP_ALL }, 1, Some(Reason::Files)),
+            (Retention { files: 1, ..KEEP_ALL }, 3, Some(Reason::Files)),
+            // Nobody else says that none is to stay.
+            (Retention { files: 0, ..KEEP_ALL }, 4, Some(Reason::Files)),
+            (Retention { bytes: 45, ..KEEP_ALL }, 0, None),
+            (Retention { bytes: 44, ..KEEP_ALL }, 1, Some(Reason::Bytes)),
+            (Retention { bytes: 0, ..KEEP_ALL }, 3, Some(Reason::Bytes)),
+            (Retention { age: HOUR * 4, ..KEEP_ALL }, 0, None),
+            (Retention { age: HOUR * 2, ..KEEP_ALL }, 2, Some(Reason::Age)),
+            (Retention { age: Duration::from_secs(1), ..KEEP_ALL }, 3, Some(Reason::Age)),
+            (Retention { age: HOUR * 2, files: 1, ..KEEP_ALL }, 3, Some(Reason::Files)),
         ];
-        for (retention, expected) in cases {
-            assert_eq!(doomed(&four(), &retention), expected, "{retention:?}");
-        }
-    }
-
-    fn names(dir: &Path) -> BTreeSet<String> {
-        let entries = fs::read_dir(dir).expect("a directory");
-        entries.map(|e| e.expect("an entry").file_name().into_string().expect("UTF-8")).collect()
-    }
-
-    #[test]
-    fn only_rotated_files_of_the_name_go() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let own = [
-            "app-20261120T210000Z-000001.jsonl",
-            "app-20261120T220000Z-000002.jsonl.zst",
-            "app.77-20261120T230000Z-000001.jsonl",
-        ];
-        let others = [
-            "app.jsonl",
-            "app.77.jsonl",
-            "app-2.jsonl",
-            "app-2-20261120T210000Z-000001.jsonl",
-            "apps-20261120T210000Z-000001.jsonl",
-            "app-20261120T210000Z-000001.jsonl.tmp",
-            "app-20261120T210000Z-1.jsonl",
-            "app-notes.jsonl",
-        ];
-        for name in own.iter().chain(&others) {
-            fs::write(dir.path().join(name), b"{}\n").expect("a file");
-        }
-        let none = Retention { files: 0, ..KEEP_ALL };
-        let outcome = retain(&OsIo, dir.path(), "app", &none).expect("a readable directory");
-        assert_eq!((outcome.removed.len(), outcome.failed.is_none()), (3, true));
-        assert_eq!(names(dir.path()), others.iter().map(|name| (*name).to_owned()).collect());
-    }
-
-    /// A disk with too little room until two files are gone.
-    #[derive(Debug)]
-    struct Small;
-
-    impl Io for Small {
-        fn statvfs(&self, path: &Path) -> io::Result<Space> {
-            let free_bytes = 100 - 10 * names(path).len() as u64;
-            Ok(Space { free_bytes, total_bytes: 2000 })
+        for (retention, count, reason) in cases {
+            let doomed = reasons(&four(now), &retention, now);
+            let (gone, left) = doomed.split_at(count);
+            assert!(left.iter().all(Option::is_none), "{retention:?}: {doomed:?}");
+            assert!(gone.iter().all(|gone| *gone == reason && gone.is_some()), "{doomed:?}");
         }
     }
 
     #[test]
-    fn the_oldest_make_room_on_the_disk() {
-        let dir = tempfile::tempdir().expect("a directory");
-        for hour in 0..6 {
-            let start_ns = i64::from(hour) * 3_600_000_000_000;
-            let name = file_names::rotated("app", Unit::Lines, start_ns, 1);
-            fs::write(dir.path().join(name), b"{}\n").expect("a file");
-        }
-        let retention = Retention { free_bytes: 60, ..KEEP_ALL };
-        let outcome = retain(&Small, dir.path(), "app", &retention).expect("a directory");
-        assert_eq!(outcome.removed.len(), 2);
-        let is_old = |name: &String| name.contains("T000000") || name.contains("T010000");
-        assert!(!names(dir.path()).iter().any(is_old));
+    fn what_was_there_before_neither_goes_nor_counts() {
+        let now = SystemTime::now();
+        let mut files = four(now);
+        files.insert(0, file("app-20200101T000000Z-000000.jsonl", 1 << 40, now - HOUR * 9999));
+        let strict = Retention { bytes: 45, files: 4, age: HOUR * 24, free_bytes: 0 };
+        assert!(reasons(&files, &strict, now).iter().all(Option::is_none));
+        let none = reasons(&files, &Retention { files: 0, ..KEEP_ALL }, now);
+        assert!(none[0].is_none() && none[1..].iter().all(Option::is_some), "{none:?}");
+    }
+
+    #[test]
+    fn short_lived_second_engines_do_not_push_out_the_log_itself() {
+        let now = SystemTime::now();
+        let mut files = four(now);
+        files.extend((1..13).map(|pid| file(&format!("app@{pid}.jsonl"), 10, now)));
+        let doomed = reasons(&files, &Retention { files: 3, ..KEEP_ALL }, now);
+        let left: Vec<_> = (0..files.len()).filter(|at| doomed[*at].is_none()).collect();
+        assert_eq!(left, [3, 14, 15], "the log's newest, and the newest of the others");
+    }
+
+    #[test]
+    fn a_disk_that_others_fill_leaves_the_log_its_share() {
+        let now = SystemTime::now();
+        let files = four(now);
+        let complete = Complete { files: &files, name: "app", live_bytes: 0 };
+        let spare = |retain_bytes, total_bytes| {
+            let retention = Retention { bytes: retain_bytes, ..KEEP_ALL };
+            complete.spare(&retention, Space { free_bytes: 0, total_bytes })
+        };
+        assert_eq!(spare(u64::MAX, 40), [0, 1, 2], "the newest stays");
+        assert_eq!(spare(u64::MAX, 80), [0, 1]);
+        assert_eq!(spare(80, u64::MAX), [0, 1]);
+        assert_eq!(spare(160, u64::MAX), [0; 0]);
+        assert_eq!(spare(0, u64::MAX), [0, 1, 2], "the newest stays");
     }
 }

@@ -60,13 +60,14 @@ impl Keeper {
                 self.parts.signal.lower(bit::ROTATED);
                 self.old_files.look(true);
             }
-            if self.is_removed(&file) {
-                continue;
+            if !self.is_removed(&file) {
+                // Where it fails, barriers hear of it from the doubt that it leaves.
+                self.sync_file(&file);
+                // This engine does not append to it any more.
+                self.give_reserve_back(&file);
             }
-            // Where it fails, barriers hear of it from the doubt that it leaves.
-            self.sync_file(&file);
-            // Nobody appends to it any more.
-            self.give_reserve_back(&file);
+            drop(file);
+            self.parts.files.let_go();
         }
     }
 
@@ -99,6 +100,8 @@ impl Keeper {
         let start = Instant::now();
         match self.parts.io.fdatasync(file.file.as_fd()) {
             Ok(()) => {
+                // Of many files one after the other: whoever waits for all sees that it goes on.
+                self.parts.progress.moved();
                 let latency = self.latency.add(start.elapsed());
                 self.parts.counters.set(Counter::SyncLatencyNs, latency);
                 self.syncs += 1;

@@ -124,7 +124,7 @@ impl FileOutput {
             let is_whole =
                 Arc::ptr_eq(&before, &self.current) && unit::is_start(self.unit, lines, from);
             let first_line = unit::end(self.unit, lines, from) - from;
-            if is_whole && self.rotator.is_due(status.len, first_line, now) {
+            if is_whole && self.rotator.is_due(&self.files, status.len, first_line, now) {
                 let status = self.rotate(status, position)?;
                 progress.replaced(&before);
                 return Ok(status);

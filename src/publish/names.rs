@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::file_names::{self, Unit};
+use crate::config::file_names::{self, NUMBER_MAX, NUMBER_OF_FORMER, Unit};
+use crate::config::listing;
 use crate::sys::io::Io;
 
 /// How many names are tried in one attempt, should somebody else have taken them.
@@ -17,9 +18,11 @@ pub(crate) struct Places {
     pub(crate) dir: PathBuf,
     /// Beside the log, for files that are not part of it yet.
     pub(crate) private_dir: PathBuf,
-    /// `app`, or `app.4711` where the name was in use.
+    /// `app`, or `app@4711` where the name was in use.
     pub(crate) base: String,
     pub(crate) unit: Unit,
+    /// Whether no engine has written the log before: what is there is somebody else's.
+    pub(crate) is_first: bool,
 }
 
 impl Places {
@@ -38,14 +41,10 @@ impl Places {
         self.private_dir.join(format!("{}.now", self.base))
     }
 
-    /// The complete files of this base, compressed ones too, with the numbers in their names.
+    /// The complete files of this base, compressed ones too, in the order of their numbers.
     pub(super) fn complete(&self, io: &dyn Io) -> io::Result<Vec<(u64, PathBuf)>> {
-        let names = io.read_dir_names(&self.dir)?;
-        let files = names.iter().filter_map(|name| {
-            let name = name.to_str()?;
-            let parsed = file_names::parse(name).filter(|parsed| parsed.base == self.base)?;
-            Some((parsed.number, self.dir.join(name)))
-        });
+        let files = listing::rotated(io, &self.dir, &self.base)?.into_iter();
+        let files = files.filter_map(|file| Some((file.place?.number, self.dir.join(file.name))));
         Ok(files.collect())
     }
 }
@@ -66,10 +65,17 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Goes on behind the files that are there.
+    /// Goes on behind the files that are there. What was there before the log's first engine gets
+    /// the number that no other file has.
     pub(super) fn behind(io: &dyn Io, places: &Places) -> io::Result<Numbers> {
-        let numbers = places.complete(io)?.into_iter().map(|(number, _)| number);
-        Ok(Numbers { next: numbers.max().unwrap_or(0) + 1 })
+        let has_former =
+            || places.is_first && io.stat(&places.live()).is_ok_and(|status| status.len > 0);
+        let next = match places.complete(io)?.pop() {
+            Some((number, _)) => number + 1,
+            None if has_former() => NUMBER_OF_FORMER,
+            None => NUMBER_OF_FORMER + 1,
+        };
+        Ok(Numbers { next })
     }
 
     /// Gives the file a complete file's name besides its own.
@@ -80,6 +86,12 @@ impl Numbers {
         file: Unnamed<'_>,
     ) -> io::Result<PathBuf> {
         for _ in 0..NUMBERS_MAX {
+            if self.next > NUMBER_MAX {
+                let dir = places.dir.display();
+                return Err(io::Error::other(format!(
+                    "no number is left behind that of the newest file in {dir}: move it away"
+                )));
+            }
             let name = file_names::rotated(&places.base, places.unit, file.start_ns, self.next);
             let complete = places.dir.join(name);
             match io.link(file.path, &complete) {

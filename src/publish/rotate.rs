@@ -33,6 +33,8 @@ pub(super) struct Rotator {
     /// The hour or day of the last append.
     span: Range<i64>,
     failed: Option<Failed>,
+    /// Whether it is due, but waits until the device has taken files that were replaced before.
+    is_held: bool,
 }
 
 /// A failed rotation.
@@ -54,24 +56,36 @@ impl Rotator {
     ) -> io::Result<Rotator> {
         finish_interrupted(&*io, &places)?;
         let numbers = Numbers::behind(&*io, &places)?;
-        Ok(Rotator { io, places, rotation, calendar, numbers, span: 0..0, failed: None })
+        let (span, failed, is_held) = (0..0, None, false);
+        Ok(Rotator { io, places, rotation, calendar, numbers, span, failed, is_held })
     }
 
     /// The last append to the present file was at this time.
     pub(super) fn appended(&mut self, at: SystemTime) {
         let at = unix_seconds(at);
-        if !self.span.contains(&at) {
+        // What goes to a file of another day because a rotation has to wait does not make it one of
+        // that day.
+        let has_to_wait = self.failed.is_some() || self.is_held;
+        if !has_to_wait && !self.span.contains(&at) {
             self.span = self.calendar.span(at);
         }
     }
 
     /// Whether lines of which the first is `first_line` long go to a new file rather than behind
     /// the `len` bytes of the present one.
-    pub(super) fn is_due(&self, len: u64, first_line: usize, now: SystemTime) -> bool {
+    pub(super) fn is_due(
+        &mut self,
+        files: &LogFiles,
+        len: u64,
+        first_line: usize,
+        now: SystemTime,
+    ) -> bool {
         let is_full = len.saturating_add(first_line as u64) > self.rotation.bytes;
         let is_old = unix_seconds(now) >= self.span.end;
         let may_try = self.failed.is_none_or(|failed| failed.at.elapsed() >= failed.pause);
-        len > 0 && (is_full || is_old) && may_try
+        let is_due = len > 0 && (is_full || is_old) && may_try;
+        self.is_held = is_due && files.are_too_many_open();
+        is_due && !self.is_held
     }
 
     /// Where those of the lines from `from` on end that still fit behind `len` bytes: at least the
@@ -79,8 +93,8 @@ impl Rotator {
     pub(super) fn part_end(&self, lines: &[u8], from: usize, len: u64) -> usize {
         let left = lines.len() - from;
         let room = usize::try_from(self.rotation.bytes.saturating_sub(len)).unwrap_or(left);
-        // After a failed rotation the file grows beyond its limit.
-        if left <= room || self.failed.is_some() {
+        // After a failed rotation, or before one that waits, the file grows beyond its limit.
+        if left <= room || self.failed.is_some() || self.is_held {
             return lines.len();
         }
         unit::fitting(self.places.unit, lines, from, room)

@@ -1,14 +1,14 @@
 //! One log, read in its order, each line once, while its files are rotated, packed and removed.
 //! What this relies on is written down in `docs/shipping.md`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use fastlog::cli_support::{LogFile, log_file};
+use fastlog::cli_support::{LogFile, log_file, rotated};
 
 use super::binary::{BinaryLines, Kind};
 use super::open::{at, is_packed, lines_in, read_on, unpack};
@@ -45,6 +45,9 @@ pub struct Cursor {
     extent: Extent,
     /// Rotated files that were opened, or are not wanted: number and start, which no other has.
     done: BTreeSet<(u64, String)>,
+    /// Those that come next, as of the last look at the directory: it is not looked at again before
+    /// they are read, as there may be thousands.
+    listed: VecDeque<(LogFile, PathBuf)>,
     current: Option<Current>,
     /// The file after the current one, of which the rest is read first.
     next: Option<Current>,
@@ -62,7 +65,17 @@ impl Cursor {
     pub fn of_log(dir: &Path, base: &str, kind: Kind, extent: Extent) -> Cursor {
         let live = dir.join(format!("{base}.{}", kind.extension()));
         let (base, done) = (Some(base.to_owned()), BTreeSet::new());
-        Cursor { dir: dir.to_owned(), live, base, kind, extent, done, current: None, next: None }
+        Cursor {
+            dir: dir.to_owned(),
+            live,
+            base,
+            kind,
+            extent,
+            done,
+            listed: VecDeque::new(),
+            current: None,
+            next: None,
+        }
     }
 
     /// A file that is written now, and what comes after it.
@@ -77,7 +90,9 @@ impl Cursor {
         let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
         let (base, done) = (file.map(|file| file.base), BTreeSet::new());
         let (dir, live, extent) = (dir.to_owned(), path.to_owned(), Extent::Future);
-        let mut cursor = Cursor { dir, live, base, kind, extent, done, current: None, next: None };
+        let (listed, next) = (VecDeque::new(), None);
+        let mut cursor =
+            Cursor { dir, live, base, kind, extent, done, listed, current: None, next };
         for (file, path) in cursor.rotated()? {
             // Opened before, this file may be a rotated one by now, with others behind it.
             if !current.is_same(&path)? {
@@ -158,13 +173,14 @@ impl Cursor {
 
     /// The file after the current one.
     fn find_next(&mut self) -> io::Result<Option<Current>> {
-        'again: loop {
-            // First: what was rotated before is in the list, and what is rotated later stays open.
-            let live = found(File::open(&self.live)).map_err(|error| at(&self.live, &error))?;
-            for (file, path) in self.rotated()? {
+        loop {
+            if let Some((file, path)) = self.listed.pop_front() {
                 let opened = found(File::open(&path)).map_err(|error| at(&path, &error))?;
-                // Removed, or packed: then it is in the list under another name.
-                let Some(opened) = opened else { continue 'again };
+                let Some(opened) = opened else {
+                    // Removed, or packed: then it is listed anew under another name.
+                    self.listed.clear();
+                    continue;
+                };
                 let is_current = match &self.current {
                     Some(current) => current.is_same(&path)?,
                     None => false,
@@ -180,6 +196,12 @@ impl Cursor {
                 };
                 return Ok(Some(next));
             }
+            // First: what was rotated before is in the list, and what is rotated later stays open.
+            let live = found(File::open(&self.live)).map_err(|error| at(&self.live, &error))?;
+            self.listed = self.rotated()?.into();
+            if !self.listed.is_empty() {
+                continue;
+            }
             let Some(live) = live else { return Ok(None) };
             let is_current = match &self.current {
                 Some(Current::Plain { id: current, .. } | Current::Binary { id: current, .. }) => {
@@ -192,23 +214,18 @@ impl Cursor {
         }
     }
 
-    /// The rotated files that were not read yet, in their order; of a packed one's two, the other.
+    /// The rotated files that were not read yet, in their order; of a packed one's two, the plain
+    /// one. Read from the directory once, for as many as there are.
     fn rotated(&self) -> io::Result<Vec<(LogFile, PathBuf)>> {
         let Some(base) = &self.base else { return Ok(Vec::new()) };
-        let mut files = Vec::new();
-        let entries = found(fs::read_dir(&self.dir)).map_err(|error| at(&self.dir, &error))?;
-        for entry in entries.into_iter().flatten() {
-            let path = entry?.path();
-            let file = path.file_name().and_then(OsStr::to_str).and_then(log_file);
-            let is_of = |file: &LogFile| file.base == *base && Kind::of(&path) == self.kind;
-            let Some(file) = file.filter(|file| is_of(file) && path != self.live) else {
-                continue;
-            };
-            if !self.done.contains(&(file.number, file.start.clone())) {
-                files.push((file, path));
-            }
-        }
-        files.sort();
+        let listed = found(rotated(&self.dir, base)).map_err(|error| at(&self.dir, &error))?;
+        let files = listed.into_iter().flatten();
+        let files = files.map(|(file, name)| (file, self.dir.join(name)));
+        let is_wanted = |(file, path): &(LogFile, PathBuf)| {
+            let is_done = self.done.contains(&(file.number, file.start.clone()));
+            !is_done && Kind::of(path) == self.kind && *path != self.live
+        };
+        let mut files: Vec<_> = files.filter(is_wanted).collect();
         files.dedup_by(|later, first| later.0 == first.0);
         Ok(files)
     }

@@ -62,7 +62,7 @@ impl Sources {
             if path != Path::new(STDIN) && fs::metadata(path).map_err(|e| at(path, &e))?.is_dir() {
                 sources.dirs.push(path.clone());
             } else if arguments.follow && may_grow(path) {
-                sources.add(Input::Log(Cursor::of_file(path)?));
+                sources.add(Input::Log(Box::new(Cursor::of_file(path)?)));
             } else {
                 named.push_back(path.clone());
             }
@@ -94,7 +94,8 @@ impl Sources {
             let kind = Kind::of(Path::new(&name));
             let is_wanted = self.name.as_ref().is_none_or(|name| is_of(&file.base, name));
             if is_wanted && self.known.insert((dir.to_owned(), file.base.clone(), kind)) {
-                self.add(Input::Log(Cursor::of_log(dir, &file.base, kind, self.extent)));
+                let cursor = Cursor::of_log(dir, &file.base, kind, self.extent);
+                self.add(Input::Log(Box::new(cursor)));
             }
         }
         Ok(self.list.len() > before)
@@ -135,7 +136,7 @@ enum Input {
         files: VecDeque<PathBuf>,
         reader: Option<Box<dyn BufRead>>,
     },
-    Log(Cursor),
+    Log(Box<Cursor>),
 }
 
 /// A line at a time.
