@@ -329,8 +329,10 @@ fn a_disk_that_others_fill_does_not_cost_the_history() {
         let failure = engine.stats().last_failure().unwrap_or_default().to_owned();
         failure.contains("others fill it")
     });
-    assert!((14..24).contains(&numbers(dir.path(), "test").len()));
+    wait_until("the keeper", || numbers(dir.path(), "test").len() < 20);
     drain(&engine);
+    let left = numbers(dir.path(), "test").len();
+    assert!(left > 12, "{left} files are left");
     let texts = names(dir.path()).into_iter();
     let texts = texts.map(|name| fs::read_to_string(dir.path().join(name)).expect("UTF-8"));
     let text: String = texts.collect();
