@@ -37,8 +37,12 @@ figures! { DrainReport {
     truncated: Truncated;
     /// Calls that waited for room in their ring.
     waits: Waits;
-    /// Bytes of lines in the visible log.
+    /// Bytes of lines in the visible log; where that is a console, also those that were discarded
+    /// as its reader was gone.
     published_bytes: PublishedBytes;
+    /// Lines that consoles did not take, as their reader was gone or, beside the main output, too
+    /// slow.
+    also_dropped: SideDropped;
     /// Bytes of lines in files whose `fdatasync` failed: they may not have reached the device, and
     /// a power cut may lose them. Over the engine's life, whether or not a barrier has said so.
     in_doubt_bytes: InDoubtBytes;
@@ -118,6 +122,9 @@ impl fmt::Display for DrainReport {
         )?;
         if let Some(path) = &self.log_path {
             write!(f, "; log {}", path.display())?;
+        }
+        if self.also_dropped() > 0 {
+            write!(f, "; {} lines not taken by consoles", self.also_dropped())?;
         }
         if self.flow.pressure_changes() > 0 {
             write!(f, "; pressure {}", self.flow.times())?;

@@ -60,10 +60,11 @@ figures! { Stats {
     sync_failures: SyncFailures;
     /// Housekeeping that failed: preallocation, syncs of the directory.
     keeper_failures: KeeperFailures;
-    /// Lines that consoles beside the main output did not take: their reader was too slow or gone.
-    /// The main output has them.
+    /// Lines that consoles did not take: those beside the main output because their reader was too
+    /// slow or gone (the main output has them), the main output because its reader was gone (they
+    /// count as published, as nobody waits for them).
     also_dropped: SideDropped;
-    /// How often writing to such a console failed.
+    /// How often writing to a console beside the main output failed.
     also_failures: SideFailures;
     /// How often the log file was opened anew, because it was renamed or deleted.
     reopens: Reopens;

@@ -293,3 +293,27 @@ fn a_drain_stops_the_packer_in_the_middle_of_a_file() {
     assert!(!original.exists() && !scratch.exists());
     assert!(text(&original.with_extension("jsonl.zst")) == whole);
 }
+
+#[test]
+fn a_drain_waits_for_no_packer_that_hangs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = Disk::new();
+    disk.set(Faults { streams_blocked: true, ..Faults::default() });
+    let config = config(dir.path(), Compression::Gzip).io(Arc::clone(&disk) as Arc<dyn Io>);
+    let engine = Engine::detached(config.clone()).expect("it starts");
+    log(&engine, 0..LINES / 2);
+    wait_until("the packer", || disk.is_holding_stream());
+    assert_eq!(drain(&engine).written(), LINES / 2);
+    assert!(disk.is_holding_stream(), "it hangs still");
+    let (scratch, before) = (dir.path().join(".fastlog/test.packing"), names(dir.path()));
+    assert!(!scratch.exists() && before.iter().all(|name| name.ends_with(".jsonl")), "{before:?}");
+    // The next engine of the name has a packer of its own, beside which the old one wakes.
+    let engine = Engine::detached(config).expect("the name is free");
+    log(&engine, LINES / 2..LINES);
+    disk.heal();
+    engine.flush().expect("published");
+    let rotations = before.len() as u64 - 1 + engine.stats().rotations();
+    wait_until("the packer", || engine.stats().compressed_files() == rotations);
+    drain(&engine);
+    assert!(!scratch.exists() && numbers(dir.path()).into_iter().eq(0..LINES));
+}

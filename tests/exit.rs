@@ -9,16 +9,19 @@
 
 mod common;
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::child::{self, Ended, Running};
-use common::disk::{Disk, memory_dir};
+use common::disk::{Disk, Faults, memory_dir};
 use common::{all_lines, config, drain, give_way, wait_until};
-use fastlog::{Config, Engine, ExitHook, Preset, fastlog};
+use fastlog::{Config, Engine, ExitHook, Overflow, Preset, fastlog};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -61,6 +64,8 @@ const CASES: &[Case] = &[
     }),
     ("stalled", |_| log_to_console()),
     ("broken_pipe", |_| log_to_console()),
+    ("gone", |_| log_without_a_reader()),
+    ("stopped", stopped),
     ("hung_disk", hung_disk),
     ("sigterm", sigterm),
     ("sigint", log_for_ever),
@@ -82,6 +87,8 @@ const TESTS: &[Case] = &[
     ("a_drained_engine_needs_no_hook", |_| ends_with_all("drained_before", Some(0))),
     ("a_stalled_output_does_not_hold_up_the_end", |_| stalled()),
     ("a_broken_pipe_does_not_hold_up_the_end", |_| broken_pipe()),
+    ("a_reader_that_is_gone_is_final", |_| gone()),
+    ("a_process_that_was_stopped_has_not_stalled", |_| stopped_drains()),
     ("a_hung_disk_does_not_hold_up_the_end", |_| hung_disk_ends()),
     ("a_signal_thread_drains", |_| sigterm_drains()),
     ("a_deadly_signal_cuts_the_last_line_at_most", |_| sigint_cuts_one_line()),
@@ -372,6 +379,101 @@ fn broken_pipe() {
         drop(child.stdout.take());
         child
     });
+}
+
+/// Logs, with `Container` and SIGPIPE's default action, to a console whose reader goes.
+fn log_without_a_reader() {
+    // SAFETY: no handler of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let config = Config::preset(Preset::Container).ignore_env().overflow(Overflow::BlockForever);
+    let engine = start_with(config);
+    fastlog!(INFO, "ready");
+    engine.flush().expect("somebody reads");
+    wait_until("the reader to go", || {
+        fastlog!(INFO, "is anybody there?");
+        engine.stats().write_failures() > 0
+    });
+    (0..10_000).for_each(|n| fastlog!(INFO, "record {n}", n));
+    engine.flush().expect("nobody waits for a reader that is gone");
+    let report = drain(&engine);
+    assert!(report.also_dropped() >= 10_000, "{report}");
+    assert_eq!((report.dropped(), report.unpublished_bytes()), (0, 0), "{report}");
+}
+
+/// A console, and who reads it.
+fn consoles() -> Vec<(&'static str, OwnedFd, File)> {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    let mut consoles = vec![
+        ("pipe", OwnedFd::from(writer), File::from(OwnedFd::from(reader))),
+        ("socket", OwnedFd::from(theirs), File::from(OwnedFd::from(ours))),
+    ];
+    let [mut main, mut terminal] = [-1; 2];
+    let none = std::ptr::null_mut::<libc::c_char>();
+    // SAFETY: both numbers are valid for the call, which may do without all else.
+    if unsafe { libc::openpty(&mut main, &mut terminal, none.cast(), none.cast(), none.cast()) }
+        == 0
+    {
+        // SAFETY: the call has opened them, for nobody else.
+        let both = [main, terminal].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        // Copies, which children do not inherit.
+        let [main, terminal] = both.map(|fd| fd.try_clone().expect("a descriptor"));
+        consoles.push(("terminal", terminal, File::from(main)));
+    }
+    consoles
+}
+
+fn gone() {
+    for (what, console, mut reader) in consoles() {
+        let dir = memory_dir();
+        let mut command = child::command("gone", dir.path());
+        command.stdout(console);
+        let running = Running::start(&mut command, dir);
+        // The command holds the console open as well.
+        drop(command);
+        let (mut said, mut some) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&said).contains("ready") {
+            let count = reader.read(&mut some).expect("it is open");
+            said.extend_from_slice(&some[..count]);
+        }
+        drop(reader);
+        let ended = running.end();
+        assert!(ended.status.success(), "{what}: {ended}");
+        assert!(ended.stderr.contains("the reader of <stdout> is gone"), "{what}: {ended}");
+        assert_eq!(ended.stderr.matches("is gone").count(), 1, "told once, {what}: {ended}");
+    }
+}
+
+/// Longer than a machine that is busy keeps a thread from its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Drains while the disk takes nothing, until a file says that it may.
+fn stopped(dir: &Path) {
+    let disk = Disk::new();
+    let engine = start_with(config(dir).barrier_patience(PATIENCE).io(Arc::clone(&disk) as _));
+    log_all(&engine);
+    engine.flush().expect("the disk works");
+    disk.set(Faults { sync_blocked: true, ..Faults::default() });
+    let go = dir.join("go");
+    thread::spawn(move || {
+        wait_until("the word", || go.exists());
+        disk.set(Faults::default());
+    });
+    say_ready();
+    let report = drain(&engine);
+    assert_eq!(report.written(), THREADS * RECORDS, "{report}");
+}
+
+fn stopped_drains() {
+    let running = start_until_ready("stopped");
+    send(libc::SIGSTOP, &running);
+    // By the clock its patience ends meanwhile.
+    thread::sleep(PATIENCE + Duration::from_millis(200));
+    std::fs::write(running.dir.path().join("go"), "").expect("written");
+    send(libc::SIGCONT, &running);
+    let ended = running.end();
+    assert!(ended.status.success(), "{ended}");
+    assert_is_whole(&ended.dir.path().join("test.jsonl"), THREADS, &ended);
 }
 
 /// The process's engine has a disk whose writes never return, a detached one, drained before

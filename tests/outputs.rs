@@ -205,6 +205,64 @@ fn a_broken_pipe_is_told_once_and_the_log_goes_on() {
     assert_eq!(consoles.attempts.load(Ordering::Relaxed), 1);
 }
 
+/// What a stream fails with whose reader is gone: pipe, socket, terminal, closed descriptor.
+const FINAL: [i32; 5] = [EPIPE, 104, 107, 5, 9];
+
+#[test]
+fn a_main_output_without_a_reader_costs_its_lines_and_nobody_waits() {
+    const RECORDS: u64 = 30_000;
+    for error in FINAL {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (engine, consoles) = engine(dir.path(), |config| {
+            let config = config.output(Output::Stdout).ring_bytes(1 << 18);
+            // Whoever waits for it waits for ever, and so does the test.
+            config.overflow(fastlog::Overflow::BlockForever).sync(fastlog::SyncPolicy::Never)
+        });
+        let logger = engine.logger();
+        engine.flush().expect("published");
+        let before = consoles.text(&Output::Stdout).lines().count() as u64;
+        assert_eq!(before, 1, "the start record");
+        consoles.error.store(error, Ordering::Relaxed);
+        for n in 0..RECORDS {
+            fastlog!(logger: logger, INFO, "nobody is there", n);
+        }
+        engine.flush().expect("nobody waits for a reader that is gone");
+        // Whoever had the descriptor may put another in its place: it is not for this engine.
+        consoles.error.store(0, Ordering::Relaxed);
+        fastlog!(logger: logger, INFO, "the last");
+        engine.sync().expect("there is nothing to sync");
+        let report = drain(&engine);
+        assert_eq!((report.written(), report.unpublished_bytes()), (RECORDS + 1, 0), "{report}");
+        assert_eq!((report.dropped(), report.also_dropped()), (0, RECORDS + 1), "{report}");
+        assert!(report.to_string().contains("lines not taken by consoles"), "{report}");
+        let stats = engine.stats();
+        assert_eq!((stats.also_dropped(), stats.write_failures()), (RECORDS + 1, 1), "{stats}");
+        assert!(!stats.stalled(), "{stats}");
+        let failure = report.last_failure().expect("told");
+        assert!(failure.contains("the reader of <stdout> is gone"), "{failure}");
+        assert_eq!(consoles.attempts.load(Ordering::Relaxed), 1, "no second try");
+        assert_eq!(consoles.text(&Output::Stdout).lines().count() as u64, before);
+    }
+}
+
+#[test]
+fn a_console_beside_without_a_reader_is_final_whatever_it_was() {
+    for error in FINAL {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (engine, consoles) = engine(dir.path(), |config| config.also(Output::stdout()));
+        engine.flush().expect("published");
+        wait_until("the start record", || !consoles.text(&Output::Stdout).is_empty());
+        consoles.error.store(error, Ordering::Relaxed);
+        log_all_levels(&engine, 0);
+        wait_until("the failure", || engine.stats().also_failures() > 0);
+        consoles.error.store(0, Ordering::Relaxed);
+        log_all_levels(&engine, 1);
+        let report = drain(&engine);
+        assert_eq!((report.written(), report.also_dropped()), (8, 8), "{report}");
+        assert_eq!(consoles.attempts.load(Ordering::Relaxed), 1, "no second try");
+    }
+}
+
 #[test]
 fn a_console_is_written_by_one_output_only() {
     let dir = tempfile::tempdir().expect("a directory");

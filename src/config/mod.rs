@@ -402,7 +402,8 @@ impl Config {
         self
     }
 
-    /// How long the output may make no progress before calls stop waiting for it and drop.
+    /// How long the output may make no progress before calls stop waiting for it and drop. Time in
+    /// which the process is stopped does not count.
     ///
     /// 100 ms to 1 h. Default: 5 s. It ends every wait for room except that of
     /// [`Overflow::BlockForever`].
@@ -411,7 +412,8 @@ impl Config {
         self
     }
 
-    /// How long `flush`, `sync` and `drain` go on without progress before they give up.
+    /// How long `flush`, `sync` and `drain` go on without progress before they give up. Time in
+    /// which the process is stopped does not count.
     ///
     /// 10 ms to 1 h. Default: 10 s. It holds for their forms with `_timeout` too, which besides end
     /// at their own limit.

@@ -8,7 +8,7 @@ use super::unheard;
 use crate::config::Overflow;
 use crate::flush::room::Awaited;
 use crate::flush::signal::bit;
-use crate::flush::{GaveUp, Patience};
+use crate::flush::{GaveUp, Limit, Patience};
 use crate::level::Level;
 use crate::ring::{Claim, Mapped, Ring};
 use crate::stats::{Counter, DropReason};
@@ -176,7 +176,7 @@ fn wait(
     }
     let is_patient = registry.limits.overflow == Overflow::BlockForever;
     let without_progress = if is_patient { Duration::MAX } else { registry.limits.stall_after };
-    let patience = Patience { without_progress, deadline: left };
+    let patience = Patience { without_progress, limit: Limit::of(left) };
     let ring = entry.producer.ring();
     let awaited = if level.is_urgent() { Awaited::Any } else { Awaited::Half };
     let is_half_free = || ring.used() <= ring.capacity() / 2;

@@ -12,7 +12,7 @@ use crate::collector::Barriers;
 use crate::config::{Filter, Warning};
 use crate::error::BarrierError;
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, GaveUp, Notice, Patience, Progress};
+use crate::flush::{EngineThread, GaveUp, Limit, Notice, Patience, Progress};
 use crate::level::{CUT_OFF, Level};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::registry::Registry;
@@ -125,8 +125,8 @@ impl Core {
         start: Instant,
         mut done: impl FnMut() -> Option<Result<T, BarrierError>>,
     ) -> Result<T, BarrierError> {
-        let deadline = limit.map(|limit| limit.saturating_sub(start.elapsed()));
-        let patience = Patience { without_progress: self.patience, deadline };
+        let limit = Limit::of(limit).rest(start);
+        let patience = Patience { without_progress: self.patience, limit };
         let outcome = self.progress.wait(patience, || {
             done()
                 .or_else(|| {
@@ -224,7 +224,7 @@ impl Drop for Handles {
         if self.core.place == Place::Detached {
             let _inside = crate::emit::Inside::enter();
             // A failure shows in the log's absence only: there is nobody left to tell.
-            let _ = self.core.drain(None);
+            let _ = self.core.drain(Limit::Open);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::core::{Core, Drain, Place};
 use super::exit;
 use crate::error::BarrierError;
 use crate::flush::signal::bit;
-use crate::flush::{EngineThread, GaveUp, Patience};
+use crate::flush::{EngineThread, GaveUp, LOOK_EVERY, Limit, Patience};
 use crate::registry::process;
 use crate::report::{DrainError, DrainReport};
 use crate::stats::{Counter, Flow};
@@ -28,7 +28,7 @@ impl Core {
     /// Drains once; later and concurrent calls get the same answer.
     pub(super) fn drain(
         self: &Arc<Core>,
-        limit: Option<Duration>,
+        limit: Limit<'_>,
     ) -> Result<DrainReport, DrainError> {
         if self.registry.is_forked() {
             return Err(DrainError { reason: BarrierError::NotRunning, report: None });
@@ -46,16 +46,15 @@ impl Core {
                 Drain::NotAsked => break,
                 Drain::Running => {}
             }
-            let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));
-            if left == Some(Duration::ZERO) {
+            let left = limit.left(start);
+            if left.is_zero() {
                 let reason = BarrierError::Timeout { waited: start.elapsed() };
                 return Err(DrainError { reason, report: None });
             }
-            drain = self
-                .drained
-                .wait_timeout(drain, left.unwrap_or(Duration::MAX))
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            let (asleep, turn) = (Instant::now(), left.min(LOOK_EVERY));
+            let woken = self.drained.wait_timeout(drain, turn);
+            drain = woken.unwrap_or_else(PoisonError::into_inner).0;
+            limit.spend(asleep, turn);
         }
         *drain = Drain::Running;
         drop(drain);
@@ -74,7 +73,7 @@ impl Core {
 
     fn drain_now(
         &self,
-        limit: Option<Duration>,
+        limit: Limit<'_>,
         start: Instant,
     ) -> Result<DrainReport, DrainError> {
         let asked = self.progress.ask();
@@ -87,8 +86,7 @@ impl Core {
                 // A thread that panicked has told so on the standard error.
                 let _ = thread.join();
             }
-            let left = limit.map(|limit| limit.saturating_sub(start.elapsed()));
-            lock(&self.sides).end(left.unwrap_or(Duration::MAX));
+            lock(&self.sides).end(limit.rest(start));
         } else {
             self.abandon();
             lock(&self.sides).abandon();
@@ -118,14 +116,14 @@ impl Core {
     }
 
     /// Waits for one thread after the other, as each tells the next to stop.
-    fn wait_for_threads(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
+    fn wait_for_threads(&self, limit: Limit<'_>) -> Result<(), BarrierError> {
         let keeper = self.keeper.as_ref().map(|_| EngineThread::Keeper);
         // All, not the last: one that panicked is over before its turn.
         let are_done = || {
             let threads = [Some(EngineThread::Collector), Some(EngineThread::Publisher), keeper];
             threads.into_iter().flatten().all(|thread| self.progress.is_done(thread))
         };
-        let patience = Patience { without_progress: self.patience, deadline: limit };
+        let patience = Patience { without_progress: self.patience, limit };
         let outcome = self.progress.wait(patience, || are_done().then_some(()));
         outcome.map_err(|gave_up| match gave_up {
             GaveUp::NoProgress(waited) => BarrierError::Stalled { waited },
@@ -138,7 +136,7 @@ impl Core {
     fn abandon(&self) {
         let signals = [Some(&self.collector), Some(&self.publisher), self.keeper.as_ref()];
         signals.into_iter().flatten().for_each(|signal| signal.raise(bit::ABANDON));
-        let patience = Patience { without_progress: COUNT_MAX, deadline: Some(COUNT_MAX) };
+        let patience = Patience { without_progress: COUNT_MAX, limit: Limit::Open };
         let is_done = || self.progress.is_done(EngineThread::Collector).then_some(());
         // Should a hung disk hold even the collector, the figures of the report may be off.
         let _ = self.progress.wait(patience, is_done);

@@ -1,8 +1,9 @@
 //! The engines of this process, for the exit hook and the fork handler. The hook runs on whichever
 //! thread ends the process, when its thread locals may be gone: nothing here uses any.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::core::{Core, Place};
 use super::lock;
@@ -10,12 +11,13 @@ use crate::arena;
 use crate::config::ExitHook;
 use crate::emit;
 use crate::error::Error;
+use crate::flush::Limit;
 use crate::primitive::{AtomicBool, Ordering};
 use crate::registry::process;
 use crate::sys::exit::{at_exit, at_fork};
 use crate::sys::fork_safe::ForkSafe;
 
-/// What all drains at exit may take together.
+/// What all drains at exit may take together, of the time in which the process runs.
 const EXIT_BUDGET: Duration = Duration::from_secs(2);
 
 static ENGINES: ForkSafe<Vec<Running>> = ForkSafe::new();
@@ -73,10 +75,10 @@ extern "C" fn drain_all() {
         wanted.map(|running| Arc::clone(&running.core)).collect()
     };
     cores.sort_by_key(|core| core.place == Place::Process);
-    let start = Instant::now();
+    let left = Cell::new(EXIT_BUDGET);
     for core in cores.iter().filter(|core| !core.registry.is_forked()) {
         // The process ends: what could not be drained is in the arena, or nobody's any more.
-        let _ = core.drain(Some(EXIT_BUDGET.saturating_sub(start.elapsed())));
+        let _ = core.drain(Limit::Shared(&left));
     }
 }
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 use crate::config::{Config, Filter};
 use crate::emit;
 use crate::error::{BarrierError, Error, FilterError};
+use crate::flush::Limit;
 use crate::registry::process;
 use crate::report::{DrainError, DrainReport};
 use crate::stats::Stats;
@@ -119,7 +120,7 @@ impl Engine {
     /// and on a thread of the engine itself, which only requests the stop.
     pub fn drain(&self) -> Result<DrainReport, DrainError> {
         let _inside = emit::Inside::enter();
-        self.core().drain(None)
+        self.core().drain(Limit::Open)
     }
 
     /// As [`drain`](Engine::drain), for at most about this long.
@@ -130,7 +131,7 @@ impl Engine {
     /// is counted as pending.
     pub fn drain_timeout(&self, limit: Duration) -> Result<DrainReport, DrainError> {
         let _inside = emit::Inside::enter();
-        self.core().drain(Some(limit))
+        self.core().drain(Limit::Clock(limit))
     }
 
     /// Waits until everything logged before is *published*: a reader of the log sees it.

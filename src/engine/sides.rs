@@ -11,7 +11,7 @@ use crate::collector::SideParts;
 use crate::config::{Also, Settings};
 use crate::error::Error;
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{Patience, Progress};
+use crate::flush::{Limit, Patience, Progress};
 use crate::level::Level;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::publish::{Console, ConsoleWriter, SideWriter, SideWriterParts};
@@ -87,13 +87,12 @@ impl Sides {
         Ok(SideParts { level, formatter, buffer, writer: signal })
     }
 
-    /// Lets the writers write what they have, for `most` at most, and ends them. One that a hung
+    /// Lets the writers write what they have, within the limit, and ends them. One that a hung
     /// console holds stays behind.
-    pub(super) fn end(&mut self, most: Duration) {
+    pub(super) fn end(&mut self, limit: Limit<'_>) {
         self.signals.iter().for_each(|signal| signal.raise(bit::STOP));
         let all = self.threads.len() as u32;
-        let most = most.min(END_MAX);
-        let patience = Patience { without_progress: most, deadline: Some(most) };
+        let patience = Patience { without_progress: END_MAX, limit };
         let is_over = self.progress.wait(patience, || {
             // Pairs with the addition at each thread's end.
             (self.ended.load(Ordering::Acquire) >= all).then_some(())

@@ -17,6 +17,7 @@ use super::{exit, open};
 use crate::arena::{Arena, layout};
 use crate::config::{Config, FILTER_VARIABLE, OpenFailure, Output, Rotate, Settings, SyncPolicy};
 use crate::error::{BarrierError, Error};
+use crate::flush::Limit;
 use crate::publish::{Calendar, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
@@ -97,7 +98,7 @@ fn undo(core: &Arc<Core>, error: BarrierError) -> Error {
     let said = core.progress.last_failure();
     // The error that matters is why the start failed. Threads end by themselves, the name is
     // released with the last of them; nothing but the start record is in the arena.
-    let _ = core.drain(Some(Duration::ZERO));
+    let _ = core.drain(Limit::Clock(Duration::ZERO));
     let _ = core.arena.unlink();
     match (said, &core.log_path) {
         (Some(text), Some(path)) => {
@@ -140,7 +141,7 @@ fn build(
     let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
     let destination = match &log {
         Some(log) => destination(settings, log, calendar.clone(), counters.clone())?,
-        None => Destination { target: console_target(settings), files: None },
+        None => Destination { target: console_target(settings, &counters), files: None },
     };
     if let (Some(log), SyncPolicy::EachBatch) = (&log, settings.sync) {
         let path = log.dir.clone();
@@ -184,7 +185,7 @@ fn destination(
     Ok(Destination { target: Target::File(Box::new(file)), files: Some(files) })
 }
 
-fn console_target(settings: &Settings) -> Target {
+fn console_target(settings: &Settings, counters: &Counters) -> Target {
     let Some(console) = open::console(&settings.output) else { return Target::Null };
-    Target::Console(ConsoleOutput::new(Arc::clone(&settings.io), console))
+    Target::Console(ConsoleOutput::new(Arc::clone(&settings.io), console, counters.clone()))
 }

@@ -9,6 +9,7 @@ mod doubt;
 pub(crate) mod due;
 pub(crate) mod files;
 mod notice;
+mod patience;
 pub(crate) mod pressure;
 pub(crate) mod room;
 pub(crate) mod signal;
@@ -26,9 +27,10 @@ use crate::primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
 pub(crate) use self::doubt::Asked;
 pub(crate) use self::notice::Notice;
+pub(crate) use self::patience::{GaveUp, Limit, Patience};
 
 /// How often a waiter looks even if nobody wakes it.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How far the engine has come, in bytes of lines over its life, and who waits for it.
 #[derive(Debug, Default)]
@@ -145,24 +147,6 @@ impl From<SyncFailure> for BarrierError {
     fn from(SyncFailure { path, kind, text }: SyncFailure) -> BarrierError {
         BarrierError::Sync { path, kind, text }
     }
-}
-
-/// Why a wait ended without its condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GaveUp {
-    /// Nothing moved for as long as the waiter's patience lasted.
-    NoProgress(Duration),
-    /// The deadline passed.
-    Deadline(Duration),
-}
-
-/// How long to wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// Gives up after as long without progress.
-    pub(crate) without_progress: Duration,
-    /// Gives up after as long whatever happens.
-    pub(crate) deadline: Option<Duration>,
 }
 
 impl Progress {
@@ -291,7 +275,7 @@ impl Progress {
     /// When patience ends first.
     pub(crate) fn wait<T>(
         &self,
-        patience: Patience,
+        patience: Patience<'_>,
         mut done: impl FnMut() -> Option<T>,
     ) -> Result<T, GaveUp> {
         if let Some(result) = done() {
@@ -308,37 +292,34 @@ impl Progress {
     fn wait_in<T>(
         &self,
         queue: &WaitQueue,
-        patience: Patience,
+        patience: Patience<'_>,
         mut done: impl FnMut() -> Option<T>,
     ) -> Result<T, GaveUp> {
         let start = Instant::now();
-        let (mut pulse, mut moved_at) = (self.pulse(), start);
+        let (mut pulse, mut quiet) = (self.pulse(), Duration::ZERO);
         let mut guard = queue.lock.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(result) = done() {
                 return Ok(result);
             }
-            let now = Instant::now();
             if self.pulse() != pulse {
-                (pulse, moved_at) = (self.pulse(), now);
+                (pulse, quiet) = (self.pulse(), Duration::ZERO);
             }
-            let (waited, quiet) = (now - start, now - moved_at);
             if quiet >= patience.without_progress {
-                return Err(GaveUp::NoProgress(waited));
+                return Err(GaveUp::NoProgress(start.elapsed()));
             }
-            let mut left = patience.without_progress - quiet;
-            if let Some(deadline) = patience.deadline {
-                if waited >= deadline {
-                    return Err(GaveUp::Deadline(waited));
-                }
-                left = left.min(deadline - waited);
+            let left = patience.limit.left(start);
+            if left.is_zero() {
+                return Err(GaveUp::Deadline(start.elapsed()));
             }
-            let timeout = left.min(queue.look_every);
+            let timeout = left.min(patience.without_progress - quiet).min(queue.look_every);
+            let asleep = Instant::now();
             guard = queue
                 .changed
                 .wait_timeout(guard, timeout)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
+            quiet += patience.limit.spend(asleep, timeout);
         }
     }
 

@@ -31,7 +31,7 @@ impl Room {
     pub(crate) fn wait<T>(
         &self,
         progress: &Progress,
-        patience: Patience,
+        patience: Patience<'_>,
         awaited: Awaited,
         mut done: impl FnMut() -> Option<T>,
     ) -> Result<T, GaveUp> {
@@ -76,9 +76,11 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use super::super::Limit;
     use super::*;
 
-    const PATIENT: Patience = Patience { without_progress: Duration::MAX, deadline: None };
+    const PATIENT: Patience<'static> =
+        Patience { without_progress: Duration::MAX, limit: Limit::Open };
 
     /// A waiter that does not look by itself: a wake that is lost is waited for in vain.
     #[test]
@@ -87,9 +89,10 @@ mod tests {
         let queue = WaitQueue { look_every: Duration::MAX, ..WaitQueue::default() };
         let (room, progress) = (Room { queue, ..Room::default() }, Progress::default());
         let (released, taken) = (AtomicU64::new(0), AtomicU64::new(0));
-        let patience = Patience { without_progress: Duration::from_secs(300), deadline: None };
         thread::scope(|scope| {
             let waiter = scope.spawn(|| {
+                let without_progress = Duration::from_secs(300);
+                let patience = Patience { without_progress, limit: Limit::Open };
                 for turn in 1..=TURNS {
                     let is_released = || (released.load(Ordering::Acquire) >= turn).then_some(());
                     room.wait(&progress, patience, Awaited::Any, is_released).expect("a wake");
@@ -114,7 +117,7 @@ mod tests {
     #[test]
     fn a_waiter_gives_up_and_waits_no_more() {
         let (room, progress) = (Room::default(), Progress::default());
-        let brief = Patience { deadline: Some(Duration::from_millis(1)), ..PATIENT };
+        let brief = Patience { limit: Limit::Clock(Duration::from_millis(1)), ..PATIENT };
         let nothing = || -> Option<()> {
             assert_eq!(room.awaited(), Some(Awaited::Half), "before each look");
             None
@@ -122,7 +125,7 @@ mod tests {
         let gave_up = room.wait(&progress, brief, Awaited::Half, nothing);
         assert!(matches!(gave_up, Err(GaveUp::Deadline(_))), "{gave_up:?}");
         assert_eq!(room.awaited(), None);
-        let impatient = Patience { without_progress: Duration::from_millis(1), deadline: None };
+        let impatient = Patience { without_progress: Duration::from_millis(1), limit: Limit::Open };
         let gave_up = room.wait(&progress, impatient, Awaited::Any, || None::<()>);
         assert!(matches!(gave_up, Err(GaveUp::NoProgress(_))), "{gave_up:?}");
         room.wake();

@@ -146,7 +146,6 @@ impl Compressor {
             }
         }
         if self.task.is_none() {
-            // Not joined before there is more: it may wait long for a CPU to end on.
             self.packer.iter_mut().for_each(Packer::dismiss);
         }
         outcome
@@ -236,8 +235,7 @@ impl Compressor {
         }
     }
 
-    /// Stops the packer and leaves what is not finished to the next engine. Waits for what the
-    /// packer is at: a piece, or the sync of a compressed file.
+    /// Stops the packer, without waiting for it, and leaves what is not finished to the next engine.
     pub(super) fn end(&mut self) {
         if let Some(task) = self.task.take() {
             self.remove_scratch(&task);

@@ -11,7 +11,6 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread::JoinHandle;
 
 use crate::config::Compression;
 use crate::flush::signal::{Signal, bit};
@@ -19,8 +18,7 @@ use crate::primitive::{AtomicBool, Ordering};
 use crate::sys::io::Io;
 use crate::sys::thread;
 
-/// What is read and compressed at a time: below a millisecond with zstd, some with gzip, and more
-/// where the thread seldom gets a CPU; an engine that ends waits for as much.
+/// What is read and compressed at a time: below a millisecond with zstd, some with gzip.
 const PIECE_BYTES: usize = 128 << 10;
 const ZSTD_LEVEL: i32 = 3;
 
@@ -33,15 +31,15 @@ pub(super) struct Job {
     pub(super) compression: Compression,
 }
 
-/// The thread, as the keeper has it: told to stop when dropped, and joined.
+/// The thread, as the keeper has it: told to stop when dropped, and left alone. Nobody waits for
+/// it: it runs when nobody else does, and may hang in a disk. What it still writes goes into a file
+/// that the keeper has removed.
 #[derive(Debug)]
 pub(super) struct Packer {
     /// None: it ends by itself once it has done what it was given.
     jobs: Option<Sender<Job>>,
     outcomes: Receiver<io::Result<()>>,
     must_stop: Arc<AtomicBool>,
-    /// None while it is joined.
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Packer {
@@ -54,7 +52,7 @@ impl Packer {
         let (told, outcomes) = channel();
         let must_stop = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&must_stop);
-        let thread = thread::spawn("fastlog-packer", move || {
+        thread::spawn("fastlog-packer", move || {
             thread::lower_priority();
             for job in given {
                 let outcome = catch_unwind(AssertUnwindSafe(|| pack(job, &stop)));
@@ -67,7 +65,7 @@ impl Packer {
                 keeper.raise(bit::PACKED);
             }
         })?;
-        Ok(Packer { jobs: Some(jobs), outcomes, must_stop, thread: Some(thread) })
+        Ok(Packer { jobs: Some(jobs), outcomes, must_stop })
     }
 
     /// Gives it a file to compress; false when it is about to end.
@@ -98,26 +96,18 @@ impl Packer {
 impl Drop for Packer {
     fn drop(&mut self) {
         self.must_stop.store(true, Ordering::Relaxed);
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // It catches its panics.
-            let _ = thread.join();
-        }
     }
 }
 
 /// Compresses and syncs.
-fn pack(job: Job, must_stop: &AtomicBool) -> io::Result<()> {
+fn pack(job: Job, must_stop: &Arc<AtomicBool>) -> io::Result<()> {
     let Job { io, from, to, compression } = job;
-    let output = Output { io: Arc::clone(&io), file: to };
+    let output = Output { io: Arc::clone(&io), file: to, must_stop: Arc::clone(must_stop) };
     let mut encoder = Encoder::new(output, compression)?;
     let mut bytes = vec![0; PIECE_BYTES];
     let mut offset = 0;
     loop {
-        if must_stop.load(Ordering::Relaxed) {
-            // Nobody asks any more.
-            return Err(io::ErrorKind::Interrupted.into());
-        }
+        check(must_stop)?;
         let count = io.pread(from.as_fd(), &mut bytes, offset)?;
         if count == 0 {
             break;
@@ -126,7 +116,18 @@ fn pack(job: Job, must_stop: &AtomicBool) -> io::Result<()> {
         offset += count as u64;
     }
     let output = encoder.finish()?;
+    check(must_stop)?;
     io.fdatasync(output.file.as_fd())
+}
+
+/// # Errors
+/// Nobody asks for it any more.
+fn check(must_stop: &AtomicBool) -> io::Result<()> {
+    if must_stop.load(Ordering::Relaxed) {
+        // Not `Interrupted`, after which writers try again.
+        return Err(io::Error::other("the engine ends"));
+    }
+    Ok(())
 }
 
 enum Encoder {
@@ -163,6 +164,7 @@ impl Encoder {
 struct Output {
     io: Arc<dyn Io>,
     file: Arc<File>,
+    must_stop: Arc<AtomicBool>,
 }
 
 impl Write for Output {
@@ -171,6 +173,7 @@ impl Write for Output {
             // The gzip encoder writes when it is dropped: a second panic would end the process.
             return Err(io::ErrorKind::Other.into());
         }
+        check(&self.must_stop)?;
         self.io.write(self.file.as_fd(), bytes)
     }
 

@@ -1,7 +1,8 @@
 //! A console as an output: the standard output or error, whatever it leads to. Runs on the
 //! publisher, or on a writer thread for one beside the main output. A stalled reader stalls the
 //! output, not the host: before each write `poll` says that it will not wait, and the descriptor's
-//! own mode is left alone.
+//! own mode is left alone. A reader that is gone never comes back: what it would have got is
+//! counted and discarded.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,6 +12,8 @@ use std::time::Duration;
 use crate::arena::intent::{Intent, Intents};
 use crate::flush::Progress;
 use crate::flush::signal::{Signal, bit};
+use crate::stats::{Counter, Counters};
+use crate::sys::gone::is_gone;
 use crate::sys::io::{FileKind, Io};
 
 use super::Lines;
@@ -20,7 +23,7 @@ use super::file::Appended;
 const PIPE_BYTES: usize = 4096;
 
 /// How long one poll lasts, so that the publisher hears of a stop.
-const POLL: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,40 @@ impl ConsoleWriter {
         self.console.as_str()
     }
 
+    /// Whether nobody will ever read what is written there.
+    pub(super) fn is_final(&self, error: &io::Error) -> bool {
+        // What is gone of a disk may come back.
+        !self.is_file && is_gone(error)
+    }
+
+    /// Says so, for the report; on the standard error as well, if that is another thing and takes
+    /// it at once.
+    pub(super) fn tell_gone(&self, progress: &Progress, error: &io::Error) {
+        let name = self.name();
+        let sentence = format!("the reader of {name} is gone, its lines are discarded: {error}");
+        if self.console == Console::Stdout {
+            self.say_beside(&format!("fastlog: {sentence}\n"));
+        }
+        progress.report_failure(sentence);
+    }
+
+    fn say_beside(&self, line: &str) {
+        let place = |console: Console| {
+            let status = console.with_fd(|fd| self.io.fstat(fd)).ok()?;
+            Some((status.dev, status.ino))
+        };
+        let there = place(Console::Stderr);
+        if there.is_none() || there == place(Console::Stdout) {
+            return;
+        }
+        Console::Stderr.with_fd(|fd| {
+            if self.io.poll_writable(fd, Duration::ZERO).is_ok_and(|is_ready| is_ready) {
+                // It may be gone just as well.
+                let _ = self.io.write(fd, line.as_bytes());
+            }
+        });
+    }
+
     /// Writes what can be written without waiting, for a reader that reads; `WouldBlock` after a
     /// while for one that does not.
     pub(super) fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -85,26 +122,34 @@ impl ConsoleWriter {
 #[derive(Debug)]
 pub(crate) struct ConsoleOutput {
     writer: ConsoleWriter,
+    counters: Counters,
     /// Bytes written over the engine's life.
     offset: u64,
+    /// Whether its reader is.
+    is_gone: bool,
 }
 
 impl ConsoleOutput {
-    pub(crate) fn new(io: Arc<dyn Io>, console: Console) -> ConsoleOutput {
-        ConsoleOutput { writer: ConsoleWriter::new(io, console), offset: 0 }
+    pub(crate) fn new(io: Arc<dyn Io>, console: Console, counters: Counters) -> ConsoleOutput {
+        let writer = ConsoleWriter::new(io, console);
+        ConsoleOutput { writer, counters, offset: 0, is_gone: false }
     }
 
     pub(super) fn name(&self) -> &'static str {
         self.writer.name()
     }
 
-    /// Writes them, announced by an intent; stops early when `signal` says so.
+    /// Writes them, announced by an intent; stops early when `signal` says so. For a reader that is
+    /// gone all is as good as written: nobody waits for it.
     pub(super) fn append(
         &mut self,
         intents: &mut Intents,
         (progress, signal): (&Progress, &Signal),
         Lines { segment, from, bytes: lines, .. }: Lines<'_>,
     ) -> Appended {
+        if self.is_gone {
+            return self.discard(lines, from);
+        }
         let range = (from as u64, lines.len() as u64);
         let (offset, none) = (self.offset, Intent::default());
         intents.begin(Intent { offset, segment, from: range.0, to: range.1, ..none });
@@ -117,6 +162,14 @@ impl ConsoleOutput {
                     progress.moved();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if self.writer.is_final(&error) => {
+                    self.is_gone = true;
+                    self.counters.add(Counter::WriteFailures, 1);
+                    self.writer.tell_gone(progress, &error);
+                    self.offset += (to - from) as u64;
+                    intents.done();
+                    return self.discard(lines, to);
+                }
                 Err(error) => result = Err(error),
             }
             if signal.is_raised(bit::ABANDON) {
@@ -128,6 +181,13 @@ impl ConsoleOutput {
             intents.done();
         }
         Appended { to, result }
+    }
+
+    /// Counts the lines that end behind the byte `from`.
+    fn discard(&self, lines: &[u8], from: usize) -> Appended {
+        let lost = lines[from..].iter().filter(|byte| **byte == b'\n').count();
+        self.counters.add(Counter::SideDropped, lost as u64);
+        Appended { to: lines.len(), result: Ok(()) }
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::console::ConsoleWriter;
+use super::console::{ConsoleWriter, POLL};
 use crate::flush::Progress;
 use crate::flush::signal::{Signal, bit};
 use crate::segment::{Piece, SideBuffer};
@@ -37,8 +37,8 @@ pub(crate) struct SideWriter {
     parts: SideWriterParts,
     piece: Piece,
     is_last: bool,
-    /// When the console took something last.
-    moved_at: Instant,
+    /// For how long the console has taken nothing, of the time in which it was asked.
+    quiet: Duration,
     has_failed: bool,
 }
 
@@ -52,8 +52,8 @@ enum Stop {
 
 impl SideWriter {
     pub(crate) fn new(parts: SideWriterParts) -> SideWriter {
-        let now = Instant::now();
-        SideWriter { parts, piece: Piece::new(), is_last: false, moved_at: now, has_failed: false }
+        let (piece, quiet) = (Piece::new(), Duration::ZERO);
+        SideWriter { parts, piece, is_last: false, quiet, has_failed: false }
     }
 
     /// Runs until the collector has ended and everything is written, or nobody reads any more.
@@ -70,7 +70,7 @@ impl SideWriter {
                 self.parts.signal.sleep(bit::STOP | bit::ABANDON, GATHER);
             }
             self.parts.buffer.take(&mut self.piece);
-            self.moved_at = Instant::now();
+            self.quiet = Duration::ZERO;
             if self.write().is_err() || self.is_last {
                 break;
             }
@@ -87,7 +87,7 @@ impl SideWriter {
             match self.parts.console.write_some(&self.piece.lines()[at..]) {
                 Ok(count) => {
                     at += count;
-                    self.moved_at = Instant::now();
+                    self.quiet = Duration::ZERO;
                     self.has_failed = false;
                 }
                 Err(error) => outcome = self.consider(&error),
@@ -98,26 +98,35 @@ impl SideWriter {
         outcome
     }
 
-    /// What a failure means: a pipe without a reader never gets one again, all else may pass.
+    /// What a failure means: a reader that is gone never comes back, all else may pass.
     fn consider(&mut self, error: &io::Error) -> Result<(), Stop> {
         let signal = &self.parts.signal;
         self.is_last |= signal.is_raised(bit::STOP);
-        if signal.is_raised(bit::ABANDON) || self.is_last && self.moved_at.elapsed() > LAST_WAIT {
+        if signal.is_raised(bit::ABANDON) || self.is_last && self.quiet >= LAST_WAIT {
             return Err(Stop::Over);
         }
         if error.kind() == io::ErrorKind::WouldBlock {
+            // What it has slept for: the clock goes on while the process is stopped.
+            self.quiet += POLL;
             return Ok(());
+        }
+        let SideWriterParts { console, counters, progress, .. } = &self.parts;
+        if console.is_final(error) {
+            counters.add(Counter::SideFailures, u64::from(!self.has_failed));
+            console.tell_gone(progress, error);
+            return Err(Stop::Closed);
         }
         if !self.has_failed {
             self.has_failed = true;
-            self.parts.counters.add(Counter::SideFailures, 1);
-            let name = self.parts.console.name();
-            self.parts.progress.report_failure(format!("cannot write to {name}: {error}"));
+            counters.add(Counter::SideFailures, 1);
+            progress.report_failure(format!("cannot write to {}: {error}", console.name()));
         }
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Err(Stop::Closed);
+        if self.is_last {
+            signal.sleep(bit::ABANDON, POLL);
+            self.quiet += POLL;
+        } else {
+            signal.sleep(bit::STOP | bit::ABANDON, RETRY);
         }
-        self.parts.signal.sleep(bit::STOP | bit::ABANDON, RETRY);
         Ok(())
     }
 }

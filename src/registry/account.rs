@@ -50,6 +50,8 @@ pub(crate) struct Account {
 
 /// How long the account waits for a call that has moved its ring's tail but not committed yet.
 const IN_FLIGHT_MAX: Duration = Duration::from_millis(100);
+/// What one look counts for at most.
+const TURN_MAX: Duration = Duration::from_millis(10);
 
 impl Registry {
     /// Counts what the rings hold. After a drain, what they hold was committed by calls that
@@ -84,7 +86,9 @@ impl Registry {
 
 /// Records committed to a ring and records unread in it, at one and the same moment.
 fn settled(ring: &Arc<Ring<Mapped>>) -> (u64, u64) {
-    let start = Instant::now();
+    // By the looks that this thread had, not by the clock: a process that was stopped has given the
+    // other no time.
+    let mut waited = Duration::ZERO;
     loop {
         let unread = unread(ring);
         let (committed, tail) = ring.committed();
@@ -92,9 +96,11 @@ fn settled(ring: &Arc<Ring<Mapped>>) -> (u64, u64) {
             return (committed, unread.records);
         }
         // Between the tail's store and the commit word's a thread may lose the CPU for long.
-        if start.elapsed() > IN_FLIGHT_MAX {
+        if waited > IN_FLIGHT_MAX {
             return (committed - 1, unread.records);
         }
+        let before = Instant::now();
         std::thread::yield_now();
+        waited += before.elapsed().min(TURN_MAX);
     }
 }

@@ -9,6 +9,7 @@ mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod exit;
 pub(crate) mod fork_safe;
+pub(crate) mod gone;
 pub mod io;
 mod lease;
 pub(crate) mod mmap;
