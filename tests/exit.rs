@@ -402,10 +402,14 @@ fn log_without_a_reader() {
 
 /// A console, and who reads it.
 fn consoles() -> Vec<(&'static str, OwnedFd, File)> {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut pipe = [-1; 2];
+    // SAFETY: there is room for two numbers.
+    assert_eq!(unsafe { libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+    // SAFETY: the call has opened them, for nobody else.
+    let [reader, writer] = pipe.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
     let (ours, theirs) = UnixStream::pair().expect("a pair");
     let mut consoles = vec![
-        ("pipe", OwnedFd::from(writer), File::from(OwnedFd::from(reader))),
+        ("pipe", writer, File::from(reader)),
         ("socket", OwnedFd::from(theirs), File::from(OwnedFd::from(ours))),
     ];
     let [mut main, mut terminal] = [-1; 2];

@@ -26,10 +26,7 @@ const COUNT_MAX: Duration = Duration::from_secs(1);
 
 impl Core {
     /// Drains once; later and concurrent calls get the same answer.
-    pub(super) fn drain(
-        self: &Arc<Core>,
-        limit: Limit<'_>,
-    ) -> Result<DrainReport, DrainError> {
+    pub(super) fn drain(self: &Arc<Core>, limit: Limit<'_>) -> Result<DrainReport, DrainError> {
         if self.registry.is_forked() {
             return Err(DrainError { reason: BarrierError::NotRunning, report: None });
         }
@@ -71,11 +68,7 @@ impl Core {
         self.registry.close();
     }
 
-    fn drain_now(
-        &self,
-        limit: Limit<'_>,
-        start: Instant,
-    ) -> Result<DrainReport, DrainError> {
+    fn drain_now(&self, limit: Limit<'_>, start: Instant) -> Result<DrainReport, DrainError> {
         let asked = self.progress.ask();
         self.close();
         self.collector.raise(bit::STOP);

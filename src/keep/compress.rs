@@ -235,7 +235,8 @@ impl Compressor {
         }
     }
 
-    /// Stops the packer, without waiting for it, and leaves what is not finished to the next engine.
+    /// Stops the packer, without waiting for it, and leaves what is not finished to the next
+    /// engine.
     pub(super) fn end(&mut self) {
         if let Some(task) = self.task.take() {
             self.remove_scratch(&task);

@@ -5,9 +5,9 @@ use std::io;
 
 use rustix::io::Errno;
 
-/// Whether nobody will ever take what is written there: the reader of a pipe or a socket has gone, a
-/// terminal has vanished or was hung up, or the descriptor was closed. To be asked of streams: to a
-/// file on a disk some of these mean something else.
+/// Whether nobody will ever take what is written there: the reader of a pipe or a socket has gone,
+/// a terminal has vanished or was hung up, or the descriptor was closed. To be asked of streams: to
+/// a file on a disk some of these mean something else.
 pub fn is_gone(error: &io::Error) -> bool {
     let Some(error) = Errno::from_io_error(error) else {
         return error.kind() == io::ErrorKind::BrokenPipe;
