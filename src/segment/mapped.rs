@@ -1,5 +1,10 @@
 //! One mapped segment. Lines are touched by two threads, at disjoint places: the collector behind
 //! the written length, the publisher before it.
+//!
+//! Its number and length stand in the mapping for whoever reads the file after a crash. The engine
+//! itself has its own: a segment whose memory was taken back must not be touched to learn that it
+//! is not the one (where memory is short, the touch is a `SIGBUS`), and what somebody does to the
+//! file must not change what the threads believe of each other.
 #![allow(unsafe_code)] // A mapping is reached through raw pointers only.
 
 use std::sync::OnceLock;
@@ -20,23 +25,22 @@ pub(crate) struct Segment {
     /// Empty until it is [filled](Segment::fill): a pool has its table of segments from the start,
     /// so that going on in one more allocates nothing.
     region: OnceLock<Region>,
+    /// The number; 0: none.
+    seq: AtomicU64,
+    /// The sealed length; 0: not sealed.
+    sealed: AtomicU64,
 }
 
 impl Segment {
     /// One without memory.
     pub(super) fn empty() -> Segment {
-        Segment { region: OnceLock::new() }
+        Segment { region: OnceLock::new(), seq: AtomicU64::new(0), sealed: AtomicU64::new(0) }
     }
 
     /// Gives an empty one its memory, faulted in; it begins with the head.
     pub(super) fn fill(&self, region: Region) {
         let is_new = self.region.set(region).is_ok();
         debug_assert!(is_new, "filled once, by the collector");
-    }
-
-    /// Whether it has memory.
-    pub(super) fn is_filled(&self) -> bool {
-        self.region.get().is_some()
     }
 
     /// Bytes that lines may take.
@@ -52,9 +56,12 @@ impl Segment {
     pub(crate) fn begin(&self, arena_id: u64, seq: u64) {
         self.word(SEALED).store(0, Ordering::Relaxed);
         self.word(ARENA_ID).store(arena_id, Ordering::Relaxed);
+        // Release: whoever reads the file does not see the length of an earlier life.
+        self.word(SEQ).store(seq, Ordering::Release);
+        self.sealed.store(0, Ordering::Relaxed);
         // Release: whoever sees the number does not see the length of an earlier life. Pairs with
         // the Acquire load in `seq`.
-        self.word(SEQ).store(seq, Ordering::Release);
+        self.seq.store(seq, Ordering::Release);
     }
 
     /// Its memory.
@@ -64,23 +71,26 @@ impl Segment {
 
     /// Has no number until its next life.
     pub(super) fn forget(&self) {
-        self.word(SEQ).store(0, Ordering::Release); // pairs with the load in `seq`
+        self.word(SEQ).store(0, Ordering::Relaxed);
+        self.seq.store(0, Ordering::Release); // pairs with the load in `seq`
     }
 
     /// The number; 0 before its first life.
     pub(crate) fn seq(&self) -> u64 {
-        self.word(SEQ).load(Ordering::Acquire) // pairs with `begin`
+        self.seq.load(Ordering::Acquire) // pairs with `begin`
     }
 
     /// Says how many bytes of lines it holds for good.
     pub(crate) fn seal(&self, len: usize) {
-        // Pairs with the Acquire load in `sealed`: the lines are there.
+        // Release: whoever reads the file and sees the length finds the lines.
         self.word(SEALED).store(len as u64, Ordering::Release);
+        // Pairs with the Acquire load in `sealed`: the lines are there.
+        self.sealed.store(len as u64, Ordering::Release);
     }
 
     /// The sealed length; 0 while it is being written (no segment is sealed empty).
     pub(crate) fn sealed(&self) -> usize {
-        self.word(SEALED).load(Ordering::Acquire) as usize // pairs with `seal`
+        self.sealed.load(Ordering::Acquire) as usize // pairs with `seal`
     }
 
     /// The lines from `from` to `to`.
