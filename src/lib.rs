@@ -157,7 +157,7 @@ not_loom! {
     pub use config::Compression;
     pub use config::{
         Also, Arena, Colour, Config, ExitHook, FlushControl, Idle, InUse, OpenFailure, Output,
-        Overflow, Pin, Rotate, RotateZone, Shed, SyncPolicy, UrgentSync,
+        Overflow, Pin, Rotate, RotateZone, Shed, SigbusGuard, SyncPolicy, UrgentSync,
     };
     pub use engine::{Engine, Logger};
     pub use error::{BarrierError, ConfigError, Error, FilterError};

@@ -6,10 +6,16 @@
 //! ```
 //! Only after the slot is written are the rings' own `released` words stored, and only then does
 //! the next batch begin; recovery redoes the stores of the newest slot.
+//!
+//! The publisher reads slots of the process's own that say the same: whatever somebody does to the
+//! file, it knows what is written.
 
 use super::layout::{COMMIT_SLOT_BYTES, COMMITS_AT};
-use super::two_slots::TwoSlots;
+use std::sync::Arc;
+
+use super::two_slots::{TwoSlots, Words};
 use super::{RegionWords, SharedRegion};
+use crate::primitive::AtomicU64;
 use crate::ring::Position;
 
 const FIXED_FIELDS: usize = 5;
@@ -32,15 +38,30 @@ pub(crate) struct Written {
     pub(crate) records: u64,
 }
 
-/// The two slots.
+/// Words of a slot that the publisher reads: number and fields.
+const LIVE_WORDS: usize = FIXED_FIELDS;
+
+/// Memory of the process alone.
+#[derive(Clone, Debug, Default)]
+struct Live(Arc<[AtomicU64; 2 * LIVE_WORDS]>);
+
+impl Words for Live {
+    fn word(&self, index: usize) -> &AtomicU64 {
+        &self.0[index]
+    }
+}
+
+/// The two slots in the arena, and the two that the publisher reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Commits {
     slots: TwoSlots<RegionWords>,
+    live: TwoSlots<Live>,
 }
 
 impl Commits {
     pub(crate) fn new(region: SharedRegion) -> Commits {
-        Commits { slots: TwoSlots::new(RegionWords::new(region, COMMITS_AT), SLOT_WORDS) }
+        let slots = TwoSlots::new(RegionWords::new(region, COMMITS_AT), SLOT_WORDS);
+        Commits { slots, live: TwoSlots::new(Live::default(), LIVE_WORDS) }
     }
 
     /// Makes a batch durable against the process's death: its bytes, and how far each ring moved.
@@ -49,12 +70,13 @@ impl Commits {
             [written.segment, written.len, written.bytes, written.records, moved.len() as u64];
         let rings = moved.iter().flat_map(|(ring, released)| [u64::from(*ring), *released]);
         self.slots.write(fixed.into_iter().chain(rings));
+        self.live.write(fixed.into_iter().take(LIVE_WORDS - 1));
     }
 
     /// The newest batch.
     pub(crate) fn read(&self) -> Written {
-        let mut fields = [0; FIXED_FIELDS - 1];
-        self.slots.read(&mut fields);
+        let mut fields = [0; LIVE_WORDS - 1];
+        self.live.read(&mut fields);
         let [segment, len, bytes, records] = fields;
         Written { segment, len, bytes, records }
     }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use super::layout::{self, MAGIC, NAME_BYTES_MAX, PAGE, RINGS_AT, VERSION, header};
 use super::{Arena, Files, Growth, Shape, extend, orphans};
 use crate::primitive::{AtomicBool, Ordering};
+use crate::sys::bus_guard::SigbusGuard;
 use crate::sys::io::Io;
+use crate::sys::mapped_file::MappedFile;
 use crate::sys::mmap::Region;
 use crate::sys::process::{self, LockHeld};
 
@@ -32,7 +34,8 @@ pub(crate) struct Lines {
 }
 
 impl Arena {
-    /// An arena in files of the directory `dir`, which exists.
+    /// An arena in files of the directory `dir`, which exists; `guard`: whether a page that cannot
+    /// be had is the engine's business.
     ///
     /// # Errors
     /// The system's; what was made by then is removed.
@@ -41,6 +44,7 @@ impl Arena {
         dir: &Path,
         identity: Identity<'_>,
         shape: Shape,
+        guard: SigbusGuard,
     ) -> io::Result<Arena> {
         let id = process::random_u64();
         let stem = format!("{}.{}-{:016x}", identity.name, process::pid(), id);
@@ -50,19 +54,23 @@ impl Arena {
         let arena =
             io.create_private(&arena_path).inspect_err(|_| orphans::forget_own(&arena_path))?;
         let made = (|| {
+            let arena = Arc::new(MappedFile::new(arena, guard)?);
             extend(&*io, &arena, 0, RINGS_AT as u64)?;
             let fixed = Region::of_file(&arena, 0, RINGS_AT)?;
             // The dictionary's pages are touched as it fills.
             fixed.populate(0, layout::DICTIONARY_AT + PAGE)?;
+            fixed.populate(RINGS_AT - PAGE, PAGE)?;
+            fixed.witness();
             let segments = io.create_private(&segments_path)?;
+            let segments = Arc::new(MappedFile::new(segments, guard)?);
             // Held while the process lives, released by the kernel when it dies.
-            process::record_lock(&arena).map_err(|held| match held {
+            process::record_lock(arena.open()?).map_err(|held| match held {
                 LockHeld::Unknown(error) => error,
                 LockHeld::By { .. } => io::ErrorKind::WouldBlock.into(),
             })?;
-            Ok((fixed, segments))
+            Ok((fixed, arena, segments))
         })();
-        let (fixed, segments) = match made {
+        let (fixed, arena, segments) = match made {
             Ok(made) => made,
             Err(error) => {
                 // The error that matters is the first one.
@@ -99,6 +107,7 @@ impl Arena {
             id,
             fixed,
             crash_safe: AtomicBool::new(files.is_some()),
+            is_damaged: AtomicBool::new(false),
             files,
             growth: Mutex::new(Growth::default()),
         }

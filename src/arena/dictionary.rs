@@ -8,7 +8,7 @@
 
 use super::SharedRegion;
 use super::layout::{DICTIONARY_AT, DICTIONARY_BYTES};
-use crate::primitive::Ordering;
+use crate::primitive::{AtomicU64, Ordering};
 
 const ENTRIES_AT: usize = DICTIONARY_AT + 8;
 const ENTRIES_BYTES: usize = DICTIONARY_BYTES - 8;
@@ -17,24 +17,26 @@ const ENTRIES_BYTES: usize = DICTIONARY_BYTES - 8;
 #[derive(Debug)]
 pub(crate) struct Dictionary {
     region: SharedRegion,
+    /// Bytes committed: what stands in the file may be somebody else's by now.
+    used: AtomicU64,
 }
 
 impl Dictionary {
     pub(crate) fn new(region: SharedRegion) -> Dictionary {
-        Dictionary { region }
+        Dictionary { region, used: AtomicU64::new(0) }
     }
 
     /// Commits an entry; false when there is no room. Only under the registration lock.
     pub(crate) fn append(&self, entry: &[u8]) -> bool {
-        let used_word = self.region.word(DICTIONARY_AT);
-        let used = used_word.load(Ordering::Relaxed) as usize;
+        let used = self.used.load(Ordering::Relaxed) as usize;
         let padded = entry.len().next_multiple_of(8);
         if padded > ENTRIES_BYTES - used {
             return false;
         }
         self.region.write_bytes(ENTRIES_AT + used, entry);
         // Release, so that a reader of the file never counts bytes that are not there.
-        used_word.store((used + padded) as u64, Ordering::Release);
+        self.region.word(DICTIONARY_AT).store((used + padded) as u64, Ordering::Release);
+        self.used.store((used + padded) as u64, Ordering::Relaxed);
         true
     }
 }

@@ -21,14 +21,13 @@ mod orphans;
 mod tests;
 pub(crate) mod two_slots;
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::primitive::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::io::{Io, Reserve};
+use crate::sys::mapped_file::MappedFile;
 use crate::sys::mmap::Region;
 use crate::sys::zeros::write_zeros;
 use layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
@@ -83,9 +82,9 @@ impl Shape {
 #[derive(Debug)]
 struct Files {
     io: Arc<dyn Io>,
-    arena: File,
+    arena: Arc<MappedFile>,
     arena_path: PathBuf,
-    segments: File,
+    segments: Arc<MappedFile>,
     segments_path: PathBuf,
 }
 
@@ -106,6 +105,9 @@ pub(crate) struct Arena {
     growth: Mutex<Growth>,
     /// False as soon as anything of the engine lies in anonymous memory.
     crash_safe: AtomicBool,
+    /// Whether a part of the files could not be had, or was found to be cut: what is mapped from
+    /// now on lies in anonymous memory.
+    is_damaged: AtomicBool,
 }
 
 /// A ring's memory.
@@ -129,7 +131,36 @@ impl Arena {
 
     /// Whether everything that was handed out so far survives the process.
     pub(crate) fn is_crash_safe(&self) -> bool {
-        self.crash_safe.load(Ordering::Relaxed)
+        self.crash_safe.load(Ordering::Relaxed) && !self.is_damaged()
+    }
+
+    /// How often a page of the files could not be had, and memory of the process took its place.
+    pub(crate) fn faults(&self) -> u64 {
+        self.files.as_ref().map_or(0, |files| files.arena.faults() + files.segments.faults())
+    }
+
+    /// Whether the files can no longer be relied upon.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed) || self.faults() > 0
+    }
+
+    /// As [`is_damaged`](Arena::is_damaged), after a look at the file. From time to time, on an
+    /// engine thread.
+    pub(crate) fn find_damage(&self) -> bool {
+        if !self.is_damaged() && !self.fixed.is_intact() {
+            self.set_damaged();
+        }
+        self.is_damaged()
+    }
+
+    /// A part of the files was found to be gone.
+    pub(crate) fn set_damaged(&self) {
+        self.is_damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// The files, as long as what is mapped of them is kept.
+    fn sound_files(&self) -> Option<&Files> {
+        self.files.as_ref().filter(|_| !self.is_damaged())
     }
 
     /// Where it lies, if in a file.
@@ -143,12 +174,10 @@ impl Arena {
     /// # Errors
     /// The system's, when there is no memory at all.
     pub(crate) fn map_ring(&self) -> io::Result<RingMemory> {
-        if let Some(files) = &self.files {
-            if let Ok(memory) = self.map_ring_in(files) {
-                return Ok(memory);
-            }
-            self.crash_safe.store(false, Ordering::Relaxed);
+        if let Some(memory) = self.sound_files().and_then(|files| self.map_ring_in(files).ok()) {
+            return Ok(memory);
         }
+        self.crash_safe.store(false, Ordering::Relaxed);
         let region = Region::anonymous(self.shape.ring_region_bytes())?;
         region.populate(0, region.len())?;
         region.lock_in_memory();
@@ -171,31 +200,52 @@ impl Arena {
             rings.store(growth.allocated as u64, Ordering::Release);
         }
         let at = (RINGS_AT + growth.rings * stride) as u64;
-        write_zeros(&files.arena, at, self.shape.ring_region_bytes())?;
+        write_zeros(files.arena.open()?, at, self.shape.ring_region_bytes())?;
         let region = Region::of_file(&files.arena, at, self.shape.ring_region_bytes())?;
         region.populate(0, region.len())?;
+        region.witness();
         region.lock_in_memory();
         let number = growth.rings as u32;
         growth.rings += 1;
         Ok(RingMemory { region: Arc::new(region), number: Some(number) })
     }
 
-    /// Memory for the segment with this index, faulted in.
+    /// Memory for the segment with this index, faulted in. In anonymous memory where the files are
+    /// of no use any more.
     ///
     /// # Errors
     /// The system's: no room in the file system, or no memory.
     pub(crate) fn map_segment(&self, index: usize) -> io::Result<Region> {
-        let region = match &self.files {
-            Some(files) => {
-                let at = (index * SEGMENT_BYTES) as u64;
-                extend(&*files.io, &files.segments, at, SEGMENT_BYTES as u64)?;
-                write_zeros(&files.segments, at, SEGMENT_BYTES)?;
-                Region::of_file(&files.segments, at, SEGMENT_BYTES)?
-            }
-            None => Region::anonymous(SEGMENT_BYTES)?,
-        };
+        let Some(files) = self.sound_files() else { return self.segment_in_memory() };
+        let at = (index * SEGMENT_BYTES) as u64;
+        extend(&*files.io, &files.segments, at, SEGMENT_BYTES as u64)?;
+        write_zeros(files.segments.open()?, at, SEGMENT_BYTES)?;
+        let region = Region::of_file(&files.segments, at, SEGMENT_BYTES)?;
+        region.populate(0, SEGMENT_BYTES)?;
+        region.witness();
+        Ok(region)
+    }
+
+    /// The same in anonymous memory, for a segment that the engine cannot do without.
+    ///
+    /// # Errors
+    /// The system's: no memory.
+    pub(crate) fn segment_in_memory(&self) -> io::Result<Region> {
+        self.crash_safe.store(false, Ordering::Relaxed);
+        let region = Region::anonymous(SEGMENT_BYTES)?;
         region.populate(0, SEGMENT_BYTES)?;
         Ok(region)
+    }
+
+    /// Puts memory of the process in place of a segment that nobody uses and of which the file has
+    /// lost a part.
+    ///
+    /// # Errors
+    /// The system's: no memory.
+    pub(crate) fn mend_segment(&self, region: &Region) -> io::Result<()> {
+        self.set_damaged();
+        region.leave_file()?;
+        region.populate(0, SEGMENT_BYTES)
     }
 
     /// Takes back the memory of a segment that holds nothing.
@@ -203,7 +253,7 @@ impl Arena {
     /// # Errors
     /// The system's; the memory stays.
     pub(crate) fn take_segment_back(&self, region: &Region) -> io::Result<()> {
-        region.discard(self.files.is_some())
+        region.discard()
     }
 
     /// Gives it memory again.
@@ -211,18 +261,17 @@ impl Arena {
     /// # Errors
     /// As [`Arena::map_segment`].
     pub(crate) fn restore_segment(&self, index: usize, region: &Region) -> io::Result<()> {
-        if let Some(files) = &self.files {
-            let at = (index * SEGMENT_BYTES) as u64;
-            // Not cut back when that fails: others lie behind it.
-            files.io.fallocate(
-                files.segments.as_fd(),
-                Reserve::Extend,
-                at,
-                SEGMENT_BYTES as u64,
-            )?;
-            write_zeros(&files.segments, at, SEGMENT_BYTES)?;
+        if !region.is_of_file() {
+            return region.populate(0, SEGMENT_BYTES);
         }
-        region.populate(0, SEGMENT_BYTES)
+        let Some(files) = self.sound_files() else { return self.mend_segment(region) };
+        let at = (index * SEGMENT_BYTES) as u64;
+        // Not cut back when that fails: others lie behind it.
+        files.io.fallocate(files.segments.fd()?, Reserve::Extend, at, SEGMENT_BYTES as u64)?;
+        write_zeros(files.segments.open()?, at, SEGMENT_BYTES)?;
+        region.populate(0, SEGMENT_BYTES)?;
+        region.witness();
+        Ok(())
     }
 
     /// Stores how ticks become UTC, for whoever reads the rings after a crash.
@@ -246,9 +295,10 @@ impl Arena {
 
 /// Allocates blocks, and cuts the file back when that fails half-way: a failed `fallocate` has been
 /// seen to keep all the free space of an ext4.
-fn extend(io: &dyn Io, file: &File, at: u64, len: u64) -> io::Result<()> {
-    io.fallocate(file.as_fd(), Reserve::Extend, at, len).inspect_err(|_| {
+fn extend(io: &dyn Io, file: &MappedFile, at: u64, len: u64) -> io::Result<()> {
+    let fd = file.fd()?;
+    io.fallocate(fd, Reserve::Extend, at, len).inspect_err(|_| {
         // The error that matters is the first one.
-        let _ = io.ftruncate(file.as_fd(), at);
+        let _ = io.ftruncate(fd, at);
     })
 }

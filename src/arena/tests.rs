@@ -1,6 +1,7 @@
 //! Tests of arenas in files: who finds whose.
 
 use super::*;
+use crate::sys::bus_guard::SigbusGuard;
 use crate::sys::io::OsIo;
 use std::os::fd::BorrowedFd;
 use tempfile::TempDir;
@@ -18,7 +19,7 @@ fn create(io: impl Io + 'static, dir: &Path) -> Arena {
 
 fn create_for(directory: &Path, io: impl Io + 'static, dir: &Path) -> Arena {
     let identity = identity(directory);
-    Arena::create(Arc::new(io), dir, identity, SHAPE).expect("an arena")
+    Arena::create(Arc::new(io), dir, identity, SHAPE, SigbusGuard::Install).expect("an arena")
 }
 
 fn orphans(io: &dyn Io, dir: &Path) -> u64 {
@@ -82,7 +83,9 @@ fn what_failed_or_was_left_is_no_longer_own() {
     }
     let dir = TempDir::new().unwrap();
     let refuses: Arc<dyn Io> = Arc::new(Refuses);
-    assert!(Arena::create(refuses, dir.path(), identity(Path::new("")), SHAPE).is_err());
+    let identity = identity(Path::new(""));
+    let made = Arena::create(refuses, dir.path(), identity, SHAPE, SigbusGuard::Install);
+    assert!(made.is_err());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     assert!(!orphans::is_own_in(dir.path()));
     let arena = create(OsIo, dir.path());

@@ -25,7 +25,7 @@ use crate::format::{Formatter, LineBuffer, LineError};
 use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
-use crate::stats::{Counter, Counters, DropReason};
+use crate::stats::{Counter, Counters};
 use crate::template;
 
 /// How long the collector sleeps when all segments are full, before it looks again.
@@ -63,7 +63,7 @@ pub(super) struct Batch {
     pub(super) parts: Parts,
     plans: Plans,
     pub(super) copy: Box<[u8; RECORD_BYTES_MAX]>,
-    written: Written,
+    pub(super) written: Written,
     /// Rings that gave records to the present batch.
     touched: Vec<usize>,
     moved: Vec<(u32, Position)>,
@@ -73,6 +73,8 @@ pub(super) struct Batch {
     own: u64,
     batches: u64,
     has_urgent: bool,
+    /// Records that are counted as written.
+    counted: u64,
 }
 
 /// What became of a record.
@@ -81,6 +83,8 @@ pub(super) enum Taken {
     Kept,
     /// The batch ended behind it.
     Committed,
+    /// It is not what was committed: its ring has lost something.
+    Lost,
     /// The engine is to stop although no segment can be had.
     Abandoned,
 }
@@ -100,6 +104,7 @@ impl Batch {
             own: 0,
             batches: 0,
             has_urgent: false,
+            counted: 0,
         }
     }
 
@@ -112,8 +117,9 @@ impl Batch {
         clock: &TickClock,
     ) -> Taken {
         if let Err(error) = self.write_any(&mut sources[ring], peeked, clock) {
-            if !self.write_again(error, sources, ring, peeked, clock) {
-                return Taken::Abandoned;
+            match self.write_again(error, sources, ring, peeked, clock) {
+                Taken::Kept | Taken::Committed => {}
+                other => return other,
             }
         }
         let source = &mut sources[ring];
@@ -131,8 +137,7 @@ impl Batch {
         Taken::Kept
     }
 
-    /// Goes on after a record that was not written: in a new segment, or without it; false when
-    /// the engine is to be abandoned.
+    /// Goes on after a record that was not written: in a new segment, or without it.
     #[cold]
     #[inline(never)]
     fn write_again(
@@ -142,20 +147,24 @@ impl Batch {
         ring: usize,
         peeked: Peeked,
         clock: &TickClock,
-    ) -> bool {
+    ) -> Taken {
         while error == LineError::Full && self.parts.writer.len() > 0 {
             self.end(sources);
             if !self.next_segment(sources) {
-                return false;
+                return Taken::Abandoned;
             }
             match self.write_any(&mut sources[ring], peeked, clock) {
-                Ok(()) => return true,
+                Ok(()) => return Taken::Kept,
                 Err(again) => error = again,
             }
         }
+        if !sources[ring].is_sound() {
+            return Taken::Lost;
+        }
         // A whole segment holds any line, see LINE_BYTES_MAX.
-        self.parts.counters.drop_record(DropReason::Damaged, Level::Info);
-        true
+        self.parts.counters.drop_damaged(1);
+        sources[ring].taken += 1;
+        Taken::Kept
     }
 
     /// Writes one record, or takes note of a control envelope.
@@ -182,6 +191,9 @@ impl Batch {
         clock: &TickClock,
     ) -> Result<(), LineError> {
         let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
+        if !source.is_sound() {
+            return Err(LineError::Malformed { offset: 0 });
+        }
         let envelope = Envelope::parse(bytes)?;
         if !envelope.meta.is_record() {
             source.note(&envelope);
@@ -204,6 +216,7 @@ impl Batch {
         }
         let record = (envelope.ticks, envelope.meta);
         self.count_record(record, level, len);
+        source.taken += 1;
         Ok(())
     }
 
@@ -221,7 +234,7 @@ impl Batch {
 
     /// A record of the engine's own has `len` bytes of the segment.
     pub(super) fn count_own(&mut self, len: usize) {
-        self.parts.writer.advance(len);
+        self.parts.writer.advance_own(len);
         self.written.bytes += len as u64;
         self.own += 1;
     }
@@ -278,8 +291,11 @@ impl Batch {
 
     fn count(&mut self) {
         self.batches += 1;
+        // Added: the publisher takes back what it finds to be lost.
+        let records = self.written.records;
+        self.parts.counters.add(Counter::Written, records - self.counted);
+        self.counted = records;
         let counts = [
-            (Counter::Written, self.written.records),
             (Counter::WrittenBytes, self.written.bytes),
             (Counter::OwnRecords, self.own),
             (Counter::Late, self.late),
@@ -292,7 +308,7 @@ impl Batch {
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
     /// abandoned.
     pub(super) fn next_segment(&mut self, sources: &[Source]) -> bool {
-        while !self.parts.writer.roll() {
+        while !self.parts.writer.roll(self.written.records) {
             self.govern(sources);
             // Callers go on, and want to know the time.
             self.parts.source.publish(self.parts.source.now());

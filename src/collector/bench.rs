@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Barriers, Collector, Idling, Parts, StartNote};
+use crate::arena::commit::Commits;
 use crate::arena::{Arena, Identity, Lines, Shape, layout};
 use crate::callsite::Callsite;
 use crate::clock::{TickClock, TickSource};
@@ -69,6 +70,7 @@ impl Passes {
         let writers = (0..rings).map(|_| registry.take_ring().expect("memory for a ring").producer);
         let writers = writers.map(RingWriter::new).collect();
         let collector = Collector::new(Parts {
+            commits: Commits::new(Arc::clone(arena.fixed())),
             arena,
             clock,
             formatter: Formatter::new(Format::Json, Colour::Off, Details::default(), 16 * 1024),
@@ -171,6 +173,10 @@ impl Source for Anonymous {
     fn restore(&self, _: usize, _: &Region) -> io::Result<()> {
         Ok(())
     }
+
+    fn mend(&self, _: &Region) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 // Elsewhere there are no arenas in files.
@@ -179,6 +185,7 @@ mod tests {
     use super::*;
     use crate::arena::commit::MOVED_MAX;
     use crate::bench_support;
+    use crate::sys::bus_guard::SigbusGuard;
     use crate::sys::io::OsIo;
 
     #[test]
@@ -186,7 +193,8 @@ mod tests {
         const RINGS: usize = MOVED_MAX + 10;
         let shape = Shape { ring_bytes: 16 << 10, record_bytes: 2 << 10, rings_max: RINGS };
         let dir = tempfile::tempdir().expect("a directory");
-        let arena = Arena::create(Arc::new(OsIo), dir.path(), identity(), shape);
+        let (io, guard) = (Arc::new(OsIo), SigbusGuard::Install);
+        let arena = Arena::create(io, dir.path(), identity(), shape, guard);
         let mut passes = Passes::over(arena.expect("an arena"), shape, RINGS);
         let bytes = bench_support::envelope(&(&7_u64, (&1.25_f64, (&"ACME.NYS", ()))));
         let words = bytes.chunks_exact(8);

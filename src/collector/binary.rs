@@ -26,6 +26,9 @@ impl Batch {
         clock: &TickClock,
     ) -> Result<(), LineError> {
         let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
+        if !source.is_sound() {
+            return Err(LineError::Malformed { offset: 0 });
+        }
         let parts = write::Parts::of(bytes)?;
         let meta = Meta::from_word(parts.meta);
         if !meta.is_record() {
@@ -48,6 +51,7 @@ impl Batch {
             }
         }
         self.count_record(record, level, len);
+        source.taken += 1;
         Ok(())
     }
 

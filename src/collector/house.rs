@@ -30,6 +30,7 @@ impl Collector {
         }
         if self.is_time_to_look(now) {
             self.looked_at = now;
+            self.look_at_arena();
             self.batch.seal_if_old();
             self.tell_gaps(now, self.clock.ticks_of(GAP_QUIET));
         }

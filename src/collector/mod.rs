@@ -6,6 +6,7 @@ mod batch;
 #[cfg(all(feature = "bench-internals", not(loom)))]
 pub(crate) mod bench;
 mod binary;
+mod damage;
 mod due;
 mod gap;
 mod governor;
@@ -35,6 +36,7 @@ use crate::registry::Registry;
 use crate::segment::SegmentWriter;
 
 use batch::{Batch, Taken};
+use damage::ArenaWatch;
 use gap::GapWatch;
 use governor::Governor;
 use idle::Idle;
@@ -77,6 +79,7 @@ impl Barriers {
 pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     pub(crate) arena: Arc<Arena>,
+    pub(crate) commits: Commits,
     pub(crate) clock: TickClock,
     pub(crate) formatter: Formatter,
     pub(crate) writer: SegmentWriter,
@@ -101,6 +104,7 @@ pub(crate) struct Collector {
     batch: Batch,
     own: OwnRecords,
     gaps: GapWatch,
+    arena_watch: ArenaWatch,
     sources: Vec<Source>,
     merge: Merge,
     idle: Idle,
@@ -133,7 +137,7 @@ impl Collector {
         let batch = Batch::new(batch::Parts {
             formatter,
             writer,
-            commits: Commits::new(Arc::clone(arena.fixed())),
+            commits: parts.commits,
             counters: registry.counters.clone(),
             progress: Arc::clone(&registry.progress),
             collector: Arc::clone(&registry.collector),
@@ -156,6 +160,7 @@ impl Collector {
             batch,
             own,
             gaps: GapWatch::default(),
+            arena_watch: ArenaWatch::default(),
             sources: Vec::new(),
             merge: Merge::default(),
             idle: Idle::new(parts.idling),
@@ -194,6 +199,8 @@ impl Collector {
             let pass = self.pass(cut_off);
             self.keep_house(now);
             if is_asked && pass != Pass::Abandoned {
+                // What cannot be read is not waited for.
+                self.mend_rings();
                 self.registry.progress.set_barriers(barrier);
                 self.batch.parts.publisher.raise(bit::BARRIER);
             }
@@ -247,6 +254,10 @@ impl Collector {
             match self.batch.take(&mut self.sources, ring, next, &self.clock) {
                 Taken::Kept => {}
                 Taken::Committed => self.registry.source.publish(self.registry.source.now()),
+                Taken::Lost => {
+                    self.give_up(ring);
+                    break;
+                }
                 Taken::Abandoned => return false,
             }
             if is_after_cut_off {
@@ -295,12 +306,14 @@ impl Collector {
             pass = self.pass(u64::MAX);
         }
         if pass != Pass::Abandoned && bits & bit::ABANDON == 0 {
+            self.look_at_arena();
             let now = self.registry.source.now();
             self.tell_notices(now);
             self.tell_gaps(now, 0);
             self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);
+        self.sources.iter().for_each(Source::tell_taken);
         self.batch.stop_sides(bits);
         self.registry.progress.set_done(EngineThread::Collector);
         self.batch.parts.publisher.raise(bit::STOP | (bits & bit::ABANDON));

@@ -19,6 +19,10 @@ pub(super) struct Source {
     pub(super) label: Label,
     /// The next record, as the present pass has seen it.
     pub(super) next: Option<Peeked>,
+    /// Records taken or given up over the ring's life.
+    pub(super) taken: u64,
+    /// As of which its memory is read, see `Ring::renew`.
+    pub(super) renewals: u32,
 }
 
 impl Source {
@@ -39,6 +43,11 @@ impl Source {
         if is_enough {
             self.room.wake();
         }
+    }
+
+    /// For the final account, should the ring not be readable then.
+    pub(super) fn tell_taken(&self) {
+        self.consumer.ring().set_taken(self.taken);
     }
 
     /// Takes note of a control envelope.
@@ -107,11 +116,13 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
     sources.reserve(made - sources.len());
     registry.rings_between(sources.len(), made, |entry: &ListedRing| {
         sources.push(Source {
-            consumer: Consumer::new(Arc::clone(&entry.ring)),
+            consumer: Consumer::from_start(Arc::clone(&entry.ring)),
             room: Arc::clone(&entry.room),
             number: entry.number,
             label: Label::default(),
             next: None,
+            taken: 0,
+            renewals: 0,
         });
     });
 }
@@ -145,6 +156,8 @@ mod tests {
             number: None,
             label: Label::default(),
             next: None,
+            taken: 0,
+            renewals: 0,
         };
         (producer, source)
     }

@@ -34,6 +34,7 @@ use crate::clock::Clock;
 use crate::format::{Detail, Details, Format};
 use crate::level::Level;
 use crate::preset::{Preset, Row};
+pub use crate::sys::bus_guard::SigbusGuard;
 use crate::sys::io::{Io, OsIo};
 
 /// What an engine shall be like: a preset, and what is changed of it.
@@ -92,6 +93,7 @@ pub struct Config {
     pub(crate) on_open_failure: OpenFailure,
     pub(crate) in_use: InUse,
     pub(crate) exit_hook: ExitHook,
+    pub(crate) sigbus_guard: SigbusGuard,
     ignore_env: bool,
     pub(crate) io: Arc<dyn Io>,
 }
@@ -168,6 +170,7 @@ impl Config {
             on_open_failure: OpenFailure::Error,
             in_use: InUse::Suffix,
             exit_hook: ExitHook::Drain,
+            sigbus_guard: SigbusGuard::Install,
             ignore_env: false,
             io: Arc::new(OsIo),
         }
@@ -443,6 +446,15 @@ impl Config {
     /// Default: [`ExitHook::Drain`].
     pub fn exit_hook(mut self, hook: ExitHook) -> Config {
         self.exit_hook = hook;
+        self
+    }
+
+    /// Whether the process lives on when a page of the arena's files cannot be had.
+    ///
+    /// Default: [`SigbusGuard::Install`]. Nothing is installed while no file is mapped, as with
+    /// [`Arena::Anonymous`].
+    pub fn sigbus_guard(mut self, guard: SigbusGuard) -> Config {
+        self.sigbus_guard = guard;
         self
     }
 

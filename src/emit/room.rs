@@ -26,6 +26,10 @@ const YIELDS: u32 = 10;
 /// A claim of `granules`, after a wait if the policy allows one. None: the record was dropped, and
 /// counted.
 pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
+    // Before there is a claim: what stands in the ring is not read any more.
+    if !entry.producer.ring().is_readable() && entry.producer.renew().is_err() {
+        return drop_record(entry, level, DropReason::NoRing);
+    }
     let owed = entry.owed();
     let claim = claim_room(entry, granules + owed, level)?;
     if owed == 0 {

@@ -52,7 +52,7 @@ pub(super) fn place(
     let orphans = orphans::bound(&**io, found, warnings);
     let made = dir.map(|dir| {
         let dir = dir?;
-        Arena::create(Arc::clone(io), &dir, identity, shape)
+        Arena::create(Arc::clone(io), &dir, identity, shape, settings.sigbus_guard)
             .map_err(|source| Error::Directory { path: dir, source })
     });
     match made {

@@ -8,7 +8,6 @@ use super::lock::NameLocks;
 use super::open::LogPlace;
 use super::start::HOT_SEGMENTS;
 use super::wire::Shared;
-use crate::arena::commit::Commits;
 use crate::arena::intent::Intents;
 use crate::arena::{Arena, layout};
 use crate::config::Settings;
@@ -47,7 +46,7 @@ impl Rear {
         let pool = pool(settings, &shared.arena)?;
         let publisher = Publisher::new(publish::Parts {
             target,
-            commits: Commits::new(Arc::clone(shared.arena.fixed())),
+            commits: shared.commits.clone(),
             intents: Intents::new(Arc::clone(shared.arena.fixed())),
             pool: Arc::clone(&pool),
             counters: shared.counters.clone(),
@@ -112,6 +111,10 @@ impl Source for FromArena {
 
     fn restore(&self, index: usize, region: &Region) -> io::Result<()> {
         self.0.restore_segment(index, region)
+    }
+
+    fn mend(&self, region: &Region) -> io::Result<()> {
+        self.0.mend_segment(region)
     }
 }
 

@@ -9,6 +9,7 @@ use super::rear::{Destination, Rear};
 use super::sides::Sides;
 use super::start::HOT_SEGMENTS;
 use super::threads::{Threads, pin_collector};
+use crate::arena::commit::Commits;
 use crate::arena::{Arena, layout};
 use crate::clock::{Readings, TickClock, TickSource};
 use crate::collector::{self, Barriers, Collector, Idling, SideParts, StartNote};
@@ -45,6 +46,7 @@ pub(super) struct Opened {
 /// What the threads share.
 pub(super) struct Shared {
     pub(super) arena: Arc<Arena>,
+    pub(super) commits: Commits,
     pub(super) counters: Counters,
     pub(super) progress: Arc<Progress>,
     barriers: Arc<Barriers>,
@@ -74,6 +76,7 @@ impl Shared {
             actuators: Arc::clone(&actuators),
         });
         Shared {
+            commits: Commits::new(Arc::clone(arena.fixed())),
             arena,
             counters,
             progress,
@@ -185,6 +188,7 @@ fn collector(
     Ok(Collector::new(collector::Parts {
         registry: Arc::clone(&shared.registry),
         arena: Arc::clone(&shared.arena),
+        commits: shared.commits.clone(),
         clock,
         formatter: formatter(
             settings,

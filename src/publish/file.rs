@@ -25,16 +25,18 @@ use crate::sys::io::{FileStatus, Io};
 /// The visible log.
 #[derive(Debug)]
 pub(crate) struct FileOutput {
-    io: Arc<dyn Io>,
+    pub(super) io: Arc<dyn Io>,
     dir: PathBuf,
     path: PathBuf,
-    current: Arc<LogFile>,
+    pub(super) current: Arc<LogFile>,
     files: Arc<LogFiles>,
     counters: Counters,
     rotator: Rotator,
     unit: Unit,
     /// Where the last append to the present file ended.
-    end: u64,
+    pub(super) end: u64,
+    /// Where its last part began, in the file and in the segment.
+    pub(super) part: (u64, usize),
     /// Whether the keeper is to hear of a rotation.
     is_rotated: bool,
     /// What failed and is not told yet.
@@ -78,6 +80,7 @@ impl FileOutput {
             rotator,
             unit,
             end: 0,
+            part: (0, 0),
             is_rotated: false,
             troubles: Vec::new(),
         };
@@ -141,6 +144,7 @@ impl FileOutput {
         // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
         let offset = status.len;
         let end = self.rotator.part_end(lines, from, offset);
+        self.part = (offset, from);
         let LogFile { dev, ino, birth_ns, .. } = *self.current;
         let range = (from as u64, end as u64);
         intents.begin(Intent { dev, ino, birth_ns, offset, segment, from: range.0, to: range.1 });
@@ -220,6 +224,11 @@ impl FileOutput {
         self.files.replace(Arc::clone(&self.current));
         self.counters.add(Counter::Reopens, 1);
         Ok(())
+    }
+
+    /// What must stay together.
+    pub(super) fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// The path, for reports.

@@ -6,7 +6,9 @@ mod calendar;
 mod console;
 mod file;
 mod names;
+mod read_back;
 mod rotate;
+mod salvage;
 mod side;
 mod unit;
 
@@ -22,14 +24,16 @@ use crate::flush::controller::{Limits, SyncGoal};
 use crate::flush::due::{self, Unpublished, Urgency};
 use crate::flush::signal::{Signal, bit};
 use crate::flush::{EngineThread, Latency, Progress};
-use crate::segment::Pool;
+use crate::segment::{Pool, Segment};
 use crate::stats::{Counter, Counters};
+use crate::sys::io::is_unreadable;
 
 pub(crate) use calendar::Calendar;
 pub(crate) use console::{Console, ConsoleOutput, ConsoleWriter};
 use file::Appended;
 pub(crate) use file::FileOutput;
 pub(crate) use names::Places;
+use salvage::{Before, Salvage};
 pub(crate) use side::{SideWriter, SideWriterParts};
 
 /// How long the publisher sleeps while there is nothing to publish.
@@ -96,6 +100,12 @@ pub(crate) struct Publisher {
     publishes: u64,
     latency: Latency,
     retry: Option<Duration>,
+    /// Records of the program that are published, or given up.
+    records: u64,
+    /// What the output has of the line that comes next.
+    before: Before,
+    /// What is left of the present segment, which has lost something.
+    salvage: Option<Salvage>,
 }
 
 impl Publisher {
@@ -114,6 +124,9 @@ impl Publisher {
             publishes: 0,
             latency: Latency::default(),
             retry: None,
+            records: 0,
+            before: Before::default(),
+            salvage: None,
         }
     }
 
@@ -211,24 +224,14 @@ impl Publisher {
         let pool = Arc::clone(&self.parts.pool);
         while let Some((index, segment)) = pool.find(self.segment) {
             let is_newest = self.segment == written.segment;
-            let end = if is_newest { written.len as usize } else { segment.sealed() };
-            let from = self.from as usize;
-            if from < end {
+            let (end, records) = if is_newest {
+                (written.len as usize, written.records)
+            } else {
+                (segment.sealed(), segment.records())
+            };
+            while (self.from as usize) < end {
                 let start = Instant::now();
-                let appended = {
-                    #[allow(unsafe_code)] // Mapped memory, see `Segment::lines`.
-                    // SAFETY: the slot, or the seal, says that these bytes are written; the
-                    // segment is given back by this thread alone, later.
-                    let lines = unsafe { segment.lines(0, end) };
-                    let start = self.published - self.from;
-                    let lines = Lines { segment: self.segment, start, from, bytes: lines };
-                    append(&mut self.parts, lines)
-                };
-                // Backwards, perhaps: a new file begins with a whole line.
-                self.published = self.published - self.from + appended.to as u64;
-                self.from = appended.to as u64;
-                self.parts.counters.set(Counter::PublishedBytes, self.published);
-                appended.result?;
+                self.publish_part(segment, end, records)?;
                 let latency = self.latency.add(start.elapsed());
                 self.parts.counters.set(Counter::PublishLatencyNs, latency);
                 // The newest completed append ends here: all earlier segments are done with.
@@ -240,6 +243,47 @@ impl Publisher {
             self.waiting.push_back(Published { index, end: self.published });
             self.segment += 1;
             self.from = 0;
+        }
+        Ok(())
+    }
+
+    /// Publishes the segment up to `end`, by when the engine had written as many `records`.
+    fn publish_part(&mut self, segment: &Segment, end: usize, records: u64) -> io::Result<()> {
+        if self.is_to_be_salvaged(segment) {
+            let outcome = self.publish_rest(segment, end, records);
+            self.parts.counters.set(Counter::PublishedBytes, self.published);
+            return outcome;
+        }
+        let from = self.from as usize;
+        let appended = {
+            #[allow(unsafe_code)] // Mapped memory, see `Segment::lines`.
+            // SAFETY: the slot, or the seal, says that these bytes are written; the segment is
+            // given back by this thread alone, later.
+            let lines = unsafe { segment.lines(0, end) };
+            let start = self.published - self.from;
+            let lines = Lines { segment: self.segment, start, from, bytes: lines };
+            append(&mut self.parts, lines)
+        };
+        // Backwards, perhaps: a new file begins with a whole line.
+        self.published = self.published - self.from + appended.to as u64;
+        self.from = appended.to as u64;
+        self.parts.counters.set(Counter::PublishedBytes, self.published);
+        match appended.result {
+            Ok(()) if self.is_to_be_salvaged(segment) => {
+                // Somebody cut its file meanwhile: zeros may have gone out.
+                self.note_part(segment, from);
+                self.give_up(records, 0);
+            }
+            Ok(()) => (self.records, self.before) = (records, Before::Whole),
+            Err(error) => {
+                self.note_part(segment, from);
+                if !is_unreadable(&error) {
+                    return Err(error);
+                }
+                // Its memory is gone, and would be for ever.
+                self.publish_rest(segment, end, records)?;
+                self.parts.counters.set(Counter::PublishedBytes, self.published);
+            }
         }
         Ok(())
     }

@@ -19,6 +19,11 @@ pub(crate) struct Unread {
 
 /// Walks a ring that nobody collects any more.
 pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
+    if !ring.is_readable() {
+        // By the producer's count and the collector's last word.
+        let (committed, end) = ring.committed();
+        return Unread { records: committed.saturating_sub(ring.taken()), end };
+    }
     let mut records = 0;
     let end = Consumer::new(Arc::clone(ring)).walk(|ring, peeked| {
         let meta = Meta::from_word(ring.granule_of(peeked, envelope::META));

@@ -75,6 +75,9 @@ impl ListedRing {
     /// Takes the ring, unless somebody has it.
     fn take(&self) -> Option<OwnedRing> {
         let producer = Producer::take(&self.ring)?;
+        if !self.ring.is_readable() && producer.renew().is_err() {
+            return None;
+        }
         Some(OwnedRing { producer, room: Arc::clone(&self.room) })
     }
 }
@@ -273,6 +276,7 @@ impl Registry {
         let is_coarse = self.source == TickSource::Published;
         let ring = if is_coarse { ring.with_coarse_clock() } else { ring };
         let (ring, room) = (Arc::new(ring), Arc::default());
+        ring.watch_memory();
         let entry = ListedRing { ring, room, number: memory.number };
         if memory.number.is_none() {
             self.counters.add(Counter::AnonymousRings, 1);

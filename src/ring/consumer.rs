@@ -29,6 +29,12 @@ impl<M: Memory> Consumer<M> {
         Consumer { ring, head: released, released }
     }
 
+    /// The consuming end of a new ring, whatever its producer has done to it since.
+    #[cfg(not(loom))]
+    pub(crate) fn from_start(ring: Arc<Ring<M>>) -> Consumer<M> {
+        Consumer { ring, head: 0, released: 0 }
+    }
+
     /// The ring.
     pub(crate) fn ring(&self) -> &Arc<Ring<M>> {
         &self.ring
@@ -50,6 +56,12 @@ impl<M: Memory> Consumer<M> {
     pub(crate) fn advance(&mut self, peeked: Peeked) {
         self.head = self.head.wrapping_add(distance(peeked.granules));
         self.ring.consumer.head.store(self.head, Ordering::Relaxed);
+    }
+
+    /// Goes on at a position ahead; what lies between is given up.
+    pub(crate) fn skip_to(&mut self, position: Position) {
+        self.head = position;
+        self.ring.consumer.head.store(position, Ordering::Relaxed);
     }
 
     /// Granules read but not released.

@@ -44,6 +44,29 @@ impl Mapped {
         Mapped { granules, region: Some(region) }
     }
 
+    /// See [`Region::is_intact`].
+    #[inline]
+    pub(super) fn is_intact(&self) -> bool {
+        self.region.as_ref().is_none_or(|region| region.is_intact())
+    }
+
+    /// See [`Region::lower_when_lost`].
+    ///
+    /// # Safety
+    ///
+    /// Both words live as long as the memory.
+    pub(super) unsafe fn lower_when_lost(&self, limit: &AtomicU64, bound: &AtomicU64) {
+        if let Some(region) = &self.region {
+            // SAFETY: handed on.
+            unsafe { region.lower_when_lost(limit, bound) };
+        }
+    }
+
+    /// See [`Region::leave_file`].
+    pub(super) fn leave_file(&self) -> std::io::Result<()> {
+        self.region.as_ref().map_or(Ok(()), |region| region.leave_file())
+    }
+
     /// The address of a granule.
     ///
     /// # Safety
@@ -91,6 +114,7 @@ impl Ring<Mapped> {
                 committed: AtomicU64::new(0),
             }),
             consumer: CachePadded::new(consumer),
+            damage: CachePadded::new(super::damage::Damage::none()),
         }
     }
 

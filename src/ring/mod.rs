@@ -31,6 +31,8 @@
 #[cfg(all(feature = "bench-internals", not(loom)))]
 pub(crate) mod bench;
 mod consumer;
+#[cfg(not(loom))]
+mod damage;
 #[cfg(all(test, loom))]
 mod loom_tests;
 #[cfg(not(loom))]
@@ -97,6 +99,8 @@ pub(crate) trait Memory: Clone {
 pub(crate) struct Ring<M> {
     producer: CachePadded<ProducerSide<M>>,
     consumer: CachePadded<ConsumerSide<M>>,
+    #[cfg(not(loom))]
+    damage: CachePadded<damage::Damage>,
 }
 
 /// What the producer reads and writes with each record: one cache line.
@@ -168,6 +172,8 @@ impl<M: Memory> Ring<M> {
                 committed: AtomicU64::new(0),
             }),
             consumer: CachePadded::new(consumer),
+            #[cfg(not(loom))]
+            damage: CachePadded::new(damage::Damage::none()),
         }
     }
 

@@ -7,10 +7,11 @@
 //! file must not change what the threads believe of each other.
 #![allow(unsafe_code)] // A mapping is reached through raw pointers only.
 
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::primitive::{AtomicU64, Ordering};
-use crate::sys::mmap::Region;
+use crate::sys::mmap::{Region, WITNESS_BYTES};
 
 const ARENA_ID: usize = 0;
 const SEQ: usize = ARENA_ID + 8;
@@ -29,12 +30,22 @@ pub(crate) struct Segment {
     seq: AtomicU64,
     /// The sealed length; 0: not sealed.
     sealed: AtomicU64,
+    /// Records written by the engine, its own not among them, by the time it was sealed.
+    records: AtomicU64,
+    /// Where the engine's own records lie.
+    own: Mutex<Vec<Range<usize>>>,
 }
 
 impl Segment {
     /// One without memory.
     pub(super) fn empty() -> Segment {
-        Segment { region: OnceLock::new(), seq: AtomicU64::new(0), sealed: AtomicU64::new(0) }
+        Segment {
+            region: OnceLock::new(),
+            seq: AtomicU64::new(0),
+            sealed: AtomicU64::new(0),
+            records: AtomicU64::new(0),
+            own: Mutex::default(),
+        }
     }
 
     /// Gives an empty one its memory, faulted in; it begins with the head.
@@ -45,7 +56,7 @@ impl Segment {
 
     /// Bytes that lines may take.
     pub(crate) fn capacity(&self) -> usize {
-        self.region().len() - HEAD_BYTES
+        self.region().len() - HEAD_BYTES - WITNESS_BYTES
     }
 
     fn word(&self, offset: usize) -> &AtomicU64 {
@@ -56,12 +67,30 @@ impl Segment {
     pub(crate) fn begin(&self, arena_id: u64, seq: u64) {
         self.word(SEALED).store(0, Ordering::Relaxed);
         self.word(ARENA_ID).store(arena_id, Ordering::Relaxed);
-        // Release: whoever reads the file does not see the length of an earlier life.
+        // Pairs with whoever reads the file after a crash: no length of an earlier life.
         self.word(SEQ).store(seq, Ordering::Release);
         self.sealed.store(0, Ordering::Relaxed);
+        self.own().clear();
         // Release: whoever sees the number does not see the length of an earlier life. Pairs with
         // the Acquire load in `seq`.
         self.seq.store(seq, Ordering::Release);
+    }
+
+    /// Records that the engine had written when it was sealed.
+    pub(crate) fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Copies lines, whatever has become of the file; what is gone is zeros.
+    pub(crate) fn copy_lines(&self, lines: Range<usize>) -> Vec<u8> {
+        let mut copy = vec![0; lines.len()];
+        self.region().read_what_is_left(HEAD_BYTES + lines.start, &mut copy);
+        copy
+    }
+
+    /// Whether all that was read of it is what was written: see [`Region::is_intact`].
+    pub(crate) fn is_intact(&self) -> bool {
+        self.region().is_intact()
     }
 
     /// Its memory.
@@ -80,9 +109,21 @@ impl Segment {
         self.seq.load(Ordering::Acquire) // pairs with `begin`
     }
 
-    /// Says how many bytes of lines it holds for good.
-    pub(crate) fn seal(&self, len: usize) {
-        // Release: whoever reads the file and sees the length finds the lines.
+    /// Notes that a record of the engine's own lies there.
+    pub(crate) fn note_own(&self, lines: Range<usize>) {
+        self.own().push(lines);
+    }
+
+    /// Where the engine's own records lie.
+    pub(crate) fn own(&self) -> MutexGuard<'_, Vec<Range<usize>>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how many bytes of lines it holds for good, and how many records the engine has written
+    /// by now.
+    pub(crate) fn seal(&self, len: usize, records: u64) {
+        self.records.store(records, Ordering::Relaxed);
+        // Pairs with whoever reads the file after a crash: the lines are there.
         self.word(SEALED).store(len as u64, Ordering::Release);
         // Pairs with the Acquire load in `sealed`: the lines are there.
         self.sealed.store(len as u64, Ordering::Release);

@@ -28,6 +28,12 @@ pub(crate) trait Source: Send + Sync {
     /// # Errors
     /// As [`Source::make`].
     fn restore(&self, index: usize, region: &Region) -> io::Result<()>;
+
+    /// Puts memory in the place of a free segment's whose file has lost a part of it.
+    ///
+    /// # Errors
+    /// As [`Source::make`].
+    fn mend(&self, region: &Region) -> io::Result<()>;
 }
 
 /// All segments; the pool's table has room for as many as the staging limit allows.
@@ -124,7 +130,12 @@ impl Pool {
     pub(crate) fn take(&self) -> Option<Arc<Segment>> {
         let free = self.idle().free.pop();
         let index = free.or_else(|| self.restore()).or_else(|| self.make().ok())?;
-        Some(Arc::clone(self.segment(index)))
+        let segment = self.segment(index);
+        if !segment.is_intact() && self.source.mend(segment.region()).is_err() {
+            self.give_back(index);
+            return None;
+        }
+        Some(Arc::clone(segment))
     }
 
     /// Takes the memory of the coldest free one, as long as more than the hot ones have any. Called

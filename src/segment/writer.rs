@@ -69,18 +69,30 @@ impl SegmentWriter {
         self.pool.trim();
     }
 
-    /// Ends the segment here, whether or not there is another. Its lines must be committed.
-    pub(crate) fn seal(&mut self) {
+    /// `bytes` of the room are a record of the engine's own.
+    pub(crate) fn advance_own(&mut self, bytes: usize) {
+        self.segment.note_own(self.len..self.len + bytes);
+        self.advance(bytes);
+    }
+
+    /// Whether what was written here can be read; else go on elsewhere.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.segment.is_intact()
+    }
+
+    /// Ends the segment here, whether or not there is another. Its lines must be committed, and are
+    /// the last of as many `records` of the engine.
+    pub(crate) fn seal(&mut self, records: u64) {
         if self.is_open() {
-            self.segment.seal(self.len);
+            self.segment.seal(self.len, records);
             self.is_sealed = true;
         }
     }
 
     /// Seals the segment and begins the next; false, and nothing happened, when none is free.
-    pub(crate) fn roll(&mut self) -> bool {
+    pub(crate) fn roll(&mut self, records: u64) -> bool {
         let Some(next) = self.pool.take() else { return false };
-        self.seal();
+        self.seal(records);
         self.seq += 1;
         next.begin(self.arena_id, self.seq);
         (self.segment, self.len, self.is_sealed) = (next, 0, false);

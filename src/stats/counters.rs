@@ -1,4 +1,5 @@
-//! The counters. They lie in the arena, so that another process can read them; producers add on
+//! The counters. They lie in the process's own memory, and again in the arena, so that another
+//! process can read them: what happens to that file does not change the account. Producers add on
 //! their cold paths only, each engine thread its own.
 
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub(crate) enum Counter {
     InDoubtBytes,
     /// Arenas of crashed processes removed at start, as there were too many.
     RemovedOrphans,
+    /// Pages of the arena that could not be had, as of the collector's last look.
+    MappingFaults,
     /// No counter: how many there are.
     End,
 }
@@ -87,9 +90,13 @@ pub(super) fn dropped_at(reason: DropReason, level: Level) -> usize {
     DROPPED_AT + reason as usize * Level::COUNT + level as usize
 }
 
-/// The counters' page.
+/// Words that are counted in.
+const WORDS: usize = DROPPED_AT + DropReason::ALL.len() * Level::COUNT;
+
+/// The counters, and their page.
 #[derive(Clone, Debug)]
 pub(crate) struct Counters {
+    own: Arc<[AtomicU64; WORDS]>,
     region: Arc<Region>,
     offset: usize,
 }
@@ -97,40 +104,57 @@ pub(crate) struct Counters {
 impl Counters {
     /// Over the page at `offset`.
     pub(crate) fn new(region: Arc<Region>, offset: usize) -> Counters {
-        Counters { region, offset }
+        Counters { own: Arc::new([const { AtomicU64::new(0) }; WORDS]), region, offset }
     }
 
-    fn word(&self, index: usize) -> &AtomicU64 {
+    /// The word that others see.
+    fn shown(&self, index: usize) -> &AtomicU64 {
         self.region.word(self.offset + index * 8)
+    }
+
+    fn add_to(&self, index: usize, by: u64) {
+        self.own[index].fetch_add(by, Ordering::Relaxed);
+        self.shown(index).fetch_add(by, Ordering::Relaxed);
     }
 
     /// Adds to a counter that several threads share.
     pub(crate) fn add(&self, counter: Counter, by: u64) {
-        self.word(counter as usize).fetch_add(by, Ordering::Relaxed);
+        self.add_to(counter as usize, by);
     }
 
     /// Sets a counter that one thread owns.
     pub(crate) fn set(&self, counter: Counter, value: u64) {
-        self.word(counter as usize).store(value, Ordering::Relaxed);
+        self.own[counter as usize].store(value, Ordering::Relaxed);
+        self.shown(counter as usize).store(value, Ordering::Relaxed);
     }
 
     /// A copy of all of them, as they were within the last moment.
     pub(crate) fn read(&self) -> Figures {
-        Figures::read(|index| self.word(index).load(Ordering::Relaxed))
+        Figures::read(|index| self.own[index].load(Ordering::Relaxed))
     }
 
     /// A counter's value, of some time ago.
     pub(crate) fn get(&self, counter: Counter) -> u64 {
-        self.word(counter as usize).load(Ordering::Relaxed)
+        self.own[counter as usize].load(Ordering::Relaxed)
     }
 
     /// Counts a dropped record.
     pub(crate) fn drop_record(&self, reason: DropReason, level: Level) {
-        self.word(dropped_at(reason, level)).fetch_add(1, Ordering::Relaxed);
+        self.add_to(dropped_at(reason, level), 1);
+    }
+
+    /// Counts records that the collector or the publisher has lost, whose level nobody knows.
+    pub(crate) fn drop_damaged(&self, records: u64) {
+        self.add_to(dropped_at(DropReason::Damaged, Level::Info), records);
+    }
+
+    /// Takes back what was counted as written, and is lost.
+    pub(crate) fn take_back_written(&self, records: u64) {
+        self.add_to(Counter::Written as usize, records.wrapping_neg());
     }
 
     /// All losses, of some time ago.
     pub(crate) fn dropped(&self) -> Dropped {
-        Dropped::of(|reason, level| self.word(dropped_at(reason, level)).load(Ordering::Relaxed))
+        Dropped::of(|reason, level| self.own[dropped_at(reason, level)].load(Ordering::Relaxed))
     }
 }

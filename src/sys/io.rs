@@ -311,6 +311,12 @@ fn modified(status: &rustix::fs::Stat) -> SystemTime {
     whole.and_then(|time| time.checked_add(nanos)).unwrap_or(UNIX_EPOCH)
 }
 
+/// Whether a write failed because the memory that it was to take the bytes from cannot be had: a
+/// page of a mapped file that was cut, or that the device does not give.
+pub(crate) fn is_unreadable(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::FAULT.raw_os_error())
+}
+
 #[cfg(all(target_os = "linux", not(fastlog_portable)))]
 fn allocate(fd: BorrowedFd<'_>, reserve: Reserve, offset: u64, len: u64) -> io::Result<()> {
     use rustix::fs::FallocateFlags;

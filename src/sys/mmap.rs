@@ -7,14 +7,21 @@
 //! to a protocol of its own.
 #![allow(unsafe_code)]
 
-use std::fs::File;
+mod backing;
+mod parts;
+
 use std::io;
-use std::ops::Range;
+use std::sync::Arc;
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use super::mapped_file::MappedFile;
+use super::memory_lock::Locked;
 use super::process::page_bytes;
 use crate::primitive::{AtomicU64, Ordering};
+use backing::Backing;
+pub(crate) use backing::WITNESS_BYTES;
+use parts::Parts;
 
 const WORD_BYTES: usize = size_of::<u64>();
 
@@ -22,6 +29,9 @@ const WORD_BYTES: usize = size_of::<u64>();
 #[derive(Debug)]
 pub(crate) struct Region {
     map: MmapRaw,
+    /// Of a file's region.
+    backing: Option<Backing>,
+    locked: Locked,
 }
 
 impl Region {
@@ -31,7 +41,8 @@ impl Region {
     /// `InvalidInput` when `len` is 0, else the system's.
     pub(crate) fn anonymous(len: usize) -> io::Result<Region> {
         not_empty(len)?;
-        Ok(Region { map: MmapOptions::new().len(len).map_anon()?.into() })
+        let map = MmapOptions::new().len(len).map_anon()?.into();
+        Ok(Region { map, backing: None, locked: Locked::default() })
     }
 
     /// `len` bytes of `file` from `offset`, shared with whoever else maps or reads it.
@@ -39,8 +50,9 @@ impl Region {
     /// # Errors
     /// `InvalidInput` when `len` is 0, when `offset` is no multiple of the page size, and when
     /// the file ends earlier (to touch such a page would kill the process); else the system's.
-    pub(crate) fn of_file(file: &File, offset: u64, len: usize) -> io::Result<Region> {
+    pub(crate) fn of_file(mapped: &Arc<MappedFile>, offset: u64, len: usize) -> io::Result<Region> {
         not_empty(len)?;
+        let file = mapped.open()?;
         if offset % page_bytes() as u64 != 0 {
             return Err(invalid(format!(
                 "cannot map a file from byte {offset}: map it from a multiple of {} bytes",
@@ -56,7 +68,8 @@ impl Region {
             )));
         }
         let map = MmapOptions::new().offset(offset).len(len).map_raw(file)?;
-        Ok(Region { map })
+        let backing = Backing::new(mapped, (map.as_mut_ptr() as usize, len), offset);
+        Ok(Region { map, backing: Some(backing), locked: Locked::default() })
     }
 
     /// Bytes in the region.
@@ -114,21 +127,18 @@ impl Region {
     ///
     /// # Errors
     /// `Unsupported` in portable mode, else the system's: not every file system can.
-    pub(crate) fn discard(&self, is_file: bool) -> io::Result<()> {
+    pub(crate) fn discard(&self) -> io::Result<()> {
         #[cfg(all(target_os = "linux", not(fastlog_portable)))]
         {
             use memmap2::UncheckedAdvice::{DontNeed, Remove};
-            let advice = if is_file { Remove } else { DontNeed };
+            let advice = if self.is_of_file() { Remove } else { DontNeed };
             // SAFETY: all accesses to the region go through atomics or raw pointers, for which any
             // change of the bytes is a write of another thread; the caller says that nobody relies
             // on what they hold.
             unsafe { self.map.unchecked_advise(advice) }
         }
         #[cfg(not(all(target_os = "linux", not(fastlog_portable))))]
-        {
-            let _ = is_file;
-            Err(io::ErrorKind::Unsupported.into())
-        }
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Writes one word of each page with the value it has.
@@ -145,10 +155,12 @@ impl Region {
         }
     }
 
-    /// Keeps the region's pages from being swapped out, bringing all of them in; false where the
-    /// system does not allow it (`RLIMIT_MEMLOCK`) and in portable mode.
+    /// Keeps the region's pages from being swapped out, bringing all of them in, where the engine's
+    /// share of the process's limit allows it (see [`Locked`]); false otherwise and in portable
+    /// mode.
     pub(crate) fn lock_in_memory(&self) -> bool {
-        cfg!(all(target_os = "linux", not(fastlog_portable))) && self.map.lock().is_ok()
+        cfg!(all(target_os = "linux", not(fastlog_portable)))
+            && self.locked.take(self.len(), || self.map.lock().is_ok())
     }
 
     /// The word at `offset` bytes.
@@ -227,44 +239,6 @@ impl Region {
         // mapped while `self` lives. All accesses of this type are atomic; users of `as_ptr` vouch
         // for theirs, other processes are outside of Rust's memory model.
         unsafe { AtomicU64::from_ptr(self.as_ptr().add(offset).cast::<u64>()) }
-    }
-}
-
-/// A byte range cut at word boundaries.
-struct Parts {
-    at: usize,
-    start: usize,
-    end: usize,
-}
-
-struct Part {
-    /// Where the word begins in the region.
-    word: usize,
-    /// Which of its bytes are meant.
-    within: Range<usize>,
-    /// Bytes of the range before this part.
-    done: usize,
-}
-
-impl Parts {
-    fn new(offset: usize, len: usize) -> Parts {
-        Parts { at: offset, start: offset, end: offset + len }
-    }
-}
-
-impl Iterator for Parts {
-    type Item = Part;
-
-    #[inline]
-    fn next(&mut self) -> Option<Part> {
-        if self.at >= self.end {
-            return None;
-        }
-        let word = self.at / WORD_BYTES * WORD_BYTES;
-        let within = self.at - word..WORD_BYTES.min(self.end - word);
-        let done = self.at - self.start;
-        self.at = word + within.end;
-        Some(Part { word, within, done })
     }
 }
 

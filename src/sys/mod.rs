@@ -5,6 +5,7 @@
 //! has a portable stand-in, chosen on other systems and by `--cfg fastlog_portable`. Not compiled
 //! under loom, whose models have no operating system.
 
+pub(crate) mod bus_guard;
 mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod exit;
@@ -12,6 +13,8 @@ pub(crate) mod fork_safe;
 pub(crate) mod gone;
 pub mod io;
 mod lease;
+pub(crate) mod mapped_file;
+mod memory_lock;
 pub(crate) mod mmap;
 pub(crate) mod open;
 pub(crate) mod process;

@@ -7,6 +7,7 @@ use crate::level::Level;
 use crate::primitive::Ordering;
 use crate::ring::{Mapped, RING_HEADER_BYTES, Ring};
 use crate::stats::{Counters, DropReason};
+use crate::sys::bus_guard::SigbusGuard;
 use crate::sys::io::OsIo;
 use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
@@ -27,7 +28,8 @@ impl Bytes for Vec<u8> {
 fn arena(dir: &Path, log: &Path) -> Arena {
     let lines = Lines { format: 1, details: 0, output: 1 };
     let identity = Identity { name: "app", file_name: "app.jsonl", directory: log, lines };
-    let arena = Arena::create(Arc::new(OsIo), dir, identity, SHAPE).expect("an arena");
+    let arena = Arena::create(Arc::new(OsIo), dir, identity, SHAPE, SigbusGuard::Install)
+        .expect("an arena");
     let counters = Counters::new(Arc::clone(arena.fixed()), COUNTERS_AT);
     counters.set(Counter::Written, 40);
     counters.set(Counter::Rings, 1);

@@ -1,7 +1,9 @@
 //! Tests of `mmap`.
 
 use super::*;
+use crate::sys::bus_guard::SigbusGuard;
 use proptest::prelude::*;
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,6 +11,12 @@ fn file_of(len: u64) -> File {
     let file = tempfile::tempfile().unwrap();
     file.set_len(len).unwrap();
     file
+}
+
+/// Without a guard: what a page that cannot be had does then is what is tested here.
+fn mapped(file: &File) -> Arc<MappedFile> {
+    let file = file.try_clone().unwrap();
+    Arc::new(MappedFile::new(file, SigbusGuard::Off).unwrap())
 }
 
 fn panics(body: impl FnOnce()) -> bool {
@@ -19,7 +27,7 @@ fn panics(body: impl FnOnce()) -> bool {
 fn a_file_shows_what_its_region_was_given() {
     let page = page_bytes();
     let mut file = file_of(3 * page as u64);
-    let region = Region::of_file(&file, page as u64, page + 5).unwrap();
+    let region = Region::of_file(&mapped(&file), page as u64, page + 5).unwrap();
     assert_eq!(region.len(), page + 5);
     region.populate(0, region.len()).unwrap();
     region.write_bytes(page, b"hello");
@@ -44,7 +52,7 @@ fn impossible_maps_are_refused_with_a_sentence() {
     let page = page_bytes();
     let file = file_of(page as u64);
     let refused = |offset: u64, len: usize| {
-        let error = Region::of_file(&file, offset, len).unwrap_err();
+        let error = Region::of_file(&mapped(&file), offset, len).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
         error.to_string()
     };
@@ -80,7 +88,7 @@ fn a_file_cut_after_mapping_is_an_error_to_populate() {
     }
     let page = page_bytes();
     let file = file_of(2 * page as u64);
-    let region = Region::of_file(&file, 0, 2 * page).unwrap();
+    let region = Region::of_file(&mapped(&file), 0, 2 * page).unwrap();
     file.set_len(page as u64).unwrap();
     region.populate(0, page).unwrap();
     let error = region.populate(page, page).unwrap_err();
@@ -152,7 +160,7 @@ fn a_hole_on_a_full_file_system_is_an_error_to_populate() {
         }
         let file = tempfile::tempfile_in(dir.path()).unwrap();
         file.set_len(1 << 20).unwrap();
-        let region = Region::of_file(&file, 0, 1 << 20).unwrap();
+        let region = Region::of_file(&mapped(&file), 0, 1 << 20).unwrap();
         region.populate(0, 32 << 10).unwrap();
         let error = region.populate(0, 1 << 20).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EFAULT));

@@ -1,0 +1,120 @@
+//! What is done when the arena's files have lost something: rings whose records cannot be read are
+//! given up, exactly; the segment is changed; the owner is told. Runs on the collector.
+
+use super::Collector;
+use super::batch::Batch;
+use super::sources::Source;
+use crate::arena::Arena;
+use crate::flush::Notice;
+use crate::primitive::{Ordering, fence};
+use crate::ring::granules_between;
+use crate::stats::{Counter, Counters};
+use crate::sys::bus_guard;
+
+/// What the owner was told.
+#[derive(Debug, Default)]
+pub(super) struct ArenaWatch {
+    is_damage_told: bool,
+    is_replacement_told: bool,
+}
+
+impl ArenaWatch {
+    /// What there is to be told, if anything is new.
+    fn look(&mut self, arena: &Arena, counters: &Counters) -> Option<String> {
+        let path = arena.path()?;
+        if arena.find_damage() {
+            counters.set(Counter::MappingFaults, arena.faults());
+            if !std::mem::replace(&mut self.is_damage_told, true) {
+                return Some(format!(
+                    "records do not survive `kill -9` any more: the arena {} was cut by somebody, \
+                     or its file system is full or fails; what is new lies in memory",
+                    path.display()
+                ));
+            }
+        }
+        let is_new = !self.is_replacement_told && bus_guard::is_replaced();
+        self.is_replacement_told |= is_new;
+        is_new.then(|| {
+            "the program's own handler of SIGBUS has replaced the engine's: unless it calls the \
+             one that it found, a page of the arena that cannot be had ends the process"
+                .to_owned()
+        })
+    }
+}
+
+impl Collector {
+    /// Looks at the arena's files, and gives up what they have lost.
+    pub(super) fn look_at_arena(&mut self) {
+        self.mend_rings();
+        if self.arena.is_damaged() && !self.batch.leave_damaged(&mut self.sources) {
+            return; // To be abandoned: the main loop sees why.
+        }
+        if let Some(warning) = self.arena_watch.look(&self.arena, &self.registry.counters) {
+            self.registry.progress.report_failure(warning.clone());
+            self.registry.progress.tell(Notice::Warning(warning));
+        }
+    }
+
+    /// Gives up what stands in rings that cannot be read.
+    pub(super) fn mend_rings(&mut self) {
+        for ring in 0..self.sources.len() {
+            if !self.sources[ring].is_sound() {
+                self.give_up(ring);
+            }
+        }
+    }
+
+    /// Gives up what stands in a ring.
+    pub(super) fn give_up(&mut self, ring: usize) {
+        self.arena.set_damaged();
+        // What is in the batch was read while the ring was sound: it is kept.
+        self.batch.end(&mut self.sources);
+        let source = &mut self.sources[ring];
+        self.registry.counters.drop_damaged(source.give_up());
+        self.registry.progress.released();
+        // Pairs with the fence in `Room::wait`, as the one in `Progress::released` does.
+        fence(Ordering::SeqCst);
+        source.wake_owner();
+    }
+}
+
+impl Source {
+    /// Whether all that was read of the ring so far is what was committed.
+    #[inline]
+    pub(super) fn is_sound(&self) -> bool {
+        let ring = self.consumer.ring();
+        ring.is_sound(self.renewals) && !ring.is_broken()
+    }
+
+    /// Goes on behind what stands in the ring; says how many records that were.
+    fn give_up(&mut self) -> u64 {
+        let ring = self.consumer.ring();
+        let Some((renewals, mut committed, mut tail)) = ring.renewed() else { return 0 };
+        if renewals == self.renewals {
+            ring.set_broken();
+            (committed, tail) = ring.committed();
+        }
+        self.renewals = renewals;
+        if granules_between(self.consumer.head(), tail) < 0 {
+            return 0;
+        }
+        let lost = committed.saturating_sub(self.taken);
+        self.taken += lost;
+        ring.set_taken(self.taken);
+        self.consumer.skip_to(tail);
+        self.consumer.release();
+        lost
+    }
+}
+
+impl Batch {
+    /// Goes on in another segment if the present one has lost something; false when the engine is
+    /// to be abandoned.
+    fn leave_damaged(&mut self, sources: &mut [Source]) -> bool {
+        if self.parts.writer.is_intact() || self.parts.writer.len() == 0 {
+            return true;
+        }
+        self.end(sources);
+        self.next_segment(sources)
+    }
+}

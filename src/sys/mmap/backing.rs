@@ -1,0 +1,169 @@
+//! The file behind a region: whether what was stored is still there, and how a region goes on
+//! without its file.
+
+use std::io;
+use std::sync::Arc;
+
+use memmap2::MmapRaw;
+
+use super::{Region, WORD_BYTES};
+use crate::primitive::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sys::bus_guard::{self, SigbusGuard, Slot};
+use crate::sys::mapped_file::MappedFile;
+use crate::sys::process::page_bytes;
+
+/// The file behind a region.
+#[derive(Debug)]
+pub(super) struct Backing {
+    /// As long as the slot may be read.
+    _file: Arc<MappedFile>,
+    slot: Option<&'static Slot>,
+    /// False once memory of the process has taken its place.
+    is_mapped: AtomicBool,
+}
+
+/// The last word of a file's region, which nobody else uses: whoever cuts the file takes this, and
+/// a page that was lost elsewhere shows in the guard's slot.
+const WITNESS: u64 = u64::from_le_bytes(*b"fastlog.");
+
+/// Bytes at the end of a region that are the engine's own.
+pub(crate) const WITNESS_BYTES: usize = WORD_BYTES;
+
+impl Backing {
+    /// Of a mapping of these bytes, which are those of the file from `offset` on.
+    pub(super) fn new(
+        file: &Arc<MappedFile>,
+        (start, len): (usize, usize),
+        offset: u64,
+    ) -> Backing {
+        let slot = match file.guard {
+            SigbusGuard::Install => bus_guard::register(start, len, file, offset),
+            SigbusGuard::Off => None,
+        };
+        Backing { _file: Arc::clone(file), slot, is_mapped: AtomicBool::new(true) }
+    }
+}
+
+impl Region {
+    /// Stores the last word, by which [`is_intact`](Region::is_intact) knows that the memory is
+    /// what it was. Its page must be populated.
+    pub(crate) fn witness(&self) {
+        self.word_of_page(self.witness_at()).store(WITNESS, Ordering::Relaxed);
+    }
+
+    /// Whether all that was read before this call is what was stored: nobody cut the file, no page
+    /// of it was lost. Of a region with a [`witness`](Region::witness); without a guard nobody
+    /// looks, as the look itself could be the process's end.
+    #[inline]
+    pub(crate) fn is_intact(&self) -> bool {
+        let Some(backing) = &self.backing else { return true };
+        // Pairs with the store in `leave_file`: what the caller does first is seen.
+        if !backing.is_mapped.load(Ordering::Acquire) {
+            return true;
+        }
+        let Some(slot) = backing.slot else { return true };
+        // Pairs with the handler's store, and with the kernel's own order: it takes the last page
+        // of a file that it cuts before anybody can read zeros where another one was.
+        fence(Ordering::Acquire);
+        let witness = self.word_of_page(self.witness_at()).load(Ordering::Relaxed);
+        witness == WITNESS && !slot.is_lost()
+    }
+
+    /// As soon as anything of a file's region is lost, `limit` gets the value of `bound`, from
+    /// whatever thread finds out.
+    ///
+    /// # Safety
+    ///
+    /// Both words live as long as the region.
+    pub(crate) unsafe fn lower_when_lost(&self, limit: &AtomicU64, bound: &AtomicU64) {
+        if let Some(slot) = self.backing.as_ref().and_then(|backing| backing.slot) {
+            // SAFETY: handed on; the slot is left with the region at the latest.
+            unsafe { slot.lower_when_lost(limit, bound) };
+        }
+    }
+
+    fn witness_at(&self) -> usize {
+        self.len() / WORD_BYTES * WORD_BYTES - WITNESS_BYTES
+    }
+
+    /// Puts zeros of the process's own in the place of a file's part, for good. What other threads
+    /// store meanwhile may be gone.
+    ///
+    /// # Errors
+    /// The system's: no memory.
+    pub(crate) fn leave_file(&self) -> io::Result<()> {
+        let Some(backing) = self.backing.as_ref().filter(|_| self.is_of_file()) else {
+            return Ok(());
+        };
+        match backing.slot {
+            // The slot stays: a thread may have met the end of the file just before.
+            Some(slot) => bus_guard::replace_all(slot, || replace_by_memory(&self.map))?,
+            None => replace_by_memory(&self.map)?,
+        }
+        backing.is_mapped.store(false, Ordering::Release); // pairs with `is_intact`
+        Ok(())
+    }
+
+    /// Whether a file keeps what is stored here.
+    pub(crate) fn is_of_file(&self) -> bool {
+        self.backing.as_ref().is_some_and(|backing| backing.is_mapped.load(Ordering::Relaxed))
+    }
+
+    /// Copies from `offset` into `bytes` what can be had, page by page, whatever has become of the
+    /// file; leaves the rest of `bytes` alone.
+    ///
+    /// # Panics
+    /// When the range is not inside the region.
+    pub(crate) fn read_what_is_left(&self, offset: usize, bytes: &mut [u8]) {
+        self.check(offset, bytes.len());
+        let page = page_bytes();
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done;
+            let len = (page - at % page).min(bytes.len() - done);
+            copy_of_process(self.as_ptr().wrapping_add(at), &mut bytes[done..done + len]);
+            done += len;
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let Some(slot) = self.backing.as_ref().and_then(|backing| backing.slot) {
+            slot.leave();
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn replace_by_memory(map: &MmapRaw) -> io::Result<()> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let how = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    let at = map.as_mut_ptr().cast();
+    // SAFETY: the place is that of `map`, which stays as long and as writable as it was, and is
+    // unmapped by whoever owns it. All accesses to it go through atomics or raw pointers, for which
+    // this is a write of another thread.
+    let mapped = unsafe { libc::mmap(at, map.len(), access, how, -1, 0) };
+    if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(not(all(target_os = "linux", not(fastlog_portable))))]
+fn replace_by_memory(_: &MmapRaw) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// By a call that fails where an access would be a signal.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn copy_of_process(from: *mut u8, to: &mut [u8]) {
+    let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
+    let remote = libc::iovec { iov_base: from.cast(), iov_len: to.len() };
+    // SAFETY: `to` is as long as it says; the kernel checks the other end.
+    unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
+}
+
+/// Elsewhere no region is of a file.
+#[cfg(not(all(target_os = "linux", not(fastlog_portable))))]
+fn copy_of_process(from: *mut u8, to: &mut [u8]) {
+    // SAFETY: the region has as many bytes from there on, and `to` has room for them.
+    unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
+}
