@@ -41,12 +41,7 @@ pub(crate) fn emit<F: Fields>(callsite: &'static Callsite, state: i64, level: Le
 
 /// As [`emit`], for fields that run user code and leave text in the scratch.
 #[inline(never)]
-fn emit_rendered<F: Fields>(
-    callsite: &'static Callsite,
-    state: i64,
-    level: Level,
-    fields: &F,
-) {
+fn emit_rendered<F: Fields>(callsite: &'static Callsite, state: i64, level: Level, fields: &F) {
     emit_encoded(callsite, state, level, fields.encode(&Scratch::new()));
 }
 

@@ -128,6 +128,7 @@ not_loom! {
 
     // What the threads know of each other's progress.
     mod flush;
+    mod shared;
 
     // Owner's side.
     mod engine;

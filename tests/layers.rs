@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 8] = [
     &["error", "primitive", "sys", "level"],
     &["value", "template"],
     &["ring", "envelope", "clock", "stats", "flush"],
-    &["callsite", "arena", "segment", "format"],
+    &["callsite", "arena", "segment", "format", "shared"],
     &["registry", "config", "preset", "report"],
     &["emit", "collector", "publish", "keep"],
     &["engine"],

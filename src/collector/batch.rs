@@ -4,7 +4,6 @@
 //! commit slot names, when it holds an eighth of a ring, after a record of ERROR or above, and at
 //! the end of a pass. Its end is: slot, then the rings' `released` words, then wake-ups.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::governor::Governor;
@@ -17,15 +16,15 @@ use crate::arena::layout::SEGMENT_BYTES;
 use crate::clock::{TickClock, TickSource};
 use crate::envelope::decode::Envelope;
 use crate::envelope::{Meta, RECORD_BYTES_MAX, flag};
-use crate::flush::Progress;
 use crate::flush::controller::Staging;
-use crate::flush::signal::{Signal, bit};
+use crate::flush::signal::bit;
 use crate::format::binary::write::Writer;
 use crate::format::{Formatter, LineBuffer, LineError};
 use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
-use crate::stats::{Counter, Counters};
+use crate::shared::Shared;
+use crate::stats::Counter;
 use crate::template;
 
 /// How long the collector sleeps when all segments are full, before it looks again.
@@ -47,10 +46,7 @@ pub(super) struct Parts {
     pub(super) binary: Option<Writer>,
     pub(super) writer: SegmentWriter,
     pub(super) commits: Commits,
-    pub(super) counters: Counters,
-    pub(super) progress: Arc<Progress>,
-    pub(super) collector: Arc<Signal>,
-    pub(super) publisher: Arc<Signal>,
+    pub(super) shared: Shared,
     pub(super) governor: Governor,
     pub(super) sides: Vec<Side>,
     pub(super) source: TickSource,
@@ -162,7 +158,7 @@ impl Batch {
             return Taken::Lost;
         }
         // A whole segment holds any line, see LINE_BYTES_MAX.
-        self.parts.counters.drop_damaged(1);
+        self.parts.shared.counters.drop_damaged(1);
         sources[ring].taken += 1;
         Taken::Kept
     }
@@ -211,7 +207,7 @@ impl Batch {
         let len = line.len();
         for side in &mut self.parts.sides {
             if !side.put(&envelope, level, utc_ns, label) {
-                self.parts.counters.add(Counter::SideDropped, 1);
+                self.parts.shared.counters.add(Counter::SideDropped, 1);
             }
         }
         let record = (envelope.ticks, envelope.meta);
@@ -278,13 +274,13 @@ impl Batch {
             sources[*ring].consumer.release();
         }
         self.count();
-        self.parts.progress.set_written(self.written.bytes);
-        self.parts.progress.released();
+        self.parts.shared.progress.set_written(self.written.bytes);
+        self.parts.shared.progress.released();
         for ring in self.touched.drain(..) {
             sources[ring].wake_owner();
         }
         let urgency = if self.has_urgent { bit::URGENT } else { 0 };
-        self.parts.publisher.raise(bit::WORK | urgency);
+        self.parts.shared.publisher.raise(bit::WORK | urgency);
         self.parts.sides.iter_mut().for_each(Side::wake);
         self.has_urgent = false;
     }
@@ -293,7 +289,7 @@ impl Batch {
         self.batches += 1;
         // Added: the publisher takes back what it finds to be lost.
         let records = self.written.records;
-        self.parts.counters.add(Counter::Written, records - self.counted);
+        self.parts.shared.counters.add(Counter::Written, records - self.counted);
         self.counted = records;
         let counts = [
             (Counter::WrittenBytes, self.written.bytes),
@@ -302,7 +298,9 @@ impl Batch {
             (Counter::Truncated, self.truncated),
             (Counter::Batches, self.batches),
         ];
-        counts.into_iter().for_each(|(counter, count)| self.parts.counters.set(counter, count));
+        counts
+            .into_iter()
+            .for_each(|(counter, count)| self.parts.shared.counters.set(counter, count));
     }
 
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
@@ -312,19 +310,19 @@ impl Batch {
             self.govern(sources);
             // Callers go on, and want to know the time.
             self.parts.source.publish(self.parts.source.now());
-            self.parts.publisher.raise(bit::SEGMENT);
-            if self.parts.collector.is_raised(bit::ABANDON) {
+            self.parts.shared.publisher.raise(bit::SEGMENT);
+            if self.parts.shared.collector.is_raised(bit::ABANDON) {
                 return false;
             }
-            self.parts.collector.sleep(bit::SEGMENT | bit::ABANDON, SEGMENT_WAIT);
-            self.parts.collector.lower(bit::SEGMENT);
+            self.parts.shared.collector.sleep(bit::SEGMENT | bit::ABANDON, SEGMENT_WAIT);
+            self.parts.shared.collector.lower(bit::SEGMENT);
         }
         // The first slot that names the new segment may take a while; the seal is there already.
         self.written.len = 0;
         if let Some(sealing) = &mut self.parts.sealing {
             sealing.restart();
         }
-        self.parts.publisher.raise(bit::SEGMENT);
+        self.parts.shared.publisher.raise(bit::SEGMENT);
         true
     }
 }

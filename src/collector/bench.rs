@@ -13,15 +13,13 @@ use crate::callsite::Callsite;
 use crate::clock::{TickClock, TickSource};
 use crate::config::{Filter, Overflow};
 use crate::envelope;
-use crate::flush::Progress;
-use crate::flush::actuator::Actuators;
-use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
-use crate::flush::signal::Signal;
+use crate::flush::controller::{Limits, Mode, SyncGoal};
 use crate::format::{Colour, Details, Format, Formatter};
 use crate::level::Level;
 use crate::registry::{self, Registry};
 use crate::ring::bench::RingWriter;
 use crate::segment::{Pool, SegmentWriter, Source};
+use crate::shared::Shared;
 use crate::stats::{Counter, Counters};
 use crate::sys::mmap::Region;
 
@@ -76,11 +74,8 @@ impl Passes {
             formatter: Formatter::new(Format::Json, Colour::Off, Details::default(), 16 * 1024),
             writer,
             barriers: Arc::new(Barriers::default()),
-            publisher: Arc::new(Signal::default()),
             order_window: Duration::ZERO,
             idling: Idling::Spin,
-            limits: limits(),
-            actuators: Arc::clone(&registry.actuators),
             start_note: StartNote {
                 log: String::new(),
                 is_crash_safe: false,
@@ -117,7 +112,7 @@ impl Passes {
             self.pool.give_back(index);
             self.segment += 1;
         }
-        self.collector.registry.counters.get(Counter::Written)
+        self.collector.registry.shared.counters.get(Counter::Written)
     }
 }
 
@@ -137,12 +132,13 @@ fn registry(arena: &Arc<Arena>, shape: Shape) -> Arc<Registry> {
             overflow: Overflow::Drop,
             stall_after: Duration::MAX,
         },
-        counters: Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT),
-        progress: Arc::new(Progress::default()),
-        collector: Arc::new(Signal::default()),
+        shared: Shared::new(
+            Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT),
+            limits(),
+            None,
+        ),
         arena: Arc::clone(arena),
         filter: Filter::parse("", Level::Info).expect("no directive"),
-        actuators: Arc::new(Actuators::new(&Decision::configured(&limits()))),
     }))
 }
 
@@ -208,7 +204,7 @@ mod tests {
         let collector = &passes.collector;
         assert!(collector.sources.iter().all(|source| source.number.is_some()));
         assert!(collector.sources.iter().all(|source| source.consumer.held() == 0));
-        assert_eq!(collector.registry.counters.get(Counter::Batches), 2);
+        assert_eq!(collector.registry.shared.counters.get(Counter::Batches), 2);
         assert_eq!(collector.batch.parts.commits.read().records, RINGS as u64);
     }
 }

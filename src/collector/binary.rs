@@ -47,7 +47,7 @@ impl Batch {
         for side in &mut self.parts.sides {
             let envelope = Envelope::parse(bytes)?;
             if !side.put(&envelope, level, clock.utc_ns(envelope.ticks), label) {
-                self.parts.counters.add(Counter::SideDropped, 1);
+                self.parts.shared.counters.add(Counter::SideDropped, 1);
             }
         }
         self.count_record(record, level, len);

@@ -49,9 +49,9 @@ impl Collector {
         if self.arena.is_damaged() && !self.batch.leave_damaged(&mut self.sources) {
             return; // To be abandoned: the main loop sees why.
         }
-        if let Some(warning) = self.arena_watch.look(&self.arena, &self.registry.counters) {
-            self.registry.progress.report_failure(warning.clone());
-            self.registry.progress.tell(Notice::Warning(warning));
+        if let Some(warning) = self.arena_watch.look(&self.arena, &self.registry.shared.counters) {
+            self.registry.shared.progress.report_failure(warning.clone());
+            self.registry.shared.progress.tell(Notice::Warning(warning));
         }
     }
 
@@ -70,8 +70,8 @@ impl Collector {
         // What is in the batch was read while the ring was sound: it is kept.
         self.batch.end(&mut self.sources);
         let source = &mut self.sources[ring];
-        self.registry.counters.drop_damaged(source.give_up());
-        self.registry.progress.released();
+        self.registry.shared.counters.drop_damaged(source.give_up());
+        self.registry.shared.progress.released();
         // Pairs with the fence in `Room::wait`, as the one in `Progress::released` does.
         fence(Ordering::SeqCst);
         source.wake_owner();

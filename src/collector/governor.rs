@@ -1,15 +1,13 @@
 //! Runs the flush controller: reads the engine's gauges, lets it decide, and hands the decision to
 //! whoever acts on it. Runs on the collector, between passes and while it waits for a segment.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::sources::Source;
-use crate::flush::Progress;
-use crate::flush::actuator::Actuators;
-use crate::flush::controller::{Controller, Decision, Limits, Readings};
+use crate::flush::controller::{Controller, Decision, Readings};
 use crate::flush::pressure::Pressure;
-use crate::stats::{Counter, Counters};
+use crate::shared::Shared;
+use crate::stats::Counter;
 
 /// How often, while there is anything to do.
 const EVERY: Duration = Duration::from_millis(10);
@@ -21,9 +19,7 @@ const RATE_WINDOW: Duration = Duration::from_millis(500);
 pub(super) struct Governor {
     controller: Controller,
     decision: Decision,
-    actuators: Arc<Actuators>,
-    counters: Counters,
-    progress: Arc<Progress>,
+    shared: Shared,
     start: Instant,
     ran_at: Instant,
     records: Rate,
@@ -48,19 +44,12 @@ impl Rate {
 }
 
 impl Governor {
-    pub(super) fn new(
-        limits: Limits,
-        actuators: Arc<Actuators>,
-        counters: Counters,
-        progress: Arc<Progress>,
-    ) -> Governor {
+    pub(super) fn new(shared: Shared) -> Governor {
         let now = Instant::now();
         let governor = Governor {
-            controller: Controller::new(limits),
-            decision: Decision::configured(&limits),
-            actuators,
-            counters,
-            progress,
+            controller: Controller::new(shared.limits),
+            decision: Decision::configured(&shared.limits),
+            shared,
             start: now,
             ran_at: now,
             records: Rate::default(),
@@ -88,16 +77,16 @@ impl Governor {
             ring_fill_permille: fill,
             records_per_s: self.records.update(records, elapsed),
             bytes_per_s: self.bytes.update(bytes, elapsed),
-            unpublished_bytes: bytes.saturating_sub(self.progress.published()),
-            sync_latency: Duration::from_nanos(self.counters.get(Counter::SyncLatencyNs)),
-            disk_room_bytes: self.counters.get(Counter::DiskRoomPlusOne).checked_sub(1),
-            is_stalled: self.progress.is_stalled(),
+            unpublished_bytes: bytes.saturating_sub(self.shared.progress.published()),
+            sync_latency: Duration::from_nanos(self.shared.counters.get(Counter::SyncLatencyNs)),
+            disk_room_bytes: self.shared.counters.get(Counter::DiskRoomPlusOne).checked_sub(1),
+            is_stalled: self.shared.progress.is_stalled(),
         };
         self.decision = self.controller.step(now - self.start, &readings);
-        self.actuators.set(&self.decision);
-        self.counters.set(Counter::RingFillPermille, fill.into());
-        self.counters.set(Counter::RecordsPerS, readings.records_per_s);
-        self.counters.set(Counter::Stalled, readings.is_stalled.into());
+        self.shared.actuators.set(&self.decision);
+        self.shared.counters.set(Counter::RingFillPermille, fill.into());
+        self.shared.counters.set(Counter::RecordsPerS, readings.records_per_s);
+        self.shared.counters.set(Counter::Stalled, readings.is_stalled.into());
         self.tell();
         true
     }
@@ -118,6 +107,6 @@ impl Governor {
             (Counter::ParkMaxNs, ns(self.decision.park_max)),
             (Counter::ReserveBytes, self.decision.reserve_bytes),
         ];
-        counts.into_iter().for_each(|(counter, count)| self.counters.set(counter, count));
+        counts.into_iter().for_each(|(counter, count)| self.shared.counters.set(counter, count));
     }
 }

@@ -21,7 +21,7 @@ impl Collector {
         if self.clock.due(now) {
             let sample = Sample::take(self.registry.source, SAMPLE_TRIES);
             if let Some(stepped) = self.clock.update(sample) {
-                self.registry.counters.add(Counter::ClockSteps, 1);
+                self.registry.shared.counters.add(Counter::ClockSteps, 1);
                 let ticks = self.registry.source.now();
                 let record = self.own.clock_stepped(ticks, stepped.offset_ns);
                 self.batch.write_own(&mut self.sources, &record, &self.clock);
@@ -43,8 +43,8 @@ impl Collector {
 
     pub(super) fn tell_gaps(&mut self, now: u64, quiet: u64) {
         let utc_ns = self.clock.utc_ns(now);
-        if let Some(gap) = self.gaps.look(&self.registry.counters, now, utc_ns, quiet) {
-            self.registry.counters.add(Counter::Gaps, 1);
+        if let Some(gap) = self.gaps.look(&self.registry.shared.counters, now, utc_ns, quiet) {
+            self.registry.shared.counters.add(Counter::Gaps, 1);
             let record = self.own.gap(now, &gap);
             self.batch.write_own(&mut self.sources, &record, &self.clock);
         }
@@ -52,7 +52,7 @@ impl Collector {
 
     /// What other threads tell, up to now.
     pub(super) fn tell_notices(&mut self, now: u64) {
-        while let Some(notice) = self.registry.progress.take_notice() {
+        while let Some(notice) = self.registry.shared.progress.take_notice() {
             let record = self.own.notice(now, &notice);
             self.batch.write_own(&mut self.sources, &record, &self.clock);
         }

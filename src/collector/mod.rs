@@ -26,8 +26,6 @@ use crate::arena::Arena;
 use crate::arena::commit::Commits;
 use crate::clock::TickClock;
 use crate::flush::EngineThread;
-use crate::flush::actuator::Actuators;
-use crate::flush::controller::Limits;
 use crate::flush::signal::{Signal, bit};
 use crate::format::Formatter;
 use crate::format::binary::write::Writer;
@@ -84,11 +82,8 @@ pub(crate) struct Parts {
     pub(crate) formatter: Formatter,
     pub(crate) writer: SegmentWriter,
     pub(crate) barriers: Arc<Barriers>,
-    pub(crate) publisher: Arc<Signal>,
     pub(crate) order_window: Duration,
     pub(crate) idling: Idling,
-    pub(crate) limits: Limits,
-    pub(crate) actuators: Arc<Actuators>,
     pub(crate) start_note: StartNote,
     pub(crate) sides: Vec<SideParts>,
     /// How old a segment gets, where files change with segments.
@@ -130,19 +125,14 @@ enum Pass {
 
 impl Collector {
     pub(crate) fn new(parts: Parts) -> Collector {
-        let Parts { registry, arena, clock, formatter, writer, barriers, publisher, .. } = parts;
+        let Parts { registry, arena, clock, formatter, writer, barriers, .. } = parts;
         let own = OwnRecords::new(&formatter);
-        let (counters, progress) = (registry.counters.clone(), Arc::clone(&registry.progress));
-        let governor = Governor::new(parts.limits, parts.actuators, counters, progress);
         let batch = Batch::new(batch::Parts {
             formatter,
             writer,
             commits: parts.commits,
-            counters: registry.counters.clone(),
-            progress: Arc::clone(&registry.progress),
-            collector: Arc::clone(&registry.collector),
-            publisher,
-            governor,
+            shared: registry.shared.clone(),
+            governor: Governor::new(registry.shared.clone()),
             sides: parts.sides.into_iter().map(Side::new).collect(),
             source: registry.source,
             sealing: parts.segment_age.map(Sealing::new),
@@ -174,13 +164,13 @@ impl Collector {
     pub(crate) fn run(mut self) {
         self.write_start();
         loop {
-            let bits = self.batch.parts.collector.take();
+            let bits = self.batch.parts.shared.collector.take();
             // Read before the clock: what was committed before the request has earlier ticks.
             let barrier = self.barriers.requested();
             if bits & (bit::STOP | bit::ABANDON) != 0 {
                 return self.finish(bits);
             }
-            let is_asked = barrier > self.registry.progress.barriers();
+            let is_asked = barrier > self.registry.shared.progress.barriers();
             let now = self.registry.source.now();
             let stale = self.registry.source.staleness(now);
             self.registry.source.publish(now);
@@ -201,8 +191,8 @@ impl Collector {
             if is_asked && pass != Pass::Abandoned {
                 // What cannot be read is not waited for.
                 self.mend_rings();
-                self.registry.progress.set_barriers(barrier);
-                self.batch.parts.publisher.raise(bit::BARRIER);
+                self.registry.shared.progress.set_barriers(barrier);
+                self.batch.parts.shared.publisher.raise(bit::BARRIER);
             }
             match pass {
                 Pass::Wrote | Pass::Abandoned => self.idle.reset(),
@@ -210,7 +200,7 @@ impl Collector {
                     let decision = self.batch.parts.governor.decision();
                     let park_max =
                         if is_empty { decision.park_max } else { decision.young_park_max };
-                    self.idle.wait(&self.batch.parts.collector, park_max);
+                    self.idle.wait(&self.batch.parts.shared.collector, park_max);
                 }
             }
         }
@@ -234,7 +224,7 @@ impl Collector {
             return Pass::Nothing { is_empty };
         }
         while let Some(first) = self.merge.first() {
-            let is_abandoned = self.batch.parts.collector.is_raised(bit::ABANDON);
+            let is_abandoned = self.batch.parts.shared.collector.is_raised(bit::ABANDON);
             if is_abandoned || !self.drain_run(first, cut_off) {
                 return Pass::Abandoned;
             }
@@ -315,7 +305,7 @@ impl Collector {
         self.batch.end(&mut self.sources);
         self.sources.iter().for_each(Source::tell_taken);
         self.batch.stop_sides(bits);
-        self.registry.progress.set_done(EngineThread::Collector);
-        self.batch.parts.publisher.raise(bit::STOP | (bits & bit::ABANDON));
+        self.registry.shared.progress.set_done(EngineThread::Collector);
+        self.batch.parts.shared.publisher.raise(bit::STOP | (bits & bit::ABANDON));
     }
 }

@@ -217,7 +217,7 @@ impl Batch {
         }
         for side in &mut self.parts.sides {
             if !side.put_own(record, utc_ns) {
-                self.parts.counters.add(Counter::SideDropped, 1);
+                self.parts.shared.counters.add(Counter::SideDropped, 1);
             }
         }
         self.end(sources);

@@ -38,10 +38,10 @@ impl Batch {
     /// Seals the segment if its first record is old.
     pub(super) fn seal_if_old(&mut self) {
         let records = self.written.records;
-        let Parts { sealing, writer, publisher, .. } = &mut self.parts;
+        let Parts { sealing, writer, shared, .. } = &mut self.parts;
         if sealing.as_mut().is_some_and(|sealing| sealing.is_due(writer)) {
             writer.seal(records);
-            publisher.raise(bit::SEGMENT);
+            shared.publisher.raise(bit::SEGMENT);
         }
     }
 }

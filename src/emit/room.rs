@@ -43,14 +43,14 @@ pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Clai
 
 fn claim_room(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
     let ring = entry.producer.ring();
-    if entry.registry.actuators.sheds(level) && ring.used() > ring.capacity() / 2 {
+    if entry.registry.shared.actuators.sheds(level) && ring.used() > ring.capacity() / 2 {
         return drop_record(entry, level, DropReason::Shed);
     }
     if let Some(claim) = try_claim(entry, granules, level) {
         return Some(claim);
     }
     // Past the soft limit: the collector may be asleep.
-    entry.registry.collector.raise(bit::URGENT);
+    entry.registry.shared.collector.raise(bit::URGENT);
     match wait_for_room(entry, granules, level) {
         Ok(()) => try_claim(entry, granules, level).or_else(|| {
             // Room for this record was seen and only this thread takes any.
@@ -66,7 +66,7 @@ fn claim_room(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
 }
 
 fn drop_record(entry: &Entry, level: Level, reason: DropReason) -> Option<Claim> {
-    entry.registry.counters.drop_record(reason, level);
+    entry.registry.shared.counters.drop_record(reason, level);
     None
 }
 
@@ -110,7 +110,7 @@ fn usable(entry: &Entry, ring: &Ring<Mapped>, level: Level) -> usize {
 /// as that record.
 fn stretch(entry: &Entry, free: usize, granules: usize, level: Level) -> usize {
     let ring = entry.producer.ring();
-    if level.is_urgent() || entry.registry.actuators.is_shedding() {
+    if level.is_urgent() || entry.registry.shared.actuators.is_shedding() {
         // The next call looks again.
         return granules + 1;
     }
@@ -134,7 +134,7 @@ fn wait_for_room(entry: &Entry, granules: usize, level: Level) -> Result<(), Ref
         return Err(Refusal::Dropped(DropReason::Full));
     }
     let is_patient = registry.limits.overflow == Overflow::BlockForever;
-    if registry.progress.is_stalled() && !is_patient {
+    if registry.shared.progress.is_stalled() && !is_patient {
         return Err(Refusal::Dropped(DropReason::Stalled));
     }
     let budget = budget(registry.limits.overflow, level);
@@ -142,7 +142,7 @@ fn wait_for_room(entry: &Entry, granules: usize, level: Level) -> Result<(), Ref
     if left == Some(Duration::ZERO) {
         return Err(Refusal::Dropped(DropReason::Full));
     }
-    registry.counters.add(Counter::Waits, 1);
+    registry.shared.counters.add(Counter::Waits, 1);
     let start = Instant::now();
     let result = wait(entry, left, level, has_room);
     entry.waited.set(entry.waited.get() + start.elapsed());
@@ -184,12 +184,12 @@ fn wait(
     let ring = entry.producer.ring();
     let awaited = if level.is_urgent() { Awaited::Any } else { Awaited::Half };
     let is_half_free = || ring.used() <= ring.capacity() / 2;
-    let outcome = entry.room.wait(&registry.progress, patience, awaited, || {
+    let outcome = entry.room.wait(&registry.shared.progress, patience, awaited, || {
         if has_room() && (awaited == Awaited::Any || is_half_free()) {
             Some(Ok(()))
         } else if !registry.is_running() {
             Some(Err(Refusal::Unheard))
-        } else if registry.progress.is_stalled() && !is_patient {
+        } else if registry.shared.progress.is_stalled() && !is_patient {
             Some(Err(Refusal::Dropped(DropReason::Stalled)))
         } else {
             None
@@ -199,7 +199,7 @@ fn wait(
         Ok(result) => result,
         Err(GaveUp::Deadline(_)) => Err(Refusal::Dropped(DropReason::Full)),
         Err(GaveUp::NoProgress(_)) => {
-            registry.progress.stall();
+            registry.shared.progress.stall();
             Err(Refusal::Dropped(DropReason::Stalled))
         }
     }

@@ -53,7 +53,7 @@ pub(crate) fn emit_routed<E: EncodedFields>(route: &Route<'_>, fields: &E) {
         let ticks = entry.registry.source.stamp();
         write(route, entry, fields, &trailer, claim, ticks, whole > record_max);
         if route.level.is_urgent() {
-            entry.registry.collector.raise(bit::URGENT);
+            entry.registry.shared.collector.raise(bit::URGENT);
         }
     });
 }

@@ -140,7 +140,7 @@ fn enter(registry: &Arc<Registry>, level: Level) -> Option<Entry> {
         return None;
     }
     let Some(owned) = registry.take_ring_again(LAST.get()) else {
-        registry.counters.drop_record(DropReason::NoRing, level);
+        registry.shared.counters.drop_record(DropReason::NoRing, level);
         return None;
     };
     Some(Entry::new(registry, owned))
@@ -203,7 +203,7 @@ pub(super) fn urge(number: i32) {
     // Inside, the table may be about to change; the collector looks by itself before long.
     let Some(_inside) = Inside::enter() else { return };
     if let Some(entry) = find(number) {
-        entry.registry.collector.raise(bit::URGENT);
+        entry.registry.shared.collector.raise(bit::URGENT);
     }
 }
 

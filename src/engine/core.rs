@@ -11,12 +11,13 @@ use crate::arena::Arena;
 use crate::collector::Barriers;
 use crate::config::{Filter, Warning};
 use crate::error::BarrierError;
-use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, GaveUp, Limit, Notice, Patience, Progress};
+use crate::flush::signal::bit;
+use crate::flush::{EngineThread, GaveUp, Limit, Notice, Patience};
 use crate::level::{CUT_OFF, Level};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::registry::Registry;
 use crate::report::{DrainError, DrainReport};
+use crate::shared::Shared;
 use crate::stats::{Counter, Figures, Flow, Stats};
 use crate::sys::stderr;
 use crate::sys::thread::current_tid;
@@ -46,11 +47,7 @@ pub(super) enum Drain {
 pub(super) struct Core {
     pub(super) place: Place,
     pub(super) registry: Arc<Registry>,
-    pub(super) progress: Arc<Progress>,
-    pub(super) collector: Arc<Signal>,
-    pub(super) publisher: Arc<Signal>,
-    /// None where there is nothing to sync.
-    pub(super) keeper: Option<Arc<Signal>>,
+    pub(super) shared: Shared,
     pub(super) barriers: Arc<Barriers>,
     pub(super) arena: Arc<Arena>,
     pub(super) lock: Option<Arc<NameLock>>,
@@ -92,26 +89,28 @@ impl Core {
     fn flush_to(&self, limit: Option<Duration>) -> Result<u64, BarrierError> {
         self.check_caller()?;
         let start = Instant::now();
-        let barrier = self.barriers.request(&self.collector);
+        let barrier = self.barriers.request(&self.shared.collector);
         let written =
-            self.wait(limit, start, || self.progress.written_at_barrier(barrier).map(Ok))?;
-        self.publisher.raise(bit::BARRIER);
-        self.wait(limit, start, || (self.progress.published() >= written).then_some(Ok(written)))
+            self.wait(limit, start, || self.shared.progress.written_at_barrier(barrier).map(Ok))?;
+        self.shared.publisher.raise(bit::BARRIER);
+        self.wait(limit, start, || {
+            (self.shared.progress.published() >= written).then_some(Ok(written))
+        })
     }
 
     pub(super) fn sync(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
         let start = Instant::now();
-        let asked = self.progress.ask();
+        let asked = self.shared.progress.ask();
         let published = self.flush_to(limit)?;
-        let Some(keeper) = &self.keeper else { return Ok(()) };
+        let Some(keeper) = &self.shared.keeper else { return Ok(()) };
         keeper.raise(bit::BARRIER);
         self.wait(limit, start, || {
-            if let Some(thread) = self.progress.panicked() {
+            if let Some(thread) = self.shared.progress.panicked() {
                 return Some(Err(BarrierError::Panicked { thread: thread.as_str() }));
             }
             // In this order: a failure is told before the position moves.
-            let is_synced = self.progress.synced() >= published;
-            if let Some(failure) = self.progress.answer(asked, published) {
+            let is_synced = self.shared.progress.synced() >= published;
+            if let Some(failure) = self.shared.progress.answer(asked, published) {
                 return Some(Err(failure.into()));
             }
             is_synced.then_some(Ok(()))
@@ -127,7 +126,7 @@ impl Core {
     ) -> Result<T, BarrierError> {
         let limit = Limit::of(limit).rest(start);
         let patience = Patience { without_progress: self.patience, limit };
-        let outcome = self.progress.wait(patience, || {
+        let outcome = self.shared.progress.wait(patience, || {
             done()
                 .or_else(|| {
                     // A drain meanwhile answers for itself.
@@ -135,8 +134,11 @@ impl Core {
                 })
                 .or_else(|| {
                     // Lines come to the log without the keeper.
-                    let lost =
-                        self.progress.panicked().filter(|lost| *lost != EngineThread::Keeper)?;
+                    let lost = self
+                        .shared
+                        .progress
+                        .panicked()
+                        .filter(|lost| *lost != EngineThread::Keeper)?;
                     Some(Err(BarrierError::Panicked { thread: lost.as_str() }))
                 })
         });
@@ -154,22 +156,22 @@ impl Core {
         let told = self.told_cut_off.fetch_min(level as u32, Ordering::Relaxed);
         let warning = Warning::of_cut_off(filter, CUT_OFF).filter(|_| (level as u32) < told);
         if let Some(warning) = warning {
-            self.progress.tell(Notice::Warning(warning.to_string()));
+            self.shared.progress.tell(Notice::Warning(warning.to_string()));
             stderr::say(&warning.to_string());
         }
     }
 
     pub(super) fn stats(&self) -> Stats {
         // First: what is submitted meanwhile shows as pending, not as a hole.
-        let mut figures = self.registry.counters.read();
+        let mut figures = self.registry.shared.counters.read();
         let (submitted, last_failure) = if self.registry.is_forked() {
             // The parent's threads may have held any of these locks at the fork.
             (figures.get(Counter::Written) + figures.dropped.total(), None)
         } else {
             self.look_again(&mut figures);
-            (self.submitted(figures.dropped.by_producers()), self.progress.last_failure())
+            (self.submitted(figures.dropped.by_producers()), self.shared.progress.last_failure())
         };
-        figures.set(Counter::Stalled, self.progress.is_stalled().into());
+        figures.set(Counter::Stalled, self.shared.progress.is_stalled().into());
         Stats {
             submitted,
             flow: Flow::of(&figures),
@@ -182,11 +184,11 @@ impl Core {
 
     /// At what the keeper counts now and then only.
     fn look_again(&self, figures: &mut Figures) {
-        let (synced, published) = (self.progress.synced(), self.progress.published());
-        figures.set(Counter::InDoubtBytes, self.progress.in_doubt_bytes(published));
+        let (synced, published) = (self.shared.progress.synced(), self.shared.progress.published());
+        figures.set(Counter::InDoubtBytes, self.shared.progress.in_doubt_bytes(published));
         // Without a keeper all that is published counts as synced.
-        if self.keeper.is_some() {
-            let in_doubt = self.progress.in_doubt_bytes(synced);
+        if self.shared.keeper.is_some() {
+            let in_doubt = self.shared.progress.in_doubt_bytes(synced);
             figures.set(Counter::SyncedBytes, synced.saturating_sub(in_doubt));
         }
     }

@@ -32,7 +32,7 @@ impl Core {
         }
         if self.is_engine_thread() {
             self.close();
-            self.collector.raise(bit::STOP);
+            self.shared.collector.raise(bit::STOP);
             return Err(DrainError { reason: BarrierError::EngineThread, report: None });
         }
         let start = Instant::now();
@@ -69,9 +69,9 @@ impl Core {
     }
 
     fn drain_now(&self, limit: Limit<'_>, start: Instant) -> Result<DrainReport, DrainError> {
-        let asked = self.progress.ask();
+        let asked = self.shared.progress.ask();
         self.close();
-        self.collector.raise(bit::STOP);
+        self.shared.collector.raise(bit::STOP);
         let outcome = self.wait_for_threads(limit);
         let is_over = outcome.is_ok();
         if is_over {
@@ -97,12 +97,12 @@ impl Core {
             }
         }
         let failed = |reason| DrainError { reason, report: Some(Box::new(report.clone())) };
-        if let (Ok(()), Some(thread)) = (&outcome, self.progress.panicked()) {
+        if let (Ok(()), Some(thread)) = (&outcome, self.shared.progress.panicked()) {
             return Err(failed(BarrierError::Panicked { thread: thread.as_str() }));
         }
         outcome.map_err(&failed)?;
         // The last barrier of all covers everything.
-        match self.progress.answer(asked, u64::MAX) {
+        match self.shared.progress.answer(asked, u64::MAX) {
             Some(failure) => Err(failed(failure.into())),
             None => Ok(report.clone()),
         }
@@ -110,14 +110,14 @@ impl Core {
 
     /// Waits for one thread after the other, as each tells the next to stop.
     fn wait_for_threads(&self, limit: Limit<'_>) -> Result<(), BarrierError> {
-        let keeper = self.keeper.as_ref().map(|_| EngineThread::Keeper);
+        let keeper = self.shared.keeper.as_ref().map(|_| EngineThread::Keeper);
         // All, not the last: one that panicked is over before its turn.
         let are_done = || {
             let threads = [Some(EngineThread::Collector), Some(EngineThread::Publisher), keeper];
-            threads.into_iter().flatten().all(|thread| self.progress.is_done(thread))
+            threads.into_iter().flatten().all(|thread| self.shared.progress.is_done(thread))
         };
         let patience = Patience { without_progress: self.patience, limit };
-        let outcome = self.progress.wait(patience, || are_done().then_some(()));
+        let outcome = self.shared.progress.wait(patience, || are_done().then_some(()));
         outcome.map_err(|gave_up| match gave_up {
             GaveUp::NoProgress(waited) => BarrierError::Stalled { waited },
             GaveUp::Deadline(waited) => BarrierError::Timeout { waited },
@@ -127,29 +127,28 @@ impl Core {
     /// Tells all threads to end as soon as they can. Waits for the collector alone, which does no
     /// I/O, so that what is counted as pending is not written meanwhile.
     fn abandon(&self) {
-        let signals = [Some(&self.collector), Some(&self.publisher), self.keeper.as_ref()];
-        signals.into_iter().flatten().for_each(|signal| signal.raise(bit::ABANDON));
+        self.shared.signals().for_each(|signal| signal.raise(bit::ABANDON));
         let patience = Patience { without_progress: COUNT_MAX, limit: Limit::Open };
-        let is_done = || self.progress.is_done(EngineThread::Collector).then_some(());
+        let is_done = || self.shared.progress.is_done(EngineThread::Collector).then_some(());
         // Should a hung disk hold even the collector, the figures of the report may be off.
-        let _ = self.progress.wait(patience, is_done);
+        let _ = self.shared.progress.wait(patience, is_done);
         lock(&self.threads).clear();
     }
 
     fn report(&self, start: Instant) -> DrainReport {
         let account = self.registry.settle();
-        let mut figures = self.registry.counters.read();
+        let mut figures = self.registry.shared.counters.read();
         let published = figures.get(Counter::PublishedBytes);
-        figures.set(Counter::InDoubtBytes, self.progress.in_doubt_bytes(published));
+        figures.set(Counter::InDoubtBytes, self.shared.progress.in_doubt_bytes(published));
         DrainReport {
             submitted: account.committed + figures.dropped.by_producers(),
             pending: account.pending,
-            unpublished_bytes: self.progress.written().saturating_sub(published),
+            unpublished_bytes: self.shared.progress.written().saturating_sub(published),
             flow: Flow::of(&figures),
             took: start.elapsed(),
             log_path: self.log_path.clone(),
             arena_path: self.arena.path().map(std::path::Path::to_owned),
-            last_failure: self.progress.last_failure(),
+            last_failure: self.shared.progress.last_failure(),
             figures,
         }
     }

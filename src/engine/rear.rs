@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lock::NameLocks;
 use super::open::LogPlace;
 use super::start::HOT_SEGMENTS;
-use super::wire::Shared;
+use super::wire::Front;
 use crate::arena::intent::Intents;
 use crate::arena::{Arena, layout};
 use crate::config::Settings;
@@ -16,6 +16,7 @@ use crate::flush::files::LogFiles;
 use crate::keep::{self, Care, Keeper};
 use crate::publish::{self, Publisher, Target};
 use crate::segment::{Pool, Source};
+use crate::shared::Shared;
 use crate::sys::mmap::Region;
 
 /// Where the lines go.
@@ -36,47 +37,36 @@ pub(super) struct Rear {
 impl Rear {
     pub(super) fn new(
         settings: &Settings,
-        shared: &Shared,
+        front: &Front,
         log: Option<&LogPlace>,
         destination: Destination,
     ) -> Result<Rear, Error> {
         let Destination { target, files } = destination;
-        let kept = files.zip(log);
-        let keeper = kept.map(|(files, log)| keeper(settings, shared, files, log));
-        let pool = pool(settings, &shared.arena)?;
+        let shared = &front.registry.shared;
+        let kept = files.zip(log).zip(shared.keeper.as_ref());
+        let keeper = kept.map(|((files, log), signal)| {
+            let parts = keep::Parts {
+                io: Arc::clone(&settings.io),
+                dir: log.dir.clone(),
+                next: log.places().next(),
+                file_bytes_max: settings.rotation.bytes,
+                free_bytes: settings.retention.free_bytes,
+                files,
+                shared: shared.clone(),
+                signal: Arc::clone(signal),
+            };
+            Keeper::new(parts, care(settings, shared, log))
+        });
+        let pool = pool(settings, &front.arena)?;
         let publisher = Publisher::new(publish::Parts {
             target,
-            commits: shared.commits.clone(),
-            intents: Intents::new(Arc::clone(shared.arena.fixed())),
+            commits: front.commits.clone(),
+            intents: Intents::new(Arc::clone(front.arena.fixed())),
             pool: Arc::clone(&pool),
-            counters: shared.counters.clone(),
-            progress: Arc::clone(&shared.progress),
-            limits: shared.limits,
-            actuators: Arc::clone(&shared.actuators),
-            signal: Arc::clone(&shared.publisher),
-            collector: Arc::clone(&shared.collector),
-            keeper: keeper.is_some().then(|| Arc::clone(&shared.keeper)),
+            shared: shared.clone(),
         });
         Ok(Rear { pool, publisher, keeper })
     }
-}
-
-fn keeper(settings: &Settings, shared: &Shared, files: Arc<LogFiles>, log: &LogPlace) -> Keeper {
-    let parts = keep::Parts {
-        io: Arc::clone(&settings.io),
-        dir: log.dir.clone(),
-        next: log.places().next(),
-        file_bytes_max: settings.rotation.bytes,
-        free_bytes: settings.retention.free_bytes,
-        files,
-        counters: shared.counters.clone(),
-        progress: Arc::clone(&shared.progress),
-        limits: shared.limits,
-        actuators: Arc::clone(&shared.actuators),
-        signal: Arc::clone(&shared.keeper),
-        publisher: Arc::clone(&shared.publisher),
-    };
-    Keeper::new(parts, care(settings, shared, log))
 }
 
 fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
@@ -90,10 +80,7 @@ fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
         retention: settings.retention,
         #[cfg(feature = "compress")]
         compression: settings.compression,
-        #[cfg(feature = "compress")]
-        signal: Arc::clone(&shared.keeper),
-        counters: shared.counters.clone(),
-        progress: Arc::clone(&shared.progress),
+        shared: shared.clone(),
     }
 }
 

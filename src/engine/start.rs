@@ -95,7 +95,7 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
 
 /// Ends an engine that runs but cannot confirm what it writes; gives the error of the start.
 fn undo(core: &Arc<Core>, error: BarrierError) -> Error {
-    let said = core.progress.last_failure();
+    let said = core.shared.progress.last_failure();
     // The error that matters is why the start failed. Threads end by themselves, the name is
     // released with the last of them; nothing but the start record is in the arena.
     let _ = core.drain(Limit::Clock(Duration::ZERO));

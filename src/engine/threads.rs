@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::core::ThreadIds;
 use crate::config::Pin;
 use crate::error::Error;
-use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, Progress};
+use crate::flush::EngineThread;
+use crate::flush::signal::bit;
 use crate::primitive::{AtomicU32, Ordering};
+use crate::shared::Shared;
 use crate::sys::{process, thread};
 
 /// How long a new thread may take to run.
@@ -38,19 +39,13 @@ impl Drop for OwnTid<'_> {
 /// The threads started so far; told to end if they are dropped before `finish`.
 pub(super) struct Threads {
     ids: Arc<ThreadIds>,
-    progress: Arc<Progress>,
-    signals: [Arc<Signal>; 3],
+    shared: Shared,
     running: Vec<JoinHandle<()>>,
 }
 
 impl Threads {
-    /// Signals in the order of the record's journey.
-    pub(super) fn new(
-        ids: Arc<ThreadIds>,
-        progress: Arc<Progress>,
-        signals: [Arc<Signal>; 3],
-    ) -> Threads {
-        Threads { ids, progress, signals, running: Vec::new() }
+    pub(super) fn new(ids: Arc<ThreadIds>, shared: Shared) -> Threads {
+        Threads { ids, shared, running: Vec::new() }
     }
 
     /// Starts a thread and waits until it says that it is ready.
@@ -59,19 +54,19 @@ impl Threads {
         role: EngineThread,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
-        let index = index(role);
-        let (ids, signal) = (Arc::clone(&self.ids), Arc::clone(&self.signals[index]));
-        let (progress, signals) = (Arc::clone(&self.progress), self.signals.clone());
+        let (ids, shared) = (Arc::clone(&self.ids), self.shared.clone());
         let (ready, is_ready) = sync_channel(1);
         let name = role.as_str();
         let thread = thread::spawn(&format!("fastlog-{name}"), move || {
-            let _own = OwnTid::tell(&ids[index]);
-            signal.adopt_current_thread();
+            let _own = OwnTid::tell(&ids[index(role)]);
+            if let Some(signal) = shared.signal(role) {
+                signal.adopt_current_thread();
+            }
             // The owner may have given up waiting.
             let _ = ready.send(());
             if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
-                progress.set_panicked(role, thread::panic_words(&*payload));
-                release_others(role, &signals);
+                shared.progress.set_panicked(role, thread::panic_words(&*payload));
+                release_others(role, &shared);
             }
         });
         self.running.push(thread.map_err(|source| Error::Thread { name, source })?);
@@ -91,7 +86,7 @@ impl Drop for Threads {
         if self.running.is_empty() {
             return;
         }
-        self.signals.iter().for_each(|signal| signal.raise(bit::ABANDON));
+        self.shared.signals().for_each(|signal| signal.raise(bit::ABANDON));
         for thread in self.running.drain(..) {
             // A thread that panicked has told so on the standard error.
             let _ = thread.join();
@@ -99,19 +94,21 @@ impl Drop for Threads {
     }
 }
 
-/// The thread's place among signals and ids.
+/// The thread's place among the ids.
 fn index(thread: EngineThread) -> usize {
     (thread as u32).trailing_zeros() as usize
 }
 
 /// Lets the other threads finish what they can without the one that panicked.
-fn release_others(panicked: EngineThread, [collector, publisher, keeper]: &[Arc<Signal>; 3]) {
+fn release_others(panicked: EngineThread, shared: &Shared) {
     match panicked {
-        EngineThread::Collector => publisher.raise(bit::STOP),
+        EngineThread::Collector => shared.publisher.raise(bit::STOP),
         EngineThread::Publisher => {
             // It would wait for segments that nobody gives back.
-            collector.raise(bit::ABANDON);
-            keeper.raise(bit::STOP);
+            shared.collector.raise(bit::ABANDON);
+            if let Some(keeper) = &shared.keeper {
+                keeper.raise(bit::STOP);
+            }
         }
         // Lines still reach the log.
         EngineThread::Keeper => {}
@@ -138,9 +135,23 @@ pub(super) fn pin_collector(pin: Pin) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flush::controller::{Limits, Mode, SyncGoal};
+    use crate::stats::Counters;
+    use crate::sys::mmap::Region;
 
     fn threads() -> Threads {
-        Threads::new(Arc::default(), Arc::default(), [(); 3].map(|()| Arc::default()))
+        let region = Arc::new(Region::anonymous(4096).expect("memory"));
+        let limits = Limits {
+            mode: Mode::Fixed,
+            publish_every: Duration::ZERO,
+            sync: SyncGoal::Never,
+            urgent_sync_every: None,
+            publish_bytes: 0,
+            staging_bytes: 0,
+            shed_below: None,
+        };
+        let shared = Shared::new(Counters::new(region, 0), limits, Some(Arc::default()));
+        Threads::new(Arc::default(), shared)
     }
 
     #[test]
@@ -166,14 +177,16 @@ mod tests {
         ];
         for (role, bits) in cases {
             let mut threads = threads();
-            let (progress, signals) = (Arc::clone(&threads.progress), threads.signals.clone());
+            let shared = threads.shared.clone();
+            let progress = &shared.progress;
             threads.spawn(role, move || panic!("a test's {}", "panic")).expect("a thread");
             threads.finish().into_iter().for_each(|thread| thread.join().expect("caught"));
             assert!(progress.is_stalled() && progress.is_done(role));
             assert_eq!(progress.panicked(), Some(role));
             let sentence = format!("the {} thread panicked: a test's panic", role.as_str());
             assert_eq!(progress.last_failure(), Some(sentence));
-            assert_eq!(signals.map(|signal| signal.take()), bits, "{role:?}");
+            let raised: Vec<_> = shared.signals().map(|signal| signal.take()).collect();
+            assert_eq!(raised, bits, "{role:?}");
             progress.set_published(1);
             assert!(progress.is_stalled(), "for good");
         }

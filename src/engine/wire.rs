@@ -16,10 +16,8 @@ use crate::collector::{self, Barriers, Collector, Idling, SideParts, StartNote};
 use crate::config::file_names::Unit;
 use crate::config::{Colour, FlushControl, Idle, Output, Settings, Shed, SyncPolicy, UrgentSync};
 use crate::error::Error;
-use crate::flush::actuator::Actuators;
-use crate::flush::controller::{Decision, Limits, Mode, SyncGoal};
-use crate::flush::signal::Signal;
-use crate::flush::{EngineThread, Progress};
+use crate::flush::EngineThread;
+use crate::flush::controller::{Limits, Mode, SyncGoal};
 use crate::format::binary::write::{Origin, Writer};
 use crate::format::{self, Format, Formatter};
 use crate::level::{CUT_OFF, Level};
@@ -27,6 +25,7 @@ use crate::primitive::AtomicU32;
 use crate::publish::Console;
 use crate::registry::{self, Registry};
 use crate::segment::{Pool, SegmentWriter};
+use crate::shared::Shared;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::FileKind;
 use crate::sys::process;
@@ -43,51 +42,27 @@ pub(super) struct Opened {
     pub(super) destination: Destination,
 }
 
-/// What the threads share.
-pub(super) struct Shared {
+/// What stands before the collector.
+pub(super) struct Front {
     pub(super) arena: Arc<Arena>,
     pub(super) commits: Commits,
-    pub(super) counters: Counters,
-    pub(super) progress: Arc<Progress>,
+    pub(super) registry: Arc<Registry>,
     barriers: Arc<Barriers>,
-    pub(super) limits: Limits,
-    pub(super) actuators: Arc<Actuators>,
-    registry: Arc<Registry>,
-    pub(super) collector: Arc<Signal>,
-    pub(super) publisher: Arc<Signal>,
-    pub(super) keeper: Arc<Signal>,
 }
 
-impl Shared {
-    fn new(settings: &Settings, opened: &Opened, source: TickSource) -> Shared {
-        let (arena, counters) = (Arc::clone(&opened.arena), opened.counters.clone());
-        let limits = limits(settings);
-        let actuators = Arc::new(Actuators::new(&Decision::configured(&limits)));
-        let [collector, publisher, keeper] = [(); 3].map(|()| Arc::new(Signal::default()));
-        let progress = Arc::new(Progress::waking(Arc::clone(&collector)));
+impl Front {
+    fn new(settings: &Settings, opened: &Opened, source: TickSource) -> Front {
+        let arena = Arc::clone(&opened.arena);
+        let keeper = opened.destination.files.is_some().then(Arc::default);
         let registry = Registry::new(registry::Parts {
             source,
             limits: registry_limits(settings),
-            counters: counters.clone(),
-            progress: Arc::clone(&progress),
-            collector: Arc::clone(&collector),
+            shared: Shared::new(opened.counters.clone(), limits(settings), keeper),
             arena: Arc::clone(&arena),
             filter: settings.filter.clone(),
-            actuators: Arc::clone(&actuators),
         });
-        Shared {
-            commits: Commits::new(Arc::clone(arena.fixed())),
-            arena,
-            counters,
-            progress,
-            barriers: Arc::default(),
-            limits,
-            actuators,
-            registry: Arc::new(registry),
-            collector,
-            publisher,
-            keeper,
-        }
+        let commits = Commits::new(Arc::clone(arena.fixed()));
+        Front { arena, commits, registry: Arc::new(registry), barriers: Arc::default() }
     }
 }
 
@@ -103,23 +78,22 @@ pub(super) fn run(
         Idle::Park => Readings::Kept,
     };
     let source = TickSource::choose(settings.clock, readings);
-    let shared = Shared::new(settings, &opened, source);
+    let front = Front::new(settings, &opened, source);
+    let shared = front.registry.shared.clone();
     shared.counters.set(Counter::Orphans, opened.orphans.kept);
     shared.counters.set(Counter::RemovedOrphans, opened.orphans.removed);
     shared.counters.set(Counter::ClockInUse, source.clock().number());
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
     let start_note = start_note(settings, &opened, warnings);
     let Rear { pool, publisher, keeper } =
-        Rear::new(settings, &shared, opened.log.as_ref(), opened.destination)?;
-    let collector = collector(settings, &shared, pool, start_note, side_parts)?;
+        Rear::new(settings, &front, opened.log.as_ref(), opened.destination)?;
+    let collector = collector(settings, &front, pool, start_note, side_parts)?;
     let (log_path, lock) = match opened.log {
         Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
         None => (None, None),
     };
     let thread_ids = Arc::new(ThreadIds::default());
-    let signals = [&shared.collector, &shared.publisher, &shared.keeper].map(Arc::clone);
-    let mut threads = Threads::new(Arc::clone(&thread_ids), Arc::clone(&shared.progress), signals);
-    let has_keeper = keeper.is_some();
+    let mut threads = Threads::new(Arc::clone(&thread_ids), shared.clone());
     // The lock lives as long as somebody may still append to the file, or cut it.
     let [kept, held] = [(); 2].map(|()| lock.clone());
     if let Some(keeper) = keeper {
@@ -141,13 +115,10 @@ pub(super) fn run(
     })?;
     Ok(Arc::new(Core {
         place,
-        registry: shared.registry,
-        progress: shared.progress,
-        collector: shared.collector,
-        publisher: shared.publisher,
-        keeper: has_keeper.then_some(shared.keeper),
-        barriers: shared.barriers,
-        arena: shared.arena,
+        registry: front.registry,
+        shared,
+        barriers: front.barriers,
+        arena: front.arena,
         lock,
         level: settings.level,
         told_cut_off: told_cut_off(settings),
@@ -169,26 +140,26 @@ fn told_cut_off(settings: &Settings) -> AtomicU32 {
 
 fn collector(
     settings: &Settings,
-    shared: &Shared,
+    front: &Front,
     pool: Arc<Pool>,
     start_note: StartNote,
     sides: Vec<SideParts>,
 ) -> Result<Collector, Error> {
-    let writer = SegmentWriter::begin(pool, shared.arena.id()).ok_or_else(|| {
+    let writer = SegmentWriter::begin(pool, front.arena.id()).ok_or_else(|| {
         let source = std::io::ErrorKind::OutOfMemory.into();
         Error::Memory { bytes: layout::SEGMENT_BYTES, source }
     })?;
-    let clock = TickClock::calibrate(shared.registry.source);
+    let clock = TickClock::calibrate(front.registry.source);
     let (binary, segment_age) = match settings.unit() {
         Unit::Lines => (None, None),
         Unit::Segments => {
-            (Some(binary(settings, shared, &clock)), Some(settings.rotation.segment_age))
+            (Some(binary(settings, front, &clock)), Some(settings.rotation.segment_age))
         }
     };
     Ok(Collector::new(collector::Parts {
-        registry: Arc::clone(&shared.registry),
-        arena: Arc::clone(&shared.arena),
-        commits: shared.commits.clone(),
+        registry: Arc::clone(&front.registry),
+        arena: Arc::clone(&front.arena),
+        commits: front.commits.clone(),
         clock,
         formatter: formatter(
             settings,
@@ -197,12 +168,9 @@ fn collector(
             settings.colour,
         ),
         writer,
-        barriers: Arc::clone(&shared.barriers),
-        publisher: Arc::clone(&shared.publisher),
+        barriers: Arc::clone(&front.barriers),
         order_window: settings.order_window,
         idling: if settings.idle == Idle::Spin { Idling::Spin } else { Idling::Park },
-        limits: shared.limits,
-        actuators: Arc::clone(&shared.actuators),
         start_note,
         sides,
         segment_age,
@@ -211,12 +179,12 @@ fn collector(
 }
 
 /// What writes binary segments.
-fn binary(settings: &Settings, shared: &Shared, clock: &TickClock) -> Writer {
+fn binary(settings: &Settings, front: &Front, clock: &TickClock) -> Writer {
     let origin = Origin {
         details: settings.details,
         message_max: settings.record_bytes,
         pid: process::pid(),
-        engine: shared.arena.id(),
+        engine: front.arena.id(),
     };
     Writer::new(origin, clock.pieces())
 }

@@ -72,14 +72,15 @@ struct Task {
 impl Compressor {
     /// For the rotated files of this engine's base.
     pub(super) fn new(care: &Care) -> Compressor {
-        let Care { io, dir, private_dir, base, compression, signal, .. } = care;
+        let Care { io, dir, private_dir, base, compression, shared, .. } = care;
         Compressor {
             io: Arc::clone(io),
             dir: dir.clone(),
             base: base.clone(),
             scratch: private_dir.join(format!("{base}.{PACKING}")),
             compression: *compression,
-            keeper: Arc::clone(signal),
+            // There is one: it is who cares.
+            keeper: shared.keeper.clone().unwrap_or_default(),
             packer: None,
             task: None,
             waiting: VecDeque::new(),

@@ -17,14 +17,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::flush::actuator::Actuators;
-use crate::flush::controller::{Limits, SyncGoal};
+use crate::flush::controller::SyncGoal;
 use crate::flush::due::{self, Urgency};
 use crate::flush::files::{LogFile, LogFiles};
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, Latency, Progress};
+use crate::flush::{EngineThread, Latency};
 use crate::primitive::Ordering;
-use crate::stats::{Counter, Counters};
+use crate::shared::Shared;
+use crate::stats::Counter;
 use crate::sys::io::Io;
 pub(crate) use old_files::{Care, Engines};
 use old_files::{OldFiles, RETAIN_EVERY};
@@ -52,12 +52,9 @@ pub(crate) struct Parts {
     /// How much of the disk is to stay free.
     pub(crate) free_bytes: u64,
     pub(crate) files: Arc<LogFiles>,
-    pub(crate) counters: Counters,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) limits: Limits,
-    pub(crate) actuators: Arc<Actuators>,
+    pub(crate) shared: Shared,
+    /// Its own.
     pub(crate) signal: Arc<Signal>,
-    pub(crate) publisher: Arc<Signal>,
 }
 
 /// The thread's state.
@@ -107,15 +104,15 @@ impl Keeper {
                 break;
             }
             self.note(bits);
-            let published = self.parts.progress.published();
+            let published = self.parts.shared.progress.published();
             let is_last = bits & bit::STOP != 0;
-            if self.parts.progress.synced() < published {
+            if self.parts.shared.progress.synced() < published {
                 self.unsynced_since.get_or_insert_with(Instant::now);
             }
             let is_rotated = bits & bit::ROTATED != 0;
             // Before the sync: what retention removes needs none.
             self.old_files.look(is_rotated);
-            let syncs = self.parts.limits.sync != SyncGoal::Never;
+            let syncs = self.parts.shared.limits.sync != SyncGoal::Never;
             // What failed is tried again by itself: a directory may recover, a file be replaced.
             let is_due = self.has_failed || self.decide(published) == Some(Duration::ZERO);
             if is_last || is_due || is_rotated && syncs {
@@ -135,7 +132,7 @@ impl Keeper {
             self.prepare();
         }
         self.old_files.end();
-        self.parts.progress.set_done(EngineThread::Keeper);
+        self.parts.shared.progress.set_done(EngineThread::Keeper);
     }
 
     fn note(&mut self, bits: u32) {
@@ -154,7 +151,7 @@ impl Keeper {
         if self.has_failed {
             return signal.wait(urgent, RETRY);
         }
-        match self.decide(self.parts.progress.published()) {
+        match self.decide(self.parts.shared.progress.published()) {
             // Until the first unsynced byte any work wakes; then only what cannot wait.
             None => signal.wait(urgent | bit::WORK, IDLE),
             Some(wait) => signal.wait(urgent, wait),
@@ -165,13 +162,13 @@ impl Keeper {
     fn decide(&self, published: u64) -> Option<Duration> {
         let age = |since: Option<Instant>, none| since.map_or(none, |at| at.elapsed());
         let waiting = due::Unsynced {
-            bytes: published - self.parts.progress.synced(),
+            bytes: published - self.parts.shared.progress.synced(),
             age: age(self.unsynced_since, Duration::ZERO),
             urgency: self.urgency,
             since_urgent: age(self.urgent_sync, Duration::MAX),
             since_sync: age(self.synced_at, Duration::MAX),
         };
-        due::sync_in(&waiting, self.parts.actuators.sync_gap(), &self.parts.limits)
+        due::sync_in(&waiting, self.parts.shared.actuators.sync_gap(), &self.parts.shared.limits)
     }
 
     /// Gets ready for what the publisher will need: room behind the log's end, and the next file
@@ -184,10 +181,10 @@ impl Keeper {
             // Another engine's, which was killed.
             file.has_reserve.store(true, Ordering::Relaxed);
         }
-        let wanted = self.parts.actuators.reserve_bytes();
+        let wanted = self.parts.shared.actuators.reserve_bytes();
         let room = self.reserve.extend(io, &self.parts.dir, &file, status.len, wanted);
         if let Some(room) = room {
-            self.parts.counters.set(Counter::DiskRoomPlusOne, room.saturating_add(1));
+            self.parts.shared.counters.set(Counter::DiskRoomPlusOne, room.saturating_add(1));
         }
         let is_half_full = status.len >= self.parts.file_bytes_max / 2;
         if is_half_full && !self.parts.files.has_next() && io.open_fresh(&self.parts.next).is_ok() {
@@ -215,8 +212,11 @@ impl Keeper {
     }
 
     fn complain(&self, what: &str, error: &io::Error) {
-        self.parts.counters.add(Counter::KeeperFailures, 1);
+        self.parts.shared.counters.add(Counter::KeeperFailures, 1);
         let dir = self.parts.dir.display();
-        self.parts.progress.report_failure(format!("cannot {what} of the log in {dir}: {error}"));
+        self.parts
+            .shared
+            .progress
+            .report_failure(format!("cannot {what} of the log in {dir}: {error}"));
     }
 }

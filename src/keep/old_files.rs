@@ -17,10 +17,9 @@ use super::retain::{Complete, Reason};
 use crate::config::Compression;
 use crate::config::listing::{self, File};
 use crate::config::{Retention, file_names};
-#[cfg(feature = "compress")]
-use crate::flush::signal::Signal;
-use crate::flush::{Notice, Progress};
-use crate::stats::{Counter, Counters};
+use crate::flush::Notice;
+use crate::shared::Shared;
+use crate::stats::Counter;
 use crate::sys::io::{Io, Space};
 use crate::sys::process;
 
@@ -49,11 +48,7 @@ pub(crate) struct Care {
     pub(crate) retention: Retention,
     #[cfg(feature = "compress")]
     pub(crate) compression: Compression,
-    /// The keeper's.
-    #[cfg(feature = "compress")]
-    pub(crate) signal: Arc<Signal>,
-    pub(crate) counters: Counters,
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) shared: Shared,
 }
 
 /// The keeper's care for them.
@@ -194,7 +189,7 @@ impl OldFiles {
         if !std::mem::replace(&mut self.is_cramped, true) {
             let bytes: u64 = files.iter().map(|file| file.status.disk_bytes).sum();
             let (dir, count) = (self.care.dir.display(), files.len());
-            self.care.progress.warn(format!(
+            self.care.shared.progress.warn(format!(
                 "the disk of {dir} has {} bytes free, less than `keep_free_bytes` asks for, and \
                  others fill it: {count} rotated files of {bytes} bytes stay",
                 space.free_bytes
@@ -204,7 +199,8 @@ impl OldFiles {
 
     /// Removes one; says whether it is gone, by this engine or another.
     fn remove(&self, file: &File, reason: Reason) -> bool {
-        let Care { io, dir, engines, counters, progress, .. } = &self.care;
+        let Care { io, dir, engines, shared, .. } = &self.care;
+        let Shared { counters, progress, .. } = shared;
         let path = dir.join(&file.named.name);
         let mut outcome = None;
         let mut unlink = || outcome = Some(io.unlink(&path));
@@ -243,7 +239,7 @@ impl OldFiles {
                 self.complain("compress a file", &error);
                 false
             });
-            self.care.counters.add(Counter::CompressedFiles, u64::from(is_changed));
+            self.care.shared.counters.add(Counter::CompressedFiles, u64::from(is_changed));
             if let Err(error) = self.compressor.begin() {
                 self.complain("compress a file", &error);
             }
@@ -260,8 +256,11 @@ impl OldFiles {
     }
 
     fn complain(&self, what: &str, error: &io::Error) {
-        self.care.counters.add(Counter::KeeperFailures, 1);
+        self.care.shared.counters.add(Counter::KeeperFailures, 1);
         let dir = self.care.dir.display();
-        self.care.progress.report_failure(format!("cannot {what} of the log in {dir}: {error}"));
+        self.care
+            .shared
+            .progress
+            .report_failure(format!("cannot {what} of the log in {dir}: {error}"));
     }
 }

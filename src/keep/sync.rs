@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Keeper, Parts, RETIRED_MAX};
+use super::{Keeper, RETIRED_MAX};
 use crate::flush::SyncFailure;
 use crate::flush::controller::SyncGoal;
 use crate::flush::due::Urgency;
 use crate::flush::files::{LogFile, Names};
 use crate::flush::signal::bit;
 use crate::primitive::Ordering;
+use crate::shared::Shared;
 use crate::stats::Counter;
 
 impl Keeper {
@@ -29,26 +30,26 @@ impl Keeper {
         // Before anybody hears of the sync: a file whose name is lost is lost.
         let names = self.sync_names();
         let are_names_good = names.is_ok();
-        self.parts.progress.set_names(names);
+        self.parts.shared.progress.set_names(names);
         self.has_failed = !is_current_good || !are_names_good;
         if are_names_good {
             // Also past what a file has refused: barriers hear of that from the doubt, and whoever
             // waits for segments would wait for ever.
             self.unsynced_since = None;
-            let Parts { progress, counters, .. } = &self.parts;
+            let Shared { progress, counters, .. } = &self.parts.shared;
             let in_doubt = progress.in_doubt_bytes(published);
             counters.set(Counter::SyncedBytes, published.saturating_sub(in_doubt));
             progress.set_synced(published);
-            if self.parts.limits.sync == SyncGoal::EachBatch {
+            if self.parts.shared.limits.sync == SyncGoal::EachBatch {
                 // Segments may be free now.
-                self.parts.publisher.raise(bit::WORK);
+                self.parts.shared.publisher.raise(bit::WORK);
             }
         }
         self.count_doubt();
     }
 
     fn count_doubt(&self) {
-        let Parts { progress, counters, .. } = &self.parts;
+        let Shared { progress, counters, .. } = &self.parts.shared;
         counters.set(Counter::InDoubtBytes, progress.in_doubt_bytes(progress.published()));
     }
 
@@ -101,18 +102,18 @@ impl Keeper {
         match self.parts.io.fdatasync(file.file.as_fd()) {
             Ok(()) => {
                 // Of many files one after the other: whoever waits for all sees that it goes on.
-                self.parts.progress.moved();
+                self.parts.shared.progress.moved();
                 let latency = self.latency.add(start.elapsed());
-                self.parts.counters.set(Counter::SyncLatencyNs, latency);
+                self.parts.shared.counters.set(Counter::SyncLatencyNs, latency);
                 self.syncs += 1;
-                self.parts.counters.set(Counter::Syncs, self.syncs);
+                self.parts.shared.counters.set(Counter::Syncs, self.syncs);
                 true
             }
             Err(error) => {
                 let (path, kind) = (file.path().to_owned(), error.kind());
                 let failure = SyncFailure { path, kind, text: error.to_string() };
-                self.parts.counters.add(Counter::SyncFailures, 1);
-                self.parts.progress.refuse(file, failure);
+                self.parts.shared.counters.add(Counter::SyncFailures, 1);
+                self.parts.shared.progress.refuse(file, failure);
                 false
             }
         }
@@ -143,8 +144,8 @@ impl Keeper {
         self.parts.io.sync_dir(dir).map_err(|error| {
             let (path, kind) = (dir.to_owned(), error.kind());
             let failure = SyncFailure { path, kind, text: error.to_string() };
-            self.parts.counters.add(Counter::KeeperFailures, 1);
-            self.parts.progress.report_failure(failure.sentence());
+            self.parts.shared.counters.add(Counter::KeeperFailures, 1);
+            self.parts.shared.progress.report_failure(failure.sentence());
             failure
         })
     }

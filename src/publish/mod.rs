@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use crate::arena::commit::{Commits, Written};
 use crate::arena::intent::Intents;
-use crate::flush::actuator::Actuators;
-use crate::flush::controller::{Limits, SyncGoal};
+use crate::flush::controller::SyncGoal;
 use crate::flush::due::{self, Unpublished, Urgency};
-use crate::flush::signal::{Signal, bit};
-use crate::flush::{EngineThread, Latency, Progress};
+use crate::flush::signal::bit;
+use crate::flush::{EngineThread, Latency};
 use crate::segment::{Pool, Segment};
-use crate::stats::{Counter, Counters};
+use crate::shared::Shared;
+use crate::stats::Counter;
 use crate::sys::io::is_unreadable;
 
 pub(crate) use calendar::Calendar;
@@ -62,14 +62,7 @@ pub(crate) struct Parts {
     pub(crate) commits: Commits,
     pub(crate) intents: Intents,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) counters: Counters,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) limits: Limits,
-    pub(crate) actuators: Arc<Actuators>,
-    /// Its own signal, the collector's, and the keeper's if there is one.
-    pub(crate) signal: Arc<Signal>,
-    pub(crate) collector: Arc<Signal>,
-    pub(crate) keeper: Option<Arc<Signal>>,
+    pub(crate) shared: Shared,
 }
 
 /// A segment that is published, until it may be used again.
@@ -136,7 +129,7 @@ impl Publisher {
         loop {
             // Once the collector has ended there is nothing to wait for but a failed output.
             let is_over = is_last && self.retry.is_none();
-            let bits = if is_over { self.parts.signal.take() } else { self.sleep() };
+            let bits = if is_over { self.parts.shared.publisher.take() } else { self.sleep() };
             is_last |= bits & bit::STOP != 0;
             if bits & bit::ABANDON != 0 {
                 break;
@@ -165,8 +158,8 @@ impl Publisher {
                 self.publish(&written);
             }
         }
-        self.parts.progress.set_done(EngineThread::Publisher);
-        if let Some(keeper) = &self.parts.keeper {
+        self.parts.shared.progress.set_done(EngineThread::Publisher);
+        if let Some(keeper) = &self.parts.shared.keeper {
             keeper.raise(bit::STOP);
         }
     }
@@ -175,16 +168,16 @@ impl Publisher {
     fn sleep(&mut self) -> u32 {
         let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT | bit::SEGMENT;
         if let Some(retry) = self.retry {
-            return self.parts.signal.wait(bit::ABANDON, retry);
+            return self.parts.shared.publisher.wait(bit::ABANDON, retry);
         }
-        let interval = self.parts.actuators.publish_every().saturating_sub(self.rested());
+        let interval = self.parts.shared.actuators.publish_every().saturating_sub(self.rested());
         // Where each batch is synced, the keeper's work is to give segments back.
-        let gives_back = self.parts.limits.sync == SyncGoal::EachBatch;
+        let gives_back = self.parts.shared.limits.sync == SyncGoal::EachBatch;
         let is_stream = self.last_bytes >= STREAM_BYTES && !interval.is_zero() && !gives_back;
         if self.is_behind || is_stream {
-            return self.parts.signal.wait(urgent, interval);
+            return self.parts.shared.publisher.wait(urgent, interval);
         }
-        self.parts.signal.wait(urgent | bit::WORK, IDLE)
+        self.parts.shared.publisher.wait(urgent | bit::WORK, IDLE)
     }
 
     /// For how long nothing was published.
@@ -202,7 +195,11 @@ impl Publisher {
             since_publish: self.rested(),
             urgency: self.urgency,
         };
-        due::publish_in(&waiting, self.parts.actuators.publish_every(), &self.parts.limits)
+        due::publish_in(
+            &waiting,
+            self.parts.shared.actuators.publish_every(),
+            &self.parts.shared.limits,
+        )
     }
 
     /// Publishes everything written, segment by segment.
@@ -233,7 +230,7 @@ impl Publisher {
                 let start = Instant::now();
                 self.publish_part(segment, end, records)?;
                 let latency = self.latency.add(start.elapsed());
-                self.parts.counters.set(Counter::PublishLatencyNs, latency);
+                self.parts.shared.counters.set(Counter::PublishLatencyNs, latency);
                 // The newest completed append ends here: all earlier segments are done with.
                 self.tell();
             }
@@ -251,7 +248,7 @@ impl Publisher {
     fn publish_part(&mut self, segment: &Segment, end: usize, records: u64) -> io::Result<()> {
         if self.is_to_be_salvaged(segment) {
             let outcome = self.publish_rest(segment, end, records);
-            self.parts.counters.set(Counter::PublishedBytes, self.published);
+            self.parts.shared.counters.set(Counter::PublishedBytes, self.published);
             return outcome;
         }
         let from = self.from as usize;
@@ -267,7 +264,7 @@ impl Publisher {
         // Backwards, perhaps: a new file begins with a whole line.
         self.published = self.published - self.from + appended.to as u64;
         self.from = appended.to as u64;
-        self.parts.counters.set(Counter::PublishedBytes, self.published);
+        self.parts.shared.counters.set(Counter::PublishedBytes, self.published);
         match appended.result {
             Ok(()) if self.is_to_be_salvaged(segment) => {
                 // Somebody cut its file meanwhile: zeros may have gone out.
@@ -282,7 +279,7 @@ impl Publisher {
                 }
                 // Its memory is gone, and would be for ever.
                 self.publish_rest(segment, end, records)?;
-                self.parts.counters.set(Counter::PublishedBytes, self.published);
+                self.parts.shared.counters.set(Counter::PublishedBytes, self.published);
             }
         }
         Ok(())
@@ -292,8 +289,8 @@ impl Publisher {
     /// slow, callers see that it moves and the collector gets its segments back.
     fn tell(&mut self) {
         self.publishes += 1;
-        self.parts.counters.set(Counter::Publishes, self.publishes);
-        self.parts.progress.set_published(self.published);
+        self.parts.shared.counters.set(Counter::Publishes, self.publishes);
+        self.parts.shared.progress.set_published(self.published);
         self.wake_keeper();
         self.give_back();
     }
@@ -301,8 +298,8 @@ impl Publisher {
     /// Frees segments: when a later one holds the end of the newest completed append, and, where
     /// each batch is synced, when the device has their bytes.
     fn give_back(&mut self) {
-        let is_durable = self.parts.limits.sync == SyncGoal::EachBatch;
-        let safe = if is_durable { self.parts.progress.synced() } else { self.published };
+        let is_durable = self.parts.shared.limits.sync == SyncGoal::EachBatch;
+        let safe = if is_durable { self.parts.shared.progress.synced() } else { self.published };
         let mut count = 0;
         while let Some(published) = self.waiting.front() {
             let is_followed = self.from > 0 || self.waiting.len() > 1;
@@ -314,14 +311,14 @@ impl Publisher {
             count += 1;
         }
         if count > 0 {
-            self.parts.collector.raise(bit::SEGMENT);
+            self.parts.shared.collector.raise(bit::SEGMENT);
         }
     }
 
     fn wake_keeper(&mut self) {
-        let Some(keeper) = &self.parts.keeper else {
+        let Some(keeper) = &self.parts.shared.keeper else {
             // Nothing to sync to: what is published is as safe as it gets.
-            self.parts.progress.set_synced(self.published);
+            self.parts.shared.progress.set_synced(self.published);
             return;
         };
         let urgent = if self.has_urgent { bit::URGENT } else { 0 };
@@ -338,15 +335,15 @@ impl Publisher {
     fn fail(&mut self, error: &io::Error) {
         let [first, most] = RETRY;
         self.retry = Some(self.retry.map_or(first, |before| (before * 2).min(most)));
-        self.parts.counters.add(Counter::WriteFailures, 1);
+        self.parts.shared.counters.add(Counter::WriteFailures, 1);
         let name = match &self.parts.target {
             Target::File(file) => file.path().display().to_string(),
             Target::Console(console) => console.name().to_owned(),
             Target::Null => "<null>".to_owned(),
         };
         let sentence = format!("cannot append to {name}: {error}");
-        self.parts.progress.report_failure(sentence);
-        self.parts.progress.stall();
+        self.parts.shared.progress.report_failure(sentence);
+        self.parts.shared.progress.stall();
     }
 }
 
@@ -364,10 +361,11 @@ struct Lines<'a> {
 
 /// Appends them.
 fn append(parts: &mut Parts, lines: Lines<'_>) -> Appended {
-    let Parts { target, intents, progress, signal, .. } = parts;
+    let Parts { target, intents, shared, .. } = parts;
+    let Shared { progress, publisher, .. } = &*shared;
     match target {
         Target::File(file) => file.append(intents, progress, lines),
-        Target::Console(console) => console.append(intents, (progress, signal), lines),
+        Target::Console(console) => console.append(intents, (progress, publisher), lines),
         Target::Null => Appended { to: lines.bytes.len(), result: Ok(()) },
     }
 }

@@ -128,8 +128,8 @@ impl Publisher {
     /// `records` more than were counted so far.
     pub(super) fn give_up(&mut self, total: u64, records: u64) {
         let lost = (total - self.records).saturating_sub(records);
-        self.parts.counters.take_back_written(lost);
-        self.parts.counters.drop_damaged(lost);
+        self.parts.shared.counters.take_back_written(lost);
+        self.parts.shared.counters.drop_damaged(lost);
         (self.records, self.before) = (total, Before::Whole);
     }
 

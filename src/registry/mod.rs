@@ -14,13 +14,11 @@ use crate::arena::{Arena, RingMemory};
 use crate::callsite::Callsite;
 use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
-use crate::flush::Progress;
-use crate::flush::actuator::Actuators;
 use crate::flush::room::Room;
-use crate::flush::signal::Signal;
 use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
 use crate::ring::{Mapped, Producer, Ring};
-use crate::stats::{Counter, Counters};
+use crate::shared::Shared;
+use crate::stats::Counter;
 
 /// Callsites for which an engine remembers its verdict; later ones are decided at each call.
 const VERDICTS: usize = 16 * 1024;
@@ -96,11 +94,7 @@ pub(crate) struct Registry {
     state: AtomicU8,
     pub(crate) source: TickSource,
     pub(crate) limits: Limits,
-    pub(crate) counters: Counters,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) actuators: Arc<Actuators>,
-    /// Wakes the collector.
-    pub(crate) collector: Arc<Signal>,
+    pub(crate) shared: Shared,
     arena: Arc<Arena>,
     dictionary: Dictionary,
     filter: RwLock<Filter>,
@@ -121,29 +115,22 @@ fn has_room(ring: &Ring<Mapped>) -> bool {
 pub(crate) struct Parts {
     pub(crate) source: TickSource,
     pub(crate) limits: Limits,
-    pub(crate) counters: Counters,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) collector: Arc<Signal>,
+    pub(crate) shared: Shared,
     pub(crate) arena: Arc<Arena>,
     pub(crate) filter: Filter,
-    pub(crate) actuators: Arc<Actuators>,
 }
 
 impl Registry {
     /// The registry of a new engine, with a number of its own.
     pub(crate) fn new(parts: Parts) -> Registry {
-        let Parts { source, limits, counters, progress, collector, arena, filter, actuators } =
-            parts;
+        let Parts { source, limits, shared, arena, filter } = parts;
         Registry {
             number: process::next_number(),
             generation: process::generation(),
             state: AtomicU8::new(RUNNING),
             source,
             limits,
-            counters,
-            progress,
-            actuators,
-            collector,
+            shared,
             dictionary: Dictionary::new(Arc::clone(arena.fixed())),
             arena,
             filter: RwLock::new(filter),
@@ -180,7 +167,7 @@ impl Registry {
         // Pairs with the fence in `Room::wait`: either the waiter sees the state or it is seen.
         fence(Ordering::SeqCst);
         self.rings_between(0, usize::MAX, |entry| entry.room.wake());
-        self.progress.wake();
+        self.shared.progress.wake();
     }
 
     /// The collector has walked every ring for the last time.
@@ -279,9 +266,9 @@ impl Registry {
         ring.watch_memory();
         let entry = ListedRing { ring, room, number: memory.number };
         if memory.number.is_none() {
-            self.counters.add(Counter::AnonymousRings, 1);
+            self.shared.counters.add(Counter::AnonymousRings, 1);
         }
-        self.counters.add(Counter::Rings, 1);
+        self.shared.counters.add(Counter::Rings, 1);
         let owned = entry.take();
         let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         rings.push(entry);

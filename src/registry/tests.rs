@@ -5,8 +5,10 @@ use super::*;
 use crate::arena::{Identity, Lines, Shape, layout};
 use crate::clock::{Clock, Readings};
 use crate::envelope::{self, Meta};
-use crate::flush::controller::{self, Decision, Mode, SyncGoal};
+use crate::flush::controller::{self, Mode, SyncGoal};
 use crate::level::Level;
+use crate::shared::Shared;
+use crate::stats::Counters;
 use std::path::Path;
 
 const RING_BYTES: usize = 16 << 10;
@@ -41,10 +43,11 @@ fn registry() -> Registry {
             overflow: Overflow::Drop,
             stall_after: Duration::from_secs(5),
         },
-        counters: Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT),
-        progress: Arc::default(),
-        collector: Arc::default(),
-        actuators: Arc::new(Actuators::new(&Decision::configured(&LIMITS))),
+        shared: Shared::new(
+            Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT),
+            LIMITS,
+            None,
+        ),
         arena,
         filter: Filter::parse("info", Level::INFO).expect("a filter"),
     })
