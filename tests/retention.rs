@@ -124,6 +124,59 @@ fn logs_of_like_names_keep_their_files() {
 }
 
 #[test]
+fn of_thousands_that_go_at_once_the_log_tells_together() {
+    const FILES: u64 = 400;
+    let dir = tempfile::tempdir().expect("a directory");
+    (1..=FILES).for_each(|n| drop(plant_now(dir.path(), "test", n)));
+    let config = common::config(dir.path()).keep_free_bytes(0).retain_files(1);
+    let engine = Engine::detached(config).expect("it starts");
+    wait_until("the keeper", || engine.stats().removed_files() == FILES - 1);
+    let mut told_now = Vec::new();
+    wait_until("the records", || {
+        told_now = told(&engine);
+        told_now.last().is_some_and(|(name, ..)| name.contains(" files, "))
+    });
+    assert_eq!(told_now.iter().map(|(_, bytes, _)| bytes).sum::<u64>(), 399 * LINE.len() as u64);
+    let (name, ..) = told_now.pop().expect("the last");
+    assert!(name.starts_with("299 files, test-") && name.ends_with("-000399.jsonl"), "{name}");
+    assert_eq!(told_now.len(), 100);
+    drain(&engine);
+}
+
+/// Whatever has a rotated file's name and is none hangs nothing, stops nothing and stays.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_stays_and_hangs_nobody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |end: &str| dir.path().join(format!("test-20261120T213300Z-{end}"));
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(outside.path(), LINE).expect("a file");
+    let strange = ["000001.jsonl", "000002.jsonl.zst", "000003.jsonl", "000004.jsonl.gz"].map(path);
+    let pipes = std::process::Command::new("mkfifo").args(&strange[..2]).status();
+    assert!(pipes.expect("mkfifo is there").success());
+    std::os::unix::fs::symlink(outside.path(), &strange[2]).expect("a link");
+    fs::create_dir(&strange[3]).expect("a directory");
+    fs::write(strange[3].join("something"), LINE).expect("a file");
+    for number in [2, 4, 5, 6, 7] {
+        plant_now(dir.path(), "test", number);
+    }
+    let config = config(dir.path()).retain_files(8);
+    #[cfg(feature = "compress")]
+    let config = config.compress(fastlog::Compression::Gzip);
+    let engine = Engine::detached(config).expect("it starts");
+    rotate(&engine, 8);
+    wait_until("the keeper", || engine.stats().removed_files() >= 5);
+    #[cfg(feature = "compress")]
+    wait_until("the packer", || engine.stats().compressed_files() > 0);
+    drain(&engine);
+    for path in &strange {
+        assert!(fs::symlink_metadata(path).is_ok(), "{path:?} is gone");
+    }
+    assert_eq!(fs::read_to_string(outside.path()).expect("UTF-8"), LINE);
+    assert!(strange[3].join("something").exists());
+}
+
+#[test]
 fn the_newest_stays_where_the_limit_has_no_room_for_one() {
     for limit in [0, KIB, 64 * KIB] {
         let dir = tempfile::tempdir().expect("a directory");

@@ -26,6 +26,10 @@ use crate::sys::process;
 /// How often old files are looked for besides rotations.
 pub(super) const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
+/// So many files that one look removes are told one by one, the others together: a log of thousands
+/// would tell of nothing else.
+const TOLD_MAX: usize = 100;
+
 /// Whoever knows which engines live.
 pub(crate) trait Engines: Send + Sync + fmt::Debug {
     /// Does the work if no engine writes files of this base, nor can begin to meanwhile; says
@@ -49,6 +53,14 @@ pub(crate) struct Care {
     #[cfg(feature = "compress")]
     pub(crate) compression: Compression,
     pub(crate) shared: Shared,
+}
+
+/// A file that is gone.
+#[derive(Debug)]
+struct Removed {
+    name: String,
+    bytes: u64,
+    reason: Reason,
 }
 
 /// The keeper's care for them.
@@ -152,22 +164,29 @@ impl OldFiles {
         let Care { name, retention, .. } = &self.care;
         let complete = Complete { files, name, live_bytes };
         let doomed = complete.doomed(retention, SystemTime::now());
-        let mut reasons = doomed.iter();
+        let (mut reasons, mut removed) = (doomed.iter(), Vec::new());
         files.retain(|file| match reasons.next() {
-            Some(Some(reason)) => !self.remove(file, *reason),
+            Some(Some(reason)) => !self.remove(file, *reason, &mut removed),
             _ => true,
         });
-        let Some(space) = self.cramped_space() else {
+        if let Some(space) = self.cramped_space() {
+            self.make_room(files, space, &mut removed);
+        } else {
             self.is_cramped = false;
-            return;
-        };
+        }
+        self.tell(removed);
+    }
+
+    /// Removes what may go, while too little of the disk is free.
+    fn make_room(&mut self, files: &mut Vec<File>, space: Space, removed: &mut Vec<Removed>) {
+        let Care { name, retention, .. } = &self.care;
         let mut stays = vec![true; files.len()];
-        let complete = Complete { files, name, live_bytes };
+        let complete = Complete { files, name, live_bytes: 0 };
         for index in complete.spare(retention, space) {
             if self.cramped_space().is_none() {
                 break;
             }
-            stays[index] = !self.remove(&files[index], Reason::Room);
+            stays[index] = !self.remove(&files[index], Reason::Room, removed);
         }
         let mut stays = stays.into_iter();
         files.retain(|_| stays.next().unwrap_or(true));
@@ -197,10 +216,28 @@ impl OldFiles {
         }
     }
 
-    /// Removes one; says whether it is gone, by this engine or another.
-    fn remove(&self, file: &File, reason: Reason) -> bool {
-        let Care { io, dir, engines, shared, .. } = &self.care;
-        let Shared { counters, progress, .. } = shared;
+    /// Tells of those that went.
+    fn tell(&self, removed: Vec<Removed>) {
+        let Shared { counters, progress, .. } = &self.care.shared;
+        counters.add(Counter::RemovedFiles, removed.len() as u64);
+        let (each, others) = removed.split_at(removed.len().min(TOLD_MAX));
+        for Removed { name, bytes, reason } in each {
+            let reason = reason.as_str();
+            progress.tell(Notice::Removed { file: name.clone(), bytes: *bytes, reason });
+        }
+        for others in others.chunk_by(|one, other| one.reason == other.reason) {
+            let (first, last) = (&others[0], &others[others.len() - 1]);
+            progress.tell(Notice::Removed {
+                file: format!("{} files, {} to {}", others.len(), first.name, last.name),
+                bytes: others.iter().map(|other| other.bytes).sum(),
+                reason: first.reason.as_str(),
+            });
+        }
+    }
+
+    /// Removes one; says whether it is gone, by this engine, which is noted, or by another.
+    fn remove(&self, file: &File, reason: Reason, removed: &mut Vec<Removed>) -> bool {
+        let Care { io, dir, engines, .. } = &self.care;
         let path = dir.join(&file.named.name);
         let mut outcome = None;
         let mut unlink = || outcome = Some(io.unlink(&path));
@@ -213,12 +250,8 @@ impl OldFiles {
         match outcome {
             None => false,
             Some(Ok(())) => {
-                counters.add(Counter::RemovedFiles, 1);
-                progress.tell(Notice::Removed {
-                    file: file.named.name.clone(),
-                    bytes: file.status.len,
-                    reason: reason.as_str(),
-                });
+                let (name, bytes) = (file.named.name.clone(), file.status.len);
+                removed.push(Removed { name, bytes, reason });
                 true
             }
             // Somebody else was faster.
