@@ -317,3 +317,30 @@ fn a_drain_waits_for_no_packer_that_hangs() {
     drain(&engine);
     assert!(!scratch.exists() && numbers(dir.path()).into_iter().eq(0..LINES));
 }
+
+/// A writer that has the file open when it is rotated goes on with it for a while.
+#[test]
+fn what_others_append_to_a_rotated_file_is_not_lost() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let original = dir.path().join("test-20260101T000000Z-000001.jsonl");
+    fs::write(&original, "{\"n\":0}\n".repeat(100_000)).expect("a file");
+    let disk = Disk::new();
+    disk.set(Faults { streams_blocked: true, ..Faults::default() });
+    let config = config(dir.path(), Compression::Zstd).io(Arc::clone(&disk) as Arc<dyn Io>);
+    let engine = Engine::detached(config.clone()).expect("it starts");
+    wait_until("the packer", || disk.is_holding_stream());
+    let mut other = File::options().append(true).open(&original).expect("a file");
+    io::Write::write_all(&mut other, b"{\"n\":1}\n").expect("written");
+    disk.heal();
+    let is_told = || engine.stats().last_failure().is_some_and(|told| told.contains("writes to"));
+    // Where the packer has read the line as well, it is told all the same.
+    wait_until("a word", is_told);
+    drain(&engine);
+    let whole = text(&original);
+    assert!(whole.ends_with("{\"n\":1}\n") && engine.stats().compressed_files() == 0);
+    drop(other);
+    let engine = Engine::detached(config).expect("it starts");
+    wait_until("the packer", || engine.stats().compressed_files() == 1);
+    drain(&engine);
+    assert!(!original.exists() && text(&original.with_extension("jsonl.zst")) == whole);
+}

@@ -64,6 +64,8 @@ enum Step {
 #[derive(Debug)]
 struct Task {
     from: PathBuf,
+    /// How long it was before it was read.
+    len: u64,
     to: PathBuf,
     /// Held open, so that nobody else's file gets its number.
     scratch: Arc<File>,
@@ -158,6 +160,7 @@ impl Compressor {
             return Err(what);
         }
         let Some(input) = unless_gone(open::to_read(&from))? else { return Ok(()) };
+        let len = self.io.fstat(input.as_fd())?.len;
         let packer = match self.packer.take().filter(|packer| !packer.is_dismissed()) {
             Some(packer) => packer,
             None => Packer::start(Arc::clone(&self.keeper))?,
@@ -167,7 +170,7 @@ impl Compressor {
         let (io, output) = (Arc::clone(&self.io), Arc::clone(&scratch));
         let compression = self.compression;
         let is_given = packer.give(Job { io, from: input, to: output, compression });
-        let task = Task { from, to, scratch };
+        let task = Task { from, len, to, scratch };
         if !is_given {
             self.remove_scratch(&task);
             return Err(io::Error::other("the packer has ended"));
@@ -216,9 +219,25 @@ impl Compressor {
         if !self.is_own_scratch(task)? {
             return Err(io::Error::other("somebody else compresses it, too"));
         }
+        self.check_len(task)?;
         self.io.rename(&self.scratch, &task.to)?;
+        // Once more: it is gone in an instant.
+        if let Err(error) = self.check_len(task) {
+            // What is compressed is less than there is.
+            self.io.unlink(&task.to)?;
+            return Err(error);
+        }
         self.io.unlink(&task.from)?;
         Ok(true)
+    }
+
+    /// A rotated file is complete for this engine, but another writer may still have it open: what
+    /// it has appended since is not compressed.
+    fn check_len(&self, task: &Task) -> io::Result<()> {
+        if self.io.stat(&task.from)?.len == task.len {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("somebody writes to {}", task.from.display())))
     }
 
     /// Whether what has the scratch's name is the task's. An engine that was given up while its

@@ -68,6 +68,7 @@ struct Removed {
 pub(super) struct OldFiles {
     care: Care,
     looked_at: Option<Instant>,
+    cleared_at: Option<Instant>,
     /// Whether too little of the disk is free, though all went that may go for it: told once.
     is_cramped: bool,
     #[cfg(feature = "compress")]
@@ -81,6 +82,7 @@ impl OldFiles {
             compressor: Compressor::new(&care),
             care,
             looked_at: None,
+            cleared_at: None,
             is_cramped: false,
         }
     }
@@ -93,14 +95,15 @@ impl OldFiles {
 
     /// Looks at them, if it is time to.
     pub(super) fn look(&mut self, is_rotated: bool) {
-        let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
-        if is_due || is_rotated {
+        let is_due = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
+        if is_rotated || is_due(self.looked_at) {
             self.looked_at = Some(Instant::now());
             if let Err(error) = self.see() {
                 self.complain("list the files", &error);
             }
         }
-        if is_due {
+        if is_due(self.cleared_at) {
+            self.cleared_at = Some(Instant::now());
             leftovers::clear_away(&self.care);
         }
     }
