@@ -3,7 +3,8 @@
 //!
 //! A file is compressed beside the log, synced, and takes its name with `.zst` or `.gz` behind it;
 //! then the original goes. A process that dies before that name leaves the original alone; one that
-//! dies after it leaves both, and the next look removes the original.
+//! dies after it leaves both, and the original is compressed again: whether what has that name is
+//! whole, and the same, its name does not say.
 //!
 //! The files are those that the keeper's look at the directory found, one after the other: nothing
 //! is looked for again before the next look.
@@ -43,21 +44,20 @@ pub(super) struct Compressor {
     keeper: Arc<Signal>,
     packer: Option<Packer>,
     task: Option<Task>,
-    /// What is to be done with the files that the last look found, the oldest first.
-    waiting: VecDeque<Step>,
+    /// Of the files that the last look found those that are to be compressed, the oldest first.
+    waiting: VecDeque<Original>,
     /// Since the last look. A file that cannot be compressed is not tried again before the next.
     failures: u32,
     /// Those that could not be: they come last, so that others do not wait for them for ever.
     refused: BTreeSet<String>,
 }
 
-/// What is to become of a file of this name.
+/// A file that is to be compressed.
 #[derive(Debug)]
-enum Step {
-    /// It is compressed.
-    Pack(String),
-    /// It goes: what it was compressed to is there, whole, or it would not have its name.
-    Remove(String),
+struct Original {
+    name: String,
+    /// What it was compressed to before, in another format.
+    other: Option<String>,
 }
 
 /// What the packer is at.
@@ -67,6 +67,8 @@ struct Task {
     /// How long it was before it was read.
     len: u64,
     to: PathBuf,
+    /// Goes with the original.
+    other: Option<PathBuf>,
     /// Held open, so that nobody else's file gets its number.
     scratch: Arc<File>,
 }
@@ -95,9 +97,7 @@ impl Compressor {
     pub(super) fn choose(&mut self, files: &[listing::File]) {
         self.failures = 0;
         self.waiting.clear();
-        if self.compression.suffix().is_none() {
-            return;
-        }
+        let Some(suffix) = self.compression.suffix() else { return };
         let own = |file: &&listing::File| {
             let is_rotated = file.named.place.is_some() && !retain::is_former(file);
             is_rotated && file.named.base == self.base
@@ -108,19 +108,22 @@ impl Compressor {
             if file.named.packed != Packed::Plain {
                 continue;
             }
-            // Behind the plain file.
-            let is_packed = own.peek().is_some_and(|next| {
-                next.named.place == file.named.place && next.named.packed != Packed::Plain
-            });
             let name = file.named.name.clone();
-            match is_packed {
-                true => self.waiting.push_back(Step::Remove(name)),
-                false if self.refused.contains(&name) => again.push(name),
-                false => self.waiting.push_back(Step::Pack(name)),
+            let to = format!("{name}{suffix}");
+            // Behind the plain file.
+            let other = own.peek().map(|next| &next.named).filter(|next| {
+                let is_packed = next.packed != Packed::Plain && next.place == file.named.place;
+                is_packed && next.name != to
+            });
+            let original = Original { name, other: other.map(|other| other.name.clone()) };
+            if self.refused.contains(&original.name) {
+                again.push(original);
+            } else {
+                self.waiting.push_back(original);
             }
         }
-        self.refused.retain(|refused| again.contains(refused));
-        self.waiting.extend(again.into_iter().map(Step::Pack));
+        self.refused = again.iter().map(|original| original.name.clone()).collect();
+        self.waiting.extend(again);
     }
 
     /// Begins with the next file, if none is being compressed: the oldest.
@@ -129,23 +132,13 @@ impl Compressor {
     /// The system's, of the last file that could not be; those are left as they are until the next
     /// look.
     pub(super) fn begin(&mut self) -> io::Result<()> {
-        let Some(suffix) = self.compression.suffix() else { return Ok(()) };
         let mut outcome = Ok(());
         while self.task.is_none() && self.failures < FAILURES_MAX {
-            let Some(step) = self.waiting.pop_front() else { break };
-            let done = match step {
-                Step::Pack(name) => {
-                    let given = self.give(self.dir.join(&name), &format!("{name}{suffix}"));
-                    if given.is_err() {
-                        self.refused.insert(name);
-                    }
-                    given
-                }
-                Step::Remove(name) => unless_gone(self.io.unlink(&self.dir.join(name))).map(|_| ()),
-            };
-            if done.is_err() {
+            let Some(original) = self.waiting.pop_front() else { break };
+            if let Err(error) = self.give(&original) {
                 self.failures += 1;
-                outcome = done;
+                self.refused.insert(original.name);
+                outcome = Err(error);
             }
         }
         if self.task.is_none() {
@@ -154,8 +147,11 @@ impl Compressor {
         outcome
     }
 
-    fn give(&mut self, from: PathBuf, to: &str) -> io::Result<()> {
-        let to = self.dir.join(to);
+    fn give(&mut self, original: &Original) -> io::Result<()> {
+        let Some(suffix) = self.compression.suffix() else { return Ok(()) };
+        let from = self.dir.join(&original.name);
+        let to = self.dir.join(format!("{}{suffix}", original.name));
+        let other = original.other.as_ref().map(|other| self.dir.join(other));
         if let Some(what) = self.in_the_way(&to) {
             return Err(what);
         }
@@ -170,7 +166,7 @@ impl Compressor {
         let (io, output) = (Arc::clone(&self.io), Arc::clone(&scratch));
         let compression = self.compression;
         let is_given = packer.give(Job { io, from: input, to: output, compression });
-        let task = Task { from, len, to, scratch };
+        let task = Task { from, len, to, other, scratch };
         if !is_given {
             self.remove_scratch(&task);
             return Err(io::Error::other("the packer has ended"));
@@ -226,6 +222,9 @@ impl Compressor {
             // What is compressed is less than there is.
             self.io.unlink(&task.to)?;
             return Err(error);
+        }
+        if let Some(other) = &task.other {
+            unless_gone(self.io.unlink(other))?;
         }
         self.io.unlink(&task.from)?;
         Ok(true)
