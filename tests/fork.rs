@@ -42,6 +42,22 @@ fn fork(work: impl FnOnce()) -> libc::pid_t {
     }
 }
 
+/// Makes a child by the system call itself, so that no handler of `fork` runs; goes on as [`fork`].
+fn clone_without_handlers(work: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: as in `fork`; nobody else of this process is inside the C library for long.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as libc::pid_t;
+    if pid != 0 {
+        assert!(pid > 0, "clone: {}", std::io::Error::last_os_error());
+        return pid;
+    }
+    match catch_unwind(AssertUnwindSafe(work)) {
+        // SAFETY: as in `fork`.
+        Ok(()) => unsafe { libc::exit(0) },
+        // SAFETY: as in `fork`.
+        Err(_) => unsafe { libc::_exit(FAILED) },
+    }
+}
+
 /// Waits for a child's end; its status as `waitpid` has it.
 fn wait_for(pid: libc::pid_t) -> i32 {
     let mut status = 0;
@@ -540,4 +556,88 @@ fn the_name_is_free_after_a_kill() {
         unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
     }
     the_name_is_free_while_the_child_lives(case, 1);
+}
+
+/// What a child does, by its number, and with a handle that may be dropped.
+type Work<'a> = dyn Fn(usize, &mut Option<Engine>) + 'a;
+/// A way to make a child.
+type Way = fn(&dyn Fn()) -> libc::pid_t;
+
+/// The call that finds out has evaluated its arguments; from then on all is as after a `fork`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_that_no_handler_tells_leaves_the_parent_alone() {
+    child::run("a_child_that_no_handler_tells_leaves_the_parent_alone", |dir| {
+        let engine = Engine::start(small(dir)).unwrap();
+        let audit = Engine::detached(small(dir).name("detached")).unwrap();
+        let (logger, mut detached) = (audit.logger(), Some(audit.clone()));
+        let own_dir = |number: usize| dir.join(format!("child-{number}"));
+        let works: [&Work; 8] = [
+            &|_, _| {
+                log_records(0, 0..50);
+                assert_eq!(unheard(), 50);
+                assert_nobody_hears(&engine);
+            },
+            &|_, _| {
+                (0..50).for_each(|n| fastlog!(logger: logger, INFO, "from the child", n));
+                assert_eq!(unheard(), 50);
+                assert_nobody_hears(&audit);
+            },
+            &|_, _| {
+                assert!(Engine::current().is_none());
+                assert_eq!(engine.flush(), Err(BarrierError::NotRunning));
+                assert!(audit.sync().is_err() && engine.drain().is_err());
+                assert!(!engine.stats().to_string().is_empty());
+            },
+            &|_, _| assert!(engine.drain_timeout(Duration::ZERO).is_err()),
+            &|number, _| {
+                assert_own_engine_works(&own_dir(number), true);
+                assert_nobody_hears(&engine);
+            },
+            // Nothing but the end: the exit hook, or the last handle.
+            &|_, detached| drop(detached.take()),
+            &|number, _| {
+                thread::spawn(|| log_records(0, 0..10)).join().unwrap();
+                log_records(0, 0..10);
+                assert_eq!(unheard(), 20);
+                assert_own_engine_works(&own_dir(number), false);
+            },
+            &|number, _| {
+                let own = Engine::start(small(&own_dir(number))).expect("it starts");
+                log_records(0, 0..5);
+                let ways: [Way; 2] = [|work| fork(work), |work| clone_without_handlers(work)];
+                for way in ways {
+                    let grandchild = way(&|| {
+                        log_records(0, 0..5);
+                        assert_nobody_hears(&own);
+                        assert_nobody_hears(&engine);
+                    });
+                    log_records(0, 0..5);
+                    assert_ends_well(grandchild);
+                }
+                assert_eq!(lines(&drain(&own)).len(), 15);
+            },
+        ];
+        let mut of_main = 0;
+        for (number, work) in works.into_iter().enumerate() {
+            log_records(0, of_main..of_main + 10);
+            fastlog!(logger: logger, INFO, "detached", number);
+            engine.flush().unwrap();
+            audit.flush().unwrap();
+            let pid = clone_without_handlers(|| work(number, &mut detached));
+            log_records(0, of_main + 10..of_main + 20);
+            of_main += 20;
+            assert_ends_well(pid);
+            log_records(0, of_main..of_main + 10);
+            of_main += 10;
+            engine.flush().unwrap();
+            let log = all_lines(&dir.join("test.jsonl"));
+            let of_program = log.iter().filter(|line| line["target"] != "fastlog").count();
+            assert_eq!(of_program as u64, of_main, "after child {number}");
+        }
+        assert_eq!(unheard(), 0, "the parent's calls are heard");
+        assert_has_exactly(&lines(&drain(&engine)), &[of_main]);
+        drop(detached);
+        assert_eq!(lines(&drain(&audit)).len(), works.len());
+    });
 }

@@ -200,8 +200,9 @@ impl Arena {
             rings.store(growth.allocated as u64, Ordering::Release);
         }
         let at = (RINGS_AT + growth.rings * stride) as u64;
-        write_zeros(files.arena.open()?, at, self.shape.ring_region_bytes())?;
+        // Mapped first: where that fails, as many bytes would be written for nothing.
         let region = Region::of_file(&files.arena, at, self.shape.ring_region_bytes())?;
+        write_zeros(files.arena.open()?, at, self.shape.ring_region_bytes())?;
         region.populate(0, region.len())?;
         region.witness();
         region.lock_in_memory();
@@ -219,8 +220,8 @@ impl Arena {
         let Some(files) = self.sound_files() else { return self.segment_in_memory() };
         let at = (index * SEGMENT_BYTES) as u64;
         extend(&*files.io, &files.segments, at, SEGMENT_BYTES as u64)?;
-        write_zeros(files.segments.open()?, at, SEGMENT_BYTES)?;
         let region = Region::of_file(&files.segments, at, SEGMENT_BYTES)?;
+        write_zeros(files.segments.open()?, at, SEGMENT_BYTES)?;
         region.populate(0, SEGMENT_BYTES)?;
         region.witness();
         Ok(region)

@@ -139,7 +139,7 @@ mod tests {
     fn full() -> (Producer<Mapped>, Source) {
         let bytes = RING_HEADER_BYTES + (CAPACITY + RECORD) * 8;
         let region = Arc::new(Region::anonymous(bytes).expect("anonymous memory"));
-        let ring = Arc::new(Ring::new(Mapped::new(region), CAPACITY, RECORD));
+        let ring = Ring::new(Mapped::new(region), CAPACITY, RECORD).share().expect("memory");
         let producer = Producer::take(&ring).expect("it is free");
         #[allow(unsafe_code)]
         // SAFETY: the producer is this test's; what is claimed is filled by nobody, and read by

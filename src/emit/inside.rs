@@ -10,6 +10,7 @@ use std::ptr;
 
 use crate::primitive::{AtomicPtr, Ordering, compiler_fence};
 use crate::ring::{Mapped, Ring};
+use crate::sys::unannounced;
 
 /// What [`RING`] points to before the thread has a ring of its own: no gate equals its engine.
 static NOBODYS: Ring<Mapped> = Ring::nobodys();
@@ -69,8 +70,10 @@ pub(super) fn leave(ring: &'static Ring<Mapped>) {
 pub(crate) struct Inside(());
 
 impl Inside {
-    /// None if the thread is inside already.
+    /// None if the thread is inside already. In a child that nobody has told that it is one, the
+    /// rings are forgotten first: they are the parent's.
     pub(crate) fn enter() -> Option<Inside> {
+        unannounced::notice();
         if ptr::eq(ring(), &raw const INSIDE) {
             return None;
         }

@@ -27,7 +27,8 @@ const YIELDS: u32 = 10;
 /// counted.
 pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
     // Before there is a claim: what stands in the ring is not read any more.
-    if !entry.producer.ring().is_readable() && entry.producer.renew().is_err() {
+    let is_readable = entry.producer.ring().is_readable();
+    if !is_readable && !entry.registry.renew_ring(&entry.producer) {
         return drop_record(entry, level, DropReason::NoRing);
     }
     let owed = entry.owed();

@@ -15,7 +15,7 @@ use crate::flush::signal::bit;
 use crate::level::Level;
 use crate::primitive::{Ordering, fence};
 use crate::registry::{OwnedRing, Registry, process};
-use crate::ring::{Mapped, Producer, Ring};
+use crate::ring::{Mapped, Producer, Ring, SharedRing};
 use crate::stats::DropReason;
 use crate::sys::thread_end::ThreadEnd;
 
@@ -37,7 +37,7 @@ struct Table {
     entries: Vec<Entry>,
     /// The ring that was the default engine's before this one: a call that a signal's handler has
     /// interrupted, which then made this one, may still be about to enter it.
-    former: Option<Arc<Ring<Mapped>>>,
+    former: Option<SharedRing<Mapped>>,
 }
 
 /// A ring to one engine.
@@ -126,7 +126,9 @@ fn find(number: i32) -> Option<&'static Entry> {
     // SAFETY: null, or the table that only this thread uses; the reference lives for one call of
     // `with_entry`, during which nobody else comes in who could change the table.
     let table = unsafe { TABLE.get().as_ref() }?;
-    table.entries.iter().find(|entry| entry.registry.number() == number)
+    // In a forked child another thread may have noticed that it is one: these are the parent's.
+    let is_own = |entry: &&Entry| !entry.registry.is_forked();
+    table.entries.iter().filter(is_own).find(|entry| entry.registry.number() == number)
 }
 
 fn default_engine(number: i32) -> Option<Arc<Registry>> {
@@ -171,7 +173,7 @@ fn keep(entry: Entry, number: i32) -> &'static Entry {
         if matches!(entry.registry.source, TickSource::Tsc | TickSource::Published) {
             ring.set_engine(number);
         }
-        inside::set_ring(Some(ring));
+        inside::set_ring(Some(&***ring));
     }
     entries.push(entry);
     // SAFETY: the entry was pushed just now.
@@ -186,7 +188,7 @@ fn retire(entry: Entry) {
         return;
     }
     let ring = Arc::clone(producer.ring());
-    LAST.set(Arc::as_ptr(&ring));
+    LAST.set(ptr::from_ref::<Ring<Mapped>>(&ring));
     drop(producer);
     // Pairs with the fence in `Registry::settle`: either that finds the ring free, or this finds
     // the engine drained.

@@ -16,6 +16,7 @@ use crate::primitive::{AtomicBool, Ordering};
 use crate::registry::process;
 use crate::sys::exit::{at_exit, at_fork};
 use crate::sys::fork_safe::ForkSafe;
+use crate::sys::unannounced;
 
 /// What all drains at exit may take together, of the time in which the process runs.
 const EXIT_BUDGET: Duration = Duration::from_secs(2);
@@ -41,6 +42,7 @@ pub(super) fn install() -> Result<(), Error> {
     let _turn = INSTALLING.lock();
     if !INSTALLED.load(Ordering::Relaxed) {
         let hook = |name| move |source| Error::Hook { name, source };
+        unannounced::watch(forked);
         at_fork(None, None, Some(forked)).map_err(hook("pthread_atfork"))?;
         at_exit(drain_all).map_err(hook("atexit"))?;
         INSTALLED.store(true, Ordering::Relaxed);
@@ -82,7 +84,8 @@ extern "C" fn drain_all() {
     }
 }
 
-/// In a forked child, on the thread that forked: only stores.
+/// In a forked child, on the thread that forked, or on the first that comes here where `fork`'s
+/// handlers were not run: only stores.
 extern "C" fn forked() {
     process::forget_after_fork();
     ENGINES.forget();
@@ -90,4 +93,5 @@ extern "C" fn forked() {
     lock::forget_after_fork();
     arena::forget_after_fork();
     emit::forget_after_fork();
+    unannounced::told();
 }

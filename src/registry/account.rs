@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Registry, process};
 use crate::envelope::{self, Meta};
 use crate::primitive::{Ordering, fence};
-use crate::ring::{Consumer, Mapped, Memory, Position, Producer, Ring};
+use crate::ring::{Consumer, Mapped, Memory, Position, Producer, SharedRing};
 
 /// What stands in a ring behind its released position.
 pub(crate) struct Unread {
@@ -18,7 +18,7 @@ pub(crate) struct Unread {
 }
 
 /// Walks a ring that nobody collects any more.
-pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
+pub(crate) fn unread(ring: &SharedRing<Mapped>) -> Unread {
     if !ring.is_readable() {
         // By the producer's count and the collector's last word.
         let (committed, end) = ring.committed();
@@ -35,7 +35,7 @@ pub(crate) fn unread(ring: &Arc<Ring<Mapped>>) -> Unread {
 /// Counts what a drained engine's ring still holds as unheard, unless a thread owns the ring: then
 /// that thread does, when it hands the ring back. Whoever takes the ring counts, and releases what
 /// it counted.
-fn count_unheard(ring: &Arc<Ring<Mapped>>) -> u64 {
+fn count_unheard(ring: &SharedRing<Mapped>) -> u64 {
     let Some(_owned) = Producer::take(ring) else { return 0 };
     let Unread { records, end } = unread(ring);
     // The collector has ended: nobody else moves the position. Pairs with `Ring::released`.
@@ -82,7 +82,7 @@ impl Registry {
     }
 
     /// Counts what a ring still holds that was handed back after the engine's last pass.
-    pub(crate) fn count_unheard(&self, ring: &Arc<Ring<Mapped>>) {
+    pub(crate) fn count_unheard(&self, ring: &SharedRing<Mapped>) {
         // Not while the rings are settled, or these records would be in neither count.
         let _rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         self.unheard_at_hand_back.fetch_add(count_unheard(ring), Ordering::Relaxed);
@@ -90,7 +90,7 @@ impl Registry {
 }
 
 /// Records committed to a ring and records unread in it, at one and the same moment.
-fn settled(ring: &Arc<Ring<Mapped>>) -> (u64, u64) {
+fn settled(ring: &SharedRing<Mapped>) -> (u64, u64) {
     // By the looks that this thread had, not by the clock: a process that was stopped has given the
     // other no time.
     let mut waited = Duration::ZERO;

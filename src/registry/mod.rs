@@ -4,6 +4,7 @@
 
 mod account;
 pub(crate) mod process;
+mod retry;
 
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,9 +17,10 @@ use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
 use crate::flush::room::Room;
 use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
-use crate::ring::{Mapped, Producer, Ring};
+use crate::ring::{Mapped, Producer, Ring, SharedRing};
 use crate::shared::Shared;
 use crate::stats::Counter;
+use retry::Retry;
 
 /// Callsites for which an engine remembers its verdict; later ones are decided at each call.
 const VERDICTS: usize = 16 * 1024;
@@ -64,7 +66,7 @@ pub(crate) struct Limits {
 /// memory has not.
 #[derive(Clone)]
 pub(crate) struct ListedRing {
-    pub(crate) ring: Arc<Ring<Mapped>>,
+    pub(crate) ring: SharedRing<Mapped>,
     pub(crate) room: Arc<Room>,
     pub(crate) number: Option<u32>,
 }
@@ -101,6 +103,8 @@ pub(crate) struct Registry {
     verdicts: Box<[AtomicU8]>,
     rings: Mutex<Vec<ListedRing>>,
     rings_made: AtomicU64,
+    /// Whether there is memory for another.
+    new_rings: Retry,
     /// Records in rings that were handed back between the last pass and the account: committed,
     /// but unheard.
     unheard_at_hand_back: AtomicU64,
@@ -137,6 +141,7 @@ impl Registry {
             verdicts: (0..VERDICTS).map(|_| AtomicU8::new(UNKNOWN)).collect(),
             rings: Mutex::new(Vec::new()),
             rings_made: AtomicU64::new(0),
+            new_rings: Retry::new(),
             unheard_at_hand_back: AtomicU64::new(0),
         }
     }
@@ -222,7 +227,8 @@ impl Registry {
     }
 
     /// A ring for the calling thread: one that a finished thread left, with room, else a new one,
-    /// else any that is free. None when there is no memory.
+    /// else any that is free. None when there is no memory; then only now and then a call asks for
+    /// some again.
     pub(crate) fn take_ring(&self) -> Option<OwnedRing> {
         if let Some(owned) = self.take_left(has_room) {
             return Some(owned);
@@ -235,10 +241,29 @@ impl Registry {
         }
         // Without the list's lock: mapping may wait for a hung disk, and the collector and whoever
         // drains look at the list.
-        match self.arena.map_ring() {
-            Ok(memory) => self.add_ring(memory),
-            Err(_) => self.take_left(|_| true),
+        if self.new_rings.may_ask() {
+            if let Some(owned) = self.arena.map_ring().ok().and_then(|one| self.add_ring(one)) {
+                self.new_rings.granted();
+                return Some(owned);
+            }
+            self.new_rings.refused();
         }
+        self.take_left(|_| true)
+    }
+
+    /// Puts memory of the process in place of a ring's that is lost, for its owner between two
+    /// claims; false if there is none. Asks as seldom as for a new ring.
+    pub(crate) fn renew_ring(&self, producer: &Producer<Mapped>) -> bool {
+        if !self.new_rings.may_ask() {
+            return false;
+        }
+        let outcome = producer.renew();
+        if outcome.is_ok() {
+            self.new_rings.granted()
+        } else {
+            self.new_rings.refused()
+        }
+        outcome.is_ok()
     }
 
     /// As [`take_ring`](Registry::take_ring); rather the ring that the thread had last, if that is
@@ -262,8 +287,7 @@ impl Registry {
         let ring = Ring::new(Mapped::new(memory.region), ring_granules, record_granules);
         let is_coarse = self.source == TickSource::Published;
         let ring = if is_coarse { ring.with_coarse_clock() } else { ring };
-        let (ring, room) = (Arc::new(ring), Arc::default());
-        ring.watch_memory();
+        let (ring, room) = (ring.share().ok()?, Arc::default());
         let entry = ListedRing { ring, room, number: memory.number };
         if memory.number.is_none() {
             self.shared.counters.add(Counter::AnonymousRings, 1);

@@ -9,6 +9,7 @@ use super::Registry;
 use crate::callsite;
 use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use crate::sys::fork_safe::ForkSafe;
+use crate::sys::unannounced;
 
 /// The default engine's number; 0 while there is none. A hint that saves the lock.
 static DEFAULT: AtomicI32 = AtomicI32::new(0);
@@ -82,8 +83,10 @@ pub(crate) fn next_number() -> i32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// How often this process and its ancestors have forked.
+/// How often this process and its ancestors have forked, which a child notices here that nobody has
+/// told.
 pub(crate) fn generation() -> u32 {
+    unannounced::notice();
     GENERATION.load(Ordering::Relaxed)
 }
 

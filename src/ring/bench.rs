@@ -16,7 +16,8 @@ const LONGEST_GRANULES: usize = 2048;
 pub fn ring(capacity: usize) -> (RingWriter, RingReader) {
     let bytes = RING_HEADER_BYTES + (capacity + LONGEST_GRANULES) * 8;
     let region = Arc::new(Region::anonymous(bytes).expect("anonymous memory"));
-    let ring = Arc::new(Ring::new(Mapped::new(region), capacity, LONGEST_GRANULES));
+    let ring = Ring::new(Mapped::new(region), capacity, LONGEST_GRANULES);
+    let ring = ring.share().expect("anonymous memory");
     let producer = Producer::take(&ring).expect("nobody else has it");
     (RingWriter { producer }, RingReader { consumer: Consumer::new(ring), granules: capacity })
 }

@@ -1,9 +1,9 @@
 //! The consuming end: peek, advance, release. Runs on the collector, and never looks at the
 //! producer's cache line.
 
-use std::sync::Arc;
-
-use super::{Memory, POSITION_SHIFT, Position, RECORD_GRANULES_MIN, Ring, distance, index_of};
+use super::{
+    Memory, POSITION_SHIFT, Position, RECORD_GRANULES_MIN, Ring, SharedRing, distance, index_of,
+};
 use crate::primitive::Ordering;
 
 /// A committed record that is not released yet.
@@ -17,26 +17,26 @@ pub(crate) struct Peeked {
 
 /// Reads one ring. There is one per ring, on the collector.
 pub(crate) struct Consumer<M: Memory> {
-    ring: Arc<Ring<M>>,
+    ring: SharedRing<M>,
     head: Position,
     released: Position,
 }
 
 impl<M: Memory> Consumer<M> {
     /// The consuming end, starting where the ring was released to.
-    pub(crate) fn new(ring: Arc<Ring<M>>) -> Consumer<M> {
+    pub(crate) fn new(ring: SharedRing<M>) -> Consumer<M> {
         let released = ring.released();
         Consumer { ring, head: released, released }
     }
 
     /// The consuming end of a new ring, whatever its producer has done to it since.
     #[cfg(not(loom))]
-    pub(crate) fn from_start(ring: Arc<Ring<M>>) -> Consumer<M> {
+    pub(crate) fn from_start(ring: SharedRing<M>) -> Consumer<M> {
         Consumer { ring, head: 0, released: 0 }
     }
 
     /// The ring.
-    pub(crate) fn ring(&self) -> &Arc<Ring<M>> {
+    pub(crate) fn ring(&self) -> &SharedRing<M> {
         &self.ring
     }
 

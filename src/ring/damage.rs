@@ -10,11 +10,9 @@
 //!
 //! [`is_broken`]: Ring::is_broken
 
-use std::io;
-use std::sync::Arc;
-
-use super::{Mapped, Memory, Position, Producer, Ring};
+use super::{Mapped, Memory, Position, Producer, Ring, SharedRing};
 use crate::primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use std::io;
 
 /// What both ends know of the ring's memory. On no cache line of either: it hardly ever changes.
 #[derive(Debug, Default)]
@@ -44,11 +42,11 @@ impl Damage {
 impl Ring<Mapped> {
     /// Sends the producer to its cold path as soon as anything of the memory is lost, also where it
     /// is the producer's own thread that finds out.
-    pub(crate) fn watch_memory(self: &Arc<Self>) {
-        let producer = &self.producer;
-        // SAFETY: the words are the ring's own, which has the only lasting handles to its memory:
-        // they are dropped while it is, before its words are freed.
-        unsafe { self.memory().lower_when_lost(&producer.soft_limit, &producer.tail) };
+    pub(super) fn watch_memory(ring: &SharedRing<Mapped>) {
+        let producer = &ring.producer;
+        // SAFETY: the words are the ring's own, which stays where it is and has the only lasting
+        // handles to its memory: they are dropped while it is, before its words are freed.
+        unsafe { ring.memory().lower_when_lost(&producer.soft_limit, &producer.tail) };
     }
 
     /// Whether the collector asks for new memory.

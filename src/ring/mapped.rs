@@ -5,11 +5,13 @@
 //! ```
 //! The owner, for whoever looks from outside: the thread's id u64, its name's length u64, its name.
 
+use std::io;
 use std::sync::Arc;
 
-use super::{Memory, Peeked, Ring};
+use super::{Memory, Peeked, Ring, SharedRing};
 use crate::primitive::{AtomicU64, Ordering, fence};
 use crate::sys::mmap::Region;
+use crate::sys::wiped::Wiped;
 
 /// Bytes before the granules: a page, so that the position that the collector stores never shares
 /// a cache line, nor a write-protected page, with records.
@@ -94,6 +96,18 @@ impl Memory for Mapped {
 }
 
 impl Ring<Mapped> {
+    /// Moves the ring to where it is shared; it stays there, and hears of what its memory loses.
+    ///
+    /// # Errors
+    /// The system's: no memory.
+    pub(crate) fn share(self) -> io::Result<SharedRing<Mapped>> {
+        // SAFETY: all zeros are atomics, numbers, false, and no region; dropping that frees
+        // nothing. It is what a child finds: no engine's, without room, its memory nowhere.
+        let ring = unsafe { Wiped::new(self) }.map(Arc::new)?;
+        Ring::watch_memory(&ring);
+        Ok(ring)
+    }
+
     /// The ring that stands in where a thread has none: no engine's, never written or read.
     pub(crate) const fn nobodys() -> Ring<Mapped> {
         use super::{AtomicI32, AtomicU32, CachePadded, ConsumerSide, FREE, ProducerSide};

@@ -61,6 +61,13 @@ pub(crate) type Position = u64;
 /// How far positions are shifted.
 pub(crate) const POSITION_SHIFT: u32 = 16;
 
+/// A ring as its users share it, in memory that a child of this process finds wiped: what leads to
+/// the records, which are mapped and shared, is nobody's there, however the child was made.
+#[cfg(not(loom))]
+pub(crate) type SharedRing<M> = std::sync::Arc<crate::sys::wiped::Wiped<Ring<M>>>;
+#[cfg(loom)]
+pub(crate) type SharedRing<M> = std::sync::Arc<Ring<M>>;
+
 /// The low bits of a tail: records since the last fold.
 const COUNT_MASK: u64 = (1 << POSITION_SHIFT) - 1;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{COUNT_MASK, FREE, Memory, OWNED, Ring, STRETCH_GRANULES_MAX, distance, index_of};
+use super::{
+    COUNT_MASK, FREE, Memory, OWNED, Ring, STRETCH_GRANULES_MAX, SharedRing, distance, index_of,
+};
 use crate::primitive::{AtomicU64, Ordering, fence};
 
 /// A stretch of ring memory that belongs to the claimer until it commits, or for good if it never
@@ -125,13 +127,13 @@ impl<M: Memory> Ring<M> {
 
 /// Owns the producing end of a ring, and gives it back when dropped.
 pub(crate) struct Producer<M: Memory> {
-    ring: Arc<Ring<M>>,
+    ring: SharedRing<M>,
 }
 
 impl<M: Memory> Producer<M> {
     /// Takes the producing end if nobody owns it. It goes on where the last owner stopped, with
     /// whatever of its records is still unread.
-    pub(crate) fn take(ring: &Arc<Ring<M>>) -> Option<Producer<M>> {
+    pub(crate) fn take(ring: &SharedRing<M>) -> Option<Producer<M>> {
         // Pairs with the Release store in `drop`: tail and memory are as the last owner left them.
         let state = &ring.producer.state;
         state.compare_exchange(FREE, OWNED, Ordering::Acquire, Ordering::Relaxed).ok()?;
@@ -139,7 +141,7 @@ impl<M: Memory> Producer<M> {
     }
 
     /// The ring; the caller is its owner for as long as it keeps the producer.
-    pub(crate) fn ring(&self) -> &Arc<Ring<M>> {
+    pub(crate) fn ring(&self) -> &SharedRing<M> {
         &self.ring
     }
 

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Consumer, Mapped, Memory, Producer, RING_HEADER_BYTES, Ring};
+use super::{Consumer, Mapped, Memory, Producer, RING_HEADER_BYTES, Ring, SharedRing};
 use crate::primitive::Ordering;
 use crate::sys::mmap::Region;
 
 const CAPACITY: usize = 1024;
 const RECORD_MAX: usize = 128;
 
-fn ring() -> Arc<Ring<Mapped>> {
+fn ring() -> SharedRing<Mapped> {
     let bytes = RING_HEADER_BYTES + (CAPACITY + RECORD_MAX) * 8;
     let region = Arc::new(Region::anonymous(bytes).expect("anonymous memory"));
-    Arc::new(Ring::new(Mapped::new(region), CAPACITY, RECORD_MAX))
+    Ring::new(Mapped::new(region), CAPACITY, RECORD_MAX).share().expect("anonymous memory")
 }
 
 /// Emits `granules` of which each holds `value`; false when the ring is full.

@@ -4,6 +4,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::unannounced;
 use crate::primitive::{AtomicPtr, Ordering};
 
 /// A mutex behind a pointer that a forked child forgets.
@@ -19,6 +20,7 @@ impl<T: Default> ForkSafe<T> {
 
     /// Locks, also after another thread panicked meanwhile.
     pub(crate) fn lock(&'static self) -> MutexGuard<'static, T> {
+        unannounced::notice();
         // Pairs with the AcqRel below.
         let mut present = self.mutex.load(Ordering::Acquire);
         if present.is_null() {

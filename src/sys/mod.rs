@@ -25,4 +25,6 @@ mod rerun;
 pub(crate) mod stderr;
 pub(crate) mod thread;
 pub(crate) mod thread_end;
+pub(crate) mod unannounced;
+pub(crate) mod wiped;
 pub(crate) mod zeros;
