@@ -283,3 +283,10 @@ fn fixed_actuators_keep_to_what_was_configured_and_pressure_is_told() {
     assert!(world.seen.iter().all(|decision| *decision == Decision::configured(&fixed)));
     assert_eq!(world.highest(), Pressure::Critical);
 }
+
+#[test]
+fn the_first_reserve_is_the_least_unless_it_stays_as_it_is() {
+    let fixed = Limits { mode: Mode::Fixed, ..LIMITS };
+    let reserves = [LIMITS, fixed].map(|limits| Decision::configured(&limits).reserve_bytes);
+    assert_eq!(reserves, [RESERVE_BYTES_MIN, RESERVE_BYTES_MAX]);
+}
