@@ -475,7 +475,8 @@ fn files_that_nobody_syncs_are_held_for_a_barrier_but_not_without_end() {
     }
     engine.flush().expect("published");
     let files = engine.stats().rotations();
-    assert!(files > 20, "{files}");
+    // As many as may be open, and more if the keeper has closed some by then.
+    assert!(files >= 16, "{files}");
     wait_until("the oldest to be synced", || disk.synced().len() as u64 >= files - 8);
     engine.sync().expect("the others as well");
     let synced: HashSet<_> = disk.synced().into_iter().collect();
