@@ -122,7 +122,7 @@ pub(super) fn pin_collector(pin: Pin) -> Option<usize> {
         Pin::Cpu(cpu) => cpu,
         Pin::Auto => {
             let cpus = thread::allowed_cpus();
-            if cpus.len() < 2 || thread::cpu_quota().is_some_and(|quota| quota < 2.0) {
+            if cpus.len() < 2 || thread::parallelism() < 2 {
                 return None;
             }
             // Not the process's number, which is 1 in every container of a machine.

@@ -6,7 +6,6 @@
 //! under loom, whose models have no operating system.
 
 pub(crate) mod bus_guard;
-mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod exit;
 pub(crate) mod fork_safe;

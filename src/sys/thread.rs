@@ -6,10 +6,9 @@ use std::any::Any;
 use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
+use std::num::NonZero;
 use std::ptr;
 use std::thread::{Builder, JoinHandle};
-
-pub(crate) use super::cgroup::cpu_quota;
 
 /// Signals that report an error of the instruction just executed. To block one does not defer it:
 /// the kernel kills the process without running the host's handler.
@@ -100,6 +99,12 @@ impl Drop for SignalsBlocked {
 pub(crate) fn allowed_cpus() -> Vec<usize> {
     let cpus = core_affinity::get_core_ids().unwrap_or_default();
     cpus.into_iter().map(|cpu| cpu.id).collect()
+}
+
+/// How many threads of this process can run at once, by the CPUs on which the calling one may run
+/// and the quotas of its control groups, rounded down; 1 where the system does not say.
+pub(crate) fn parallelism() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Ties the calling thread to one CPU; false when there is no such CPU or it is not allowed.
