@@ -367,8 +367,8 @@ impl Io for Watched {
 #[test]
 fn a_disk_that_others_fill_does_not_cost_the_history() {
     let dir = tempfile::tempdir().expect("a directory");
-    // A quarter of the disk, 1 MiB, is the log's share; each file takes 64 KiB of it.
-    let disk = Watched::new(4 << 20);
+    // Half of the disk, 1 MiB, is the log's share; each file takes 64 KiB of it.
+    let disk = Watched::new(2 << 20);
     let config = common::config(dir.path()).rotate_bytes(64 * KIB).io(Arc::clone(&disk) as _);
     let engine = Engine::detached(config).expect("it starts");
     rotate(&engine, 30);

@@ -194,7 +194,7 @@ impl Config {
     /// How many bytes of the disk stay free: rotated files go, the oldest first, while less is, and
     /// no blocks are reserved ahead. Lines are appended all the same until the disk is full.
     ///
-    /// 0 to 1 PiB. Default: 1 GiB. Never more than a twentieth of the disk. A quarter of
+    /// 0 to 1 PiB. Default: 1 GiB. Never more than a twentieth of the disk. Half of
     /// [`retain_bytes`](Config::retain_bytes), or of the disk where that is smaller, stays: a disk
     /// that others fill takes all that is freed. A warning in the log says so then.
     pub fn keep_free_bytes(mut self, bytes: u64) -> Config {

@@ -12,9 +12,9 @@ use crate::config::file_names::NUMBER_OF_FORMER;
 use crate::config::listing::File;
 use crate::sys::io::Space;
 
-/// Where the disk is full, this part of `retain_bytes`, or of the disk, stays: who fills it would
-/// take what is freed as well.
-const SHARE: u64 = 4;
+/// Where the disk is full, half of `retain_bytes`, or of the disk, stays: who fills it would take
+/// what is freed as well.
+const SHARE: u64 = 2;
 
 /// Why a file goes: the option that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,10 +192,10 @@ mod tests {
             let retention = Retention { bytes: retain_bytes, ..KEEP_ALL };
             complete.spare(&retention, Space { free_bytes: 0, total_bytes })
         };
-        assert_eq!(spare(u64::MAX, 40), [0, 1, 2], "the newest stays");
-        assert_eq!(spare(u64::MAX, 80), [0, 1]);
-        assert_eq!(spare(80, u64::MAX), [0, 1]);
-        assert_eq!(spare(160, u64::MAX), [0; 0]);
+        assert_eq!(spare(u64::MAX, 20), [0, 1, 2], "the newest stays");
+        assert_eq!(spare(u64::MAX, 40), [0, 1]);
+        assert_eq!(spare(40, u64::MAX), [0, 1]);
+        assert_eq!(spare(80, u64::MAX), [0; 0]);
         assert_eq!(spare(0, u64::MAX), [0, 1, 2], "the newest stays");
     }
 }
