@@ -87,26 +87,29 @@ impl Callsite {
     /// The state as the hot path wants it: above 0 open, 0 disabled, below 0 closed.
     #[inline(always)]
     pub(crate) fn state(&self) -> i64 {
-        // Relaxed: the id comes with the state, and nothing else is read on its account.
-        self.state.load(Ordering::Relaxed) as i64
+        // Pairs with the Release store in `open`: by the commit of a record with this id, whoever
+        // reads the record finds the callsite listed. The same instruction as Relaxed on x86-64.
+        self.state.load(Ordering::Acquire) as i64
     }
 
-    /// Opens the callsite for the default engine. Under the registration lock, after the
-    /// dictionary entry: whoever logs on account of this leaves the entry for recovery first.
-    pub(crate) fn open(&self, number: i32) -> i64 {
-        self.set_open(number as u32)
+    /// The state of this callsite, registered by now, where it is open for the engine.
+    pub(crate) fn open_for(&self, number: i32) -> i64 {
+        (u64::from(self.id()) << 32 | u64::from(number as u32)) as i64
     }
 
-    /// As [`open`](Callsite::open), for a callsite whose entry found no room in the dictionary.
-    pub(crate) fn open_inline(&self, number: i32) -> i64 {
-        self.set_open(number as u32 | INLINE)
+    /// As [`open_for`](Callsite::open_for), for a callsite whose entry found no room in the
+    /// dictionary.
+    pub(crate) fn inline_for(&self, number: i32) -> i64 {
+        self.open_for(number) | i64::from(INLINE)
     }
 
-    fn set_open(&self, number: u32) -> i64 {
-        let state = u64::from(self.id()) << 32 | u64::from(number);
-        // Orders the entry before the records of whoever finds the callsite open.
-        self.state.store(state, Ordering::Release);
-        state as i64
+    /// Opens the callsite with such a state, for the default engine. Under the registration lock,
+    /// after the dictionary entry: whoever logs on account of this leaves the entry for recovery
+    /// first.
+    pub(crate) fn open(&self, state: i64) {
+        // Pairs with the Acquire load in `state`: orders registration and entry before the records
+        // of whoever finds the callsite open.
+        self.state.store(state as u64, Ordering::Release);
     }
 
     /// Calls do nothing until the filter changes.

@@ -121,25 +121,24 @@ fn resolve(callsite: &'static Callsite) -> i64 {
         unheard();
         return 0;
     }
-    // Deciding allocates under the lock: a global allocator that logs would come here again.
+    // Deciding allocates: a global allocator that logs would come here again.
     let Some(_inside) = Inside::enter() else {
         count_from_within();
         return 0;
     };
-    let shared = process::lock();
-    let Some(registry) = shared.default_engine() else {
-        drop(shared);
+    let Some(registry) = process::default_engine() else {
         unheard();
         return 0;
     };
-    match registry.decide(callsite, &shared) {
-        Verdict::No => {
-            callsite.disable();
-            0
-        }
-        Verdict::Inline => callsite.open_inline(registry.number()),
-        Verdict::Yes | Verdict::Unknown => callsite.open(registry.number()),
-    }
+    // Without the registration lock, which every engine needs: deciding may wait for a disk.
+    let filters = registry.verdicts.filters();
+    let state = match registry.verdicts.decide(callsite) {
+        Verdict::No => 0,
+        Verdict::Inline => callsite.inline_for(registry.number()),
+        Verdict::Yes | Verdict::Unknown => callsite.open_for(registry.number()),
+    };
+    process::lock().set_gate(callsite, state, &registry, filters);
+    state
 }
 
 /// As [`gate`], for an engine that need not be the default one.
@@ -148,13 +147,13 @@ pub(crate) fn admit(registry: &Registry, callsite: &'static Callsite) -> bool {
         unheard();
         return false;
     }
-    let verdict = match registry.verdict(callsite) {
+    let verdict = match registry.verdicts.of(callsite) {
         Verdict::Unknown => {
             let Some(_inside) = Inside::enter() else {
                 count_from_within();
                 return false;
             };
-            registry.decide(callsite, &process::lock())
+            registry.verdicts.decide(callsite)
         }
         known => known,
     };

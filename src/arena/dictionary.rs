@@ -1,5 +1,5 @@
-//! The dictionary of callsites: what another process needs to read the rings. Written under the
-//! registration lock, on the caller's cold path; an entry is committed before the first record that
+//! The dictionary of callsites: what another process needs to read the rings. Written on the
+//! caller's cold path, under a lock of its own; an entry is committed before the first record that
 //! uses it.
 //!
 //! ```text
@@ -26,7 +26,7 @@ impl Dictionary {
         Dictionary { region, used: AtomicU64::new(0) }
     }
 
-    /// Commits an entry; false when there is no room. Only under the registration lock.
+    /// Commits an entry; false when there is no room. One thread at a time.
     pub(crate) fn append(&self, entry: &[u8]) -> bool {
         let used = self.used.load(Ordering::Relaxed) as usize;
         let padded = entry.len().next_multiple_of(8);

@@ -68,7 +68,7 @@ struct Trailer<'a> {
 impl<'a> Trailer<'a> {
     fn of(route: &Route<'a>, entry: &Entry) -> Trailer<'a> {
         let record_max = entry.producer.ring().record_max();
-        let is_listed = entry.registry.verdict(route.callsite) == Verdict::Yes;
+        let is_listed = entry.registry.verdicts.of(route.callsite) == Verdict::Yes;
         let site = (!is_listed).then(|| route.callsite.site());
         // Half a record stays for the values; only another process would miss the entry.
         let site = site.filter(|site| granules_of(site.entry_bytes()) <= record_max / 4);

@@ -100,7 +100,8 @@ pub(super) fn with_entry<R>(
     if let Some(entry) = find(number) {
         return Some(work(entry));
     }
-    let Some(registry) = registry.cloned().or_else(|| default_engine(number)) else {
+    let default = || process::default_engine().filter(|default| default.number() == number);
+    let Some(registry) = registry.cloned().or_else(default) else {
         unheard();
         return None;
     };
@@ -129,10 +130,6 @@ fn find(number: i32) -> Option<&'static Entry> {
     // In a forked child another thread may have noticed that it is one: these are the parent's.
     let is_own = |entry: &&Entry| !entry.registry.is_forked();
     table.entries.iter().filter(is_own).find(|entry| entry.registry.number() == number)
-}
-
-fn default_engine(number: i32) -> Option<Arc<Registry>> {
-    process::lock().default_engine().filter(|registry| registry.number() == number).cloned()
 }
 
 /// Takes a ring and announces the thread in it.
@@ -168,7 +165,7 @@ fn keep(entry: Entry, number: i32) -> &'static Entry {
         }
     }
     let ring = entry.producer.ring();
-    let is_default = process::lock().default_engine().is_some_and(|one| one.number() == number);
+    let is_default = process::default_engine().is_some_and(|one| one.number() == number);
     if is_default {
         if matches!(entry.registry.source, TickSource::Tsc | TickSource::Published) {
             ring.set_engine(number);

@@ -169,7 +169,8 @@ impl Core {
             (figures.get(Counter::Written) + figures.dropped.total(), None)
         } else {
             self.look_again(&mut figures);
-            (self.submitted(figures.dropped.by_producers()), self.shared.progress.last_failure())
+            let known = figures.get(Counter::Written) + figures.dropped.total();
+            (self.submitted(known), self.shared.progress.last_failure())
         };
         figures.set(Counter::Stalled, self.shared.progress.is_stalled().into());
         Stats {
@@ -193,8 +194,8 @@ impl Core {
         }
     }
 
-    /// Records past the gate: as the final account has them once there is one.
-    fn submitted(&self, dropped: u64) -> u64 {
+    /// Records past the gate, `known` at least: as the final account has them once there is one.
+    fn submitted(&self, known: u64) -> u64 {
         let report = match &*super::drain::lock(&self.drain) {
             Drain::Over(result) => match &**result {
                 Ok(report) => Some(report.submitted),
@@ -202,7 +203,8 @@ impl Core {
             },
             Drain::NotAsked | Drain::Running => None,
         };
-        report.unwrap_or_else(|| self.registry.committed() + dropped)
+        // Calls that overlapped the drain may have been dropped after its account.
+        self.registry.submitted(report.map_or(known, |submitted| submitted.max(known)))
     }
 }
 

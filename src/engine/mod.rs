@@ -23,7 +23,6 @@ use crate::config::{Config, Filter};
 use crate::emit;
 use crate::error::{BarrierError, Error, FilterError};
 use crate::flush::Limit;
-use crate::registry::process;
 use crate::report::{DrainError, DrainReport};
 use crate::stats::Stats;
 
@@ -203,7 +202,7 @@ impl Engine {
         let _inside = emit::Inside::enter();
         if !core.registry.is_forked() {
             core.tell_in_vain(&filter);
-            core.registry.set_filter(filter, &process::lock());
+            core.registry.verdicts.set_filter(filter);
         }
         Ok(())
     }

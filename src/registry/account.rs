@@ -1,45 +1,54 @@
 //! The final account: what the rings still hold when nobody collects any more. Runs on whoever
 //! drains, and on threads that hand a ring back after the last pass.
+//!
+//! Under a lock of its own, which nobody takes before the engine has drained: to read a ring may
+//! wait for a disk, and whoever logs, starts or ends beside it must not. Nothing here stores to a
+//! ring's memory, which would wait for a frozen file system.
 
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{MutexGuard, PoisonError};
 
-use super::{Registry, process};
+use super::{ListedRing, Registry, process};
 use crate::envelope::{self, Meta};
 use crate::primitive::{Ordering, fence};
-use crate::ring::{Consumer, Mapped, Memory, Position, Producer, SharedRing};
+use crate::ring::{
+    Consumer, Mapped, Peeked, Position, Producer, Ring, SharedRing, granules_between,
+};
 
-/// What stands in a ring behind its released position.
-pub(crate) struct Unread {
+/// What stands in a ring behind the place where its records are unread.
+pub(super) struct Unread {
     /// Records; control envelopes are none.
-    pub(crate) records: u64,
+    pub(super) records: u64,
     /// The position behind the last.
-    pub(crate) end: Position,
+    end: Position,
 }
 
 /// Walks a ring that nobody collects any more.
-pub(crate) fn unread(ring: &SharedRing<Mapped>) -> Unread {
+pub(super) fn unread(consumer: &Consumer<Mapped>) -> Unread {
+    let ring = consumer.ring();
     if !ring.is_readable() {
         // By the producer's count and the collector's last word.
         let (committed, end) = ring.committed();
         return Unread { records: committed.saturating_sub(ring.taken()), end };
     }
     let mut records = 0;
-    let end = Consumer::new(Arc::clone(ring)).walk(|ring, peeked| {
-        let meta = Meta::from_word(ring.granule_of(peeked, envelope::META));
-        records += u64::from(meta.is_record());
-    });
+    let end = consumer.walk(|ring, peeked| records += u64::from(is_record(ring, peeked)));
     Unread { records, end }
 }
 
+fn is_record(ring: &Ring<Mapped>, peeked: Peeked) -> bool {
+    Meta::from_word(ring.granule_of(peeked, envelope::META)).is_record()
+}
+
 /// Counts what a drained engine's ring still holds as unheard, unless a thread owns the ring: then
-/// that thread does, when it hands the ring back. Whoever takes the ring counts, and releases what
-/// it counted.
+/// that thread does, when it hands the ring back. Whoever takes the ring counts, and nobody counts
+/// the same again.
 fn count_unheard(ring: &SharedRing<Mapped>) -> u64 {
     let Some(_owned) = Producer::take(ring) else { return 0 };
-    let Unread { records, end } = unread(ring);
-    // The collector has ended: nobody else moves the position. Pairs with `Ring::released`.
-    ring.memory().released().store(end, Ordering::Release);
+    let mut consumer = Consumer::behind_last(SharedRing::clone(ring));
+    let Unread { records, end } = unread(&consumer);
+    consumer.skip_to(end);
+    // Of a ring that cannot be read, that is where the next look begins.
+    ring.set_taken(ring.committed().0);
     process::count_unheard(records);
     records
 }
@@ -53,59 +62,74 @@ pub(crate) struct Account {
     pub(crate) pending: u64,
 }
 
-/// How long the account waits for a call that has moved its ring's tail but not committed yet.
-const IN_FLIGHT_MAX: Duration = Duration::from_millis(100);
-/// What one look counts for at most.
-const TURN_MAX: Duration = Duration::from_millis(10);
+/// What has been counted after the engine drained.
+#[derive(Debug, Default)]
+pub(super) struct Settling {
+    /// Records in rings that were handed back between the last pass and the account: committed,
+    /// but unheard.
+    unheard_at_hand_back: u64,
+}
 
 impl Registry {
     /// Counts what the rings hold. After a drain, what they hold was committed by calls that
-    /// overlapped it: those are unheard, and not part of the account.
+    /// overlapped it: those are unheard, and not part of the account. What a stray store of the
+    /// program may have made of a ring never makes a count wrap.
     pub(crate) fn settle(&self) -> Account {
+        let settling = self.settling();
+        let rings = self.all_rings();
         let mut account = Account::default();
         // Pairs with the fence in `emit::thread::retire`.
         fence(Ordering::SeqCst);
-        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in rings.iter() {
-            let (mut committed, unread) = settled(&entry.ring);
+        for ring in &rings {
             if self.is_drained() {
-                committed -= unread;
-                count_unheard(&entry.ring);
+                let (committed, unread) = settled(&Consumer::behind_last(SharedRing::clone(ring)));
+                account.committed += committed.saturating_sub(unread);
+                count_unheard(ring);
             } else {
+                // What was read and not released is in no commit slot: it is not written.
+                let (committed, unread) = settled(&Consumer::new(SharedRing::clone(ring)));
+                account.committed += committed;
                 account.pending += unread;
             }
-            account.committed += committed;
         }
-        // Added to under the list's lock only.
-        account.committed -= self.unheard_at_hand_back.load(Ordering::Relaxed);
+        account.committed = account.committed.saturating_sub(settling.unheard_at_hand_back);
         account
     }
 
     /// Counts what a ring still holds that was handed back after the engine's last pass.
     pub(crate) fn count_unheard(&self, ring: &SharedRing<Mapped>) {
         // Not while the rings are settled, or these records would be in neither count.
-        let _rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        self.unheard_at_hand_back.fetch_add(count_unheard(ring), Ordering::Relaxed);
+        self.settling().unheard_at_hand_back += count_unheard(ring);
+    }
+
+    fn settling(&self) -> MutexGuard<'_, Settling> {
+        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rings there are; the list is locked only while it is copied.
+    fn all_rings(&self) -> Vec<SharedRing<Mapped>> {
+        let mut rings = Vec::with_capacity(self.rings_made());
+        self.rings_between(0, rings.capacity(), |entry: &ListedRing| {
+            rings.push(SharedRing::clone(&entry.ring));
+        });
+        rings
     }
 }
 
 /// Records committed to a ring and records unread in it, at one and the same moment.
-fn settled(ring: &SharedRing<Mapped>) -> (u64, u64) {
-    // By the looks that this thread had, not by the clock: a process that was stopped has given the
-    // other no time.
-    let mut waited = Duration::ZERO;
+fn settled(consumer: &Consumer<Mapped>) -> (u64, u64) {
+    let ring = consumer.ring();
     loop {
-        let unread = unread(ring);
-        let (committed, tail) = ring.committed();
-        if tail == unread.end {
-            return (committed, unread.records);
+        let (counted, tail) = ring.committed();
+        let Unread { records, end } = unread(consumer);
+        if granules_between(tail, end) <= 0 {
+            return (counted, records);
         }
-        // Between the tail's store and the commit word's a thread may lose the CPU for long.
-        if waited > IN_FLIGHT_MAX {
-            return (committed - 1, unread.records);
+        // What stands at the tail has its commit word but is not counted yet: it is newer than the
+        // count, or its thread lost the CPU between the two.
+        let is_counted = ring.peek_at(tail).is_some_and(|peeked| is_record(ring, peeked));
+        if ring.committed() == (counted, tail) {
+            return (counted + u64::from(is_counted), records);
         }
-        let before = Instant::now();
-        std::thread::yield_now();
-        waited += before.elapsed().min(TURN_MAX);
     }
 }

@@ -5,14 +5,14 @@
 mod account;
 pub(crate) mod process;
 mod retry;
+mod verdicts;
 
 use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::arena::dictionary::Dictionary;
 use crate::arena::{Arena, RingMemory};
-use crate::callsite::Callsite;
 use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
 use crate::flush::room::Room;
@@ -22,32 +22,11 @@ use crate::shared::Shared;
 use crate::stats::Counter;
 use retry::Retry;
 
-/// Callsites for which an engine remembers its verdict; later ones are decided at each call.
-const VERDICTS: usize = 16 * 1024;
-
-const UNKNOWN: u8 = 0;
-const NO: u8 = 1;
-const YES: u8 = 2;
-const INLINE: u8 = 3;
-/// Beside one of the above: the dictionary has the callsite's entry.
-const LISTED: u8 = 4;
+pub(crate) use verdicts::{Verdict, Verdicts};
 
 const RUNNING: u8 = 0;
 const CLOSED: u8 = 1;
 const DRAINED: u8 = 2;
-
-/// What the filter says of a callsite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Nobody asked yet.
-    Unknown,
-    /// Below the level.
-    No,
-    /// To be logged; its dictionary entry is committed.
-    Yes,
-    /// To be logged, and each record carries the callsite, because the dictionary is full.
-    Inline,
-}
 
 /// How rings are made and when they are full.
 #[derive(Clone, Copy, Debug)]
@@ -98,16 +77,15 @@ pub(crate) struct Registry {
     pub(crate) limits: Limits,
     pub(crate) shared: Shared,
     arena: Arc<Arena>,
-    dictionary: Dictionary,
-    filter: RwLock<Filter>,
-    verdicts: Box<[AtomicU8]>,
+    /// The filter, and what it says of each callsite.
+    pub(crate) verdicts: Verdicts,
     rings: Mutex<Vec<ListedRing>>,
     rings_made: AtomicU64,
     /// Whether there is memory for another.
     new_rings: Retry,
-    /// Records in rings that were handed back between the last pass and the account: committed,
-    /// but unheard.
-    unheard_at_hand_back: AtomicU64,
+    /// The most that `submitted` has ever given.
+    shown: AtomicU64,
+    settling: Mutex<account::Settling>,
 }
 
 /// Whether a ring is fit for another thread.
@@ -135,14 +113,13 @@ impl Registry {
             source,
             limits,
             shared,
-            dictionary: Dictionary::new(Arc::clone(arena.fixed())),
+            verdicts: Verdicts::new(filter, Dictionary::new(Arc::clone(arena.fixed()))),
             arena,
-            filter: RwLock::new(filter),
-            verdicts: (0..VERDICTS).map(|_| AtomicU8::new(UNKNOWN)).collect(),
             rings: Mutex::new(Vec::new()),
             rings_made: AtomicU64::new(0),
             new_rings: Retry::new(),
-            unheard_at_hand_back: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
+            settling: Mutex::default(),
         }
     }
 
@@ -168,62 +145,26 @@ impl Registry {
 
     /// No call is accepted from now on.
     pub(crate) fn close(&self) {
-        self.state.store(CLOSED, Ordering::Relaxed);
+        let dropped = self.shared.counters.dropped().by_producers();
+        let rings = self.lock_rings();
+        // Under the list's lock: whoever counts there knows whether the engine runs. Not over
+        // `DRAINED`: an engine may be closed twice.
+        let closing =
+            self.state.compare_exchange(RUNNING, CLOSED, Ordering::Relaxed, Ordering::Relaxed);
+        if closing.is_ok() {
+            // The collector is told to stop after this: its last pass finds all of these.
+            self.show(committed(&rings) + dropped);
+        }
         // Pairs with the fence in `Room::wait`: either the waiter sees the state or it is seen.
         fence(Ordering::SeqCst);
-        self.rings_between(0, usize::MAX, |entry| entry.room.wake());
+        rings.iter().for_each(|entry| entry.room.wake());
+        drop(rings);
         self.shared.progress.wake();
     }
 
     /// The collector has walked every ring for the last time.
     pub(crate) fn set_drained(&self) {
         self.state.store(DRAINED, Ordering::Release); // pairs with `is_drained`
-    }
-
-    /// The remembered verdict on a callsite.
-    #[inline]
-    pub(crate) fn verdict(&self, callsite: &Callsite) -> Verdict {
-        match self.verdicts.get(callsite.id() as usize) {
-            // Pairs with the Release store in `decide`: the entry is committed.
-            Some(verdict) => match verdict.load(Ordering::Acquire) & !LISTED {
-                YES => Verdict::Yes,
-                NO => Verdict::No,
-                INLINE => Verdict::Inline,
-                _ => Verdict::Unknown,
-            },
-            None => Verdict::Unknown,
-        }
-    }
-
-    /// Decides on a callsite and, if it is to be logged, commits its dictionary entry. Under the
-    /// registration lock, which the caller proves to hold.
-    pub(crate) fn decide(&self, callsite: &'static Callsite, _: &process::Shared) -> Verdict {
-        let id = callsite.register() as usize;
-        let filter = self.filter.read().unwrap_or_else(PoisonError::into_inner);
-        let is_enabled = filter.enabled(callsite.level(), callsite.target());
-        let Some(slot) = self.verdicts.get(id) else {
-            return if is_enabled { Verdict::Inline } else { Verdict::No };
-        };
-        let listed = slot.load(Ordering::Relaxed) & LISTED;
-        if !is_enabled {
-            slot.store(NO | listed, Ordering::Relaxed);
-            return Verdict::No;
-        }
-        if listed == 0 && !self.dictionary.append(&callsite.site().to_bytes()) {
-            slot.store(INLINE, Ordering::Relaxed);
-            return Verdict::Inline;
-        }
-        slot.store(YES | LISTED, Ordering::Release); // pairs with `verdict`
-        Verdict::Yes
-    }
-
-    /// Replaces the filter. Under the registration lock.
-    pub(crate) fn set_filter(&self, filter: Filter, _: &process::Shared) {
-        *self.filter.write().unwrap_or_else(PoisonError::into_inner) = filter;
-        for verdict in &self.verdicts {
-            verdict.fetch_and(LISTED, Ordering::Relaxed);
-        }
-        process::close_gates();
     }
 
     /// A ring for the calling thread: one that a finished thread left, with room, else a new one,
@@ -276,7 +217,7 @@ impl Registry {
 
     /// A ring that a finished thread left.
     fn take_left(&self, is_fit: impl Fn(&Ring<Mapped>) -> bool) -> Option<OwnedRing> {
-        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let rings = self.lock_rings();
         let left = rings.iter().filter(|entry| entry.ring.is_free() && is_fit(&entry.ring));
         left.into_iter().find_map(ListedRing::take)
     }
@@ -294,7 +235,7 @@ impl Registry {
         }
         self.shared.counters.add(Counter::Rings, 1);
         let owned = entry.take();
-        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rings = self.lock_rings();
         rings.push(entry);
         // Pairs with the Acquire load in `rings_made`; the list itself is behind its lock.
         self.rings_made.store(rings.len() as u64, Ordering::Release);
@@ -309,25 +250,42 @@ impl Registry {
     /// Hands the rings from the `from`th to before the `to`th to `visit`, which must not allocate:
     /// the list is locked, and the host's allocator may log.
     pub(crate) fn rings_between(&self, from: usize, to: usize, visit: impl FnMut(&ListedRing)) {
-        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let rings = self.lock_rings();
         let to = to.min(rings.len());
         rings[from.min(to)..to].iter().for_each(visit);
     }
 
     /// Forgets all rings, so that those without an owner are unmapped.
     pub(crate) fn forget_rings(&self) {
-        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rings = self.lock_rings();
         let forgotten = std::mem::take(&mut *rings);
         drop(rings);
         drop(forgotten);
     }
 
-    /// Records committed by all producers.
-    pub(crate) fn committed(&self) -> u64 {
-        let mut committed = 0;
-        self.rings_between(0, usize::MAX, |entry| committed += entry.ring.committed().0);
-        committed
+    /// Records past the gate so far, `known` at least; never less than before. Those that are
+    /// committed while the engine ends count once they are written: until the final account nobody
+    /// knows which of them are unheard.
+    pub(crate) fn submitted(&self, known: u64) -> u64 {
+        let dropped = self.shared.counters.dropped().by_producers();
+        let rings = self.lock_rings();
+        let is_open = self.state.load(Ordering::Relaxed) == RUNNING;
+        self.show(if is_open { known.max(committed(&rings) + dropped) } else { known })
     }
+
+    /// Gives the most of `count` and all counts before.
+    fn show(&self, count: u64) -> u64 {
+        self.shown.fetch_max(count, Ordering::Relaxed).max(count)
+    }
+
+    fn lock_rings(&self) -> MutexGuard<'_, Vec<ListedRing>> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records committed to these rings.
+fn committed(rings: &[ListedRing]) -> u64 {
+    rings.iter().map(|entry| entry.ring.committed().0).sum()
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! What the whole process shares: the default engine, the engines' numbers, the lock under which
-//! callsites are registered and filters set. Used on cold paths of all threads.
+//! callsites are registered and their gates set. Used on cold paths of all threads.
+//!
+//! Every engine needs the lock to start and to end. So nothing is done under it that may take
+//! longer than a few stores: no mapped memory is touched, no user code run, nothing written.
 //!
 //! A forked child finds none of it locked: its handler only stores.
 
 use std::sync::{Arc, MutexGuard};
 
 use super::Registry;
-use crate::callsite;
+use crate::callsite::{self, Callsite};
 use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use crate::sys::fork_safe::ForkSafe;
 use crate::sys::unannounced;
@@ -50,7 +53,7 @@ impl Shared {
     pub(crate) fn set_default(&mut self, registry: Arc<Registry>) {
         DEFAULT.store(registry.number(), Ordering::Relaxed);
         self.default = Some(registry);
-        close_gates();
+        self.close_gates();
     }
 
     /// There is no default engine any more, if it was this one: calls from now on are unheard.
@@ -58,19 +61,47 @@ impl Shared {
         if self.default.as_ref().is_some_and(|registry| registry.number() == number) {
             self.default = None;
             DEFAULT.store(0, Ordering::Relaxed);
-            close_gates();
+            self.close_gates();
         }
     }
 
-    /// The default engine.
-    pub(crate) fn default_engine(&self) -> Option<&Arc<Registry>> {
-        self.default.as_ref()
+    /// Gives a callsite the id that it keeps.
+    pub(crate) fn register(&mut self, callsite: &'static Callsite) -> u32 {
+        callsite.register()
+    }
+
+    /// Lets a gate say what `registry` has decided, if that is the default engine and its filter is
+    /// the same as when it had been set `filters` times; else the next call decides anew. `state`
+    /// is the open callsite's, or 0.
+    pub(crate) fn set_gate(
+        &mut self,
+        callsite: &'static Callsite,
+        state: i64,
+        registry: &Registry,
+        filters: u64,
+    ) {
+        let is_default = self.default.as_ref().is_some_and(|one| one.number() == registry.number());
+        // A filter that is set later closes the gate, under this lock.
+        if !is_default || registry.verdicts.filters() != filters {
+            return;
+        }
+        if state == 0 { callsite.disable() } else { callsite.open(state) }
+    }
+
+    /// Lets every callsite decide anew.
+    pub(crate) fn close_gates(&mut self) {
+        close_gates();
     }
 }
 
-/// Lets every callsite decide anew.
-pub(crate) fn close_gates() {
-    callsite::all().for_each(callsite::Callsite::close);
+/// The default engine.
+pub(crate) fn default_engine() -> Option<Arc<Registry>> {
+    lock().default.clone()
+}
+
+/// Lets every callsite decide anew. Under the registration lock, or in a forked child.
+fn close_gates() {
+    callsite::all().for_each(Callsite::close);
 }
 
 /// Whether there may be a default engine.

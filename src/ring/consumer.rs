@@ -35,6 +35,14 @@ impl<M: Memory> Consumer<M> {
         Consumer { ring, head: 0, released: 0 }
     }
 
+    /// A consuming end that goes on where the last one has read to, released or not: for whoever
+    /// counts what is left, when the last one reads no more.
+    #[cfg(not(loom))]
+    pub(crate) fn behind_last(ring: SharedRing<M>) -> Consumer<M> {
+        let head = ring.consumer.head.load(Ordering::Relaxed);
+        Consumer { ring, head, released: head }
+    }
+
     /// The ring.
     pub(crate) fn ring(&self) -> &SharedRing<M> {
         &self.ring
@@ -58,7 +66,8 @@ impl<M: Memory> Consumer<M> {
         self.ring.consumer.head.store(self.head, Ordering::Relaxed);
     }
 
-    /// Goes on at a position ahead; what lies between is given up.
+    /// Goes on at a position ahead; what lies between is given up. Nothing is released by that: the
+    /// ring's memory is not touched.
     pub(crate) fn skip_to(&mut self, position: Position) {
         self.head = position;
         self.ring.consumer.head.store(position, Ordering::Relaxed);
@@ -99,7 +108,7 @@ impl<M: Memory> Consumer<M> {
 impl<M: Memory> Ring<M> {
     /// The record at `head`, if it is committed.
     #[inline]
-    fn peek_at(&self, head: Position) -> Option<Peeked> {
+    pub(crate) fn peek_at(&self, head: Position) -> Option<Peeked> {
         let side = &*self.consumer;
         let index = index_of(head, side.mask);
         // Pairs with the Release store in `Ring::commit`: the payload is there.

@@ -43,7 +43,7 @@ mod tests;
 
 use crossbeam_utils::CachePadded;
 
-use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering, spin_loop};
 
 pub(crate) use consumer::{Consumer, Peeked};
 #[cfg(not(loom))]
@@ -114,8 +114,8 @@ pub(crate) struct Ring<M> {
 #[repr(C)]
 struct ProducerSide<M> {
     /// Position of the next record; in the low 16 bits, records committed since the last fold. One
-    /// word for both, because a counter of its own costs 0.8 ns a record, and because a drain can
-    /// then tell a record in flight from a committed one.
+    /// word for both, because a counter of its own costs 0.8 ns a record, and because the final
+    /// account then knows a count and the place that it belongs to.
     tail: AtomicU64,
     /// The position that a claim may not cross without looking: `released` of some time ago plus
     /// the capacity, less the reserve, or the wake threshold, whatever comes first.
@@ -229,18 +229,22 @@ impl<M: Memory> Ring<M> {
         self.producer.state.load(Ordering::Relaxed) == FREE
     }
 
-    /// Records committed over the ring's life, and where its tail stood at that moment. A record
-    /// whose tail has moved but whose commit word is not stored yet is counted.
+    /// Records committed over the ring's life, and where its tail stood at that moment: all before
+    /// it are there to be read. The newest record, whose commit word is stored but whose tail is
+    /// not, is not counted.
     pub(crate) fn committed(&self) -> (u64, Position) {
         loop {
-            let before = self.producer.folds.load(Ordering::Acquire); // pairs with `fold`'s stores
-            let committed = self.producer.committed.load(Ordering::Acquire); // orders the next
-            let tail = self.producer.tail.load(Ordering::Acquire); // orders the next
+            // Pairs with the last store in `fold`: what follows is not of before that fold.
+            let before = self.producer.folds.load(Ordering::Acquire);
+            // Each pairs with the Release store of the same word in `fold`: the load of `after`
+            // sees that it has begun. The tail's pairs with the one in `publish` as well.
+            let committed = self.producer.committed.load(Ordering::Acquire);
+            let tail = self.producer.tail.load(Ordering::Acquire);
             let after = self.producer.folds.load(Ordering::Relaxed);
             if before == after && before % 2 == 0 {
                 return (committed + (tail & COUNT_MASK), tail & !COUNT_MASK);
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     COUNT_MASK, FREE, Memory, OWNED, Ring, STRETCH_GRANULES_MAX, SharedRing, distance, index_of,
 };
-use crate::primitive::{AtomicU64, Ordering, fence};
+use crate::primitive::{AtomicU64, Ordering};
 
 /// A stretch of ring memory that belongs to the claimer until it commits, or for good if it never
 /// does: a claim that is dropped leaves no trace.
@@ -86,12 +86,20 @@ impl<M: Memory> Ring<M> {
         let (commit_word, word_behind) = unsafe { (&*claim.word, &*claim.word_behind) };
         // Before the commit below: whoever sees it and goes on finds this 0, not old payload.
         word_behind.store(0, Ordering::Relaxed);
-        // Before the commit as well: a drain that sees the tail but no word knows of a record in
-        // flight.
-        self.producer.tail.store(next.wrapping_add(records), Ordering::Relaxed);
         let word = (tail & !COUNT_MASK).wrapping_add(distance(1)) + granules as u64;
         // Pairs with the Acquire load in `Consumer::peek`.
         commit_word.store(word, Ordering::Release);
+        // After the commit, so that nobody ever counts a record that is not there. Pairs with the
+        // Acquire load in `committed`: who sees the tail finds the words of all before it.
+        self.producer.tail.store(next.wrapping_add(records), Ordering::Release);
+    }
+
+    /// The first half of a commit: what a thread leaves that loses the CPU there.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn publish_half(&self, claim: &Claim) {
+        let word = (claim.tail & !COUNT_MASK).wrapping_add(distance(1)) + claim.granules as u64;
+        // Pairs with the Acquire load in `Consumer::peek`.
+        self.producer.memory.word(claim.index).store(word, Ordering::Release);
     }
 
     /// Moves the soft limit to `granules` ahead of the tail (less where a stretch may not be that
@@ -117,11 +125,13 @@ impl<M: Memory> Ring<M> {
         let tail = producer.tail.load(Ordering::Relaxed);
         let folds = producer.folds.load(Ordering::Relaxed);
         producer.folds.store(folds.wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::Release); // pairs with the Acquire loads in `committed`: odd comes first
         let committed = producer.committed.load(Ordering::Relaxed);
+        // Each pairs with the Acquire load of the same word in `committed`: who sees one of the two
+        // sees that a fold has begun.
         producer.committed.store(committed + (tail & COUNT_MASK), Ordering::Release);
         producer.tail.store(tail & !COUNT_MASK, Ordering::Release);
-        producer.folds.store(folds.wrapping_add(2), Ordering::Release); // pairs as above
+        // Pairs with the first load in `committed`: who sees that the fold is over sees both.
+        producer.folds.store(folds.wrapping_add(2), Ordering::Release);
     }
 }
 
