@@ -150,9 +150,9 @@ fn is_process(middle: &str) -> bool {
 
 /// Whether no process holds the arena. One that cannot be opened is not known to be abandoned.
 fn is_orphan(path: &Path, log: SameLog<'_>) -> bool {
-    // Held while the file is open: no arena of this process begins meanwhile, see `remember_own`.
-    let own = OWN.lock();
-    if own.iter().any(|own| own == path) {
+    // What is listed and unknown here now is so for good: paths are remembered before their files
+    // exist. The lock is not held while the file is read, which may wait for a disk.
+    if OWN.lock().iter().any(|own| own == path) {
         return false;
     }
     // Not through a pipe of that name, which would hang the start.

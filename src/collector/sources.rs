@@ -113,18 +113,18 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
         return;
     }
     // Allocated before the list's lock is taken: a global allocator that logs may take it as well.
-    sources.reserve(made - sources.len());
-    registry.rings_between(sources.len(), made, |entry: &ListedRing| {
-        sources.push(Source {
-            consumer: Consumer::from_start(Arc::clone(&entry.ring)),
-            room: Arc::clone(&entry.room),
-            number: entry.number,
-            label: Label::default(),
-            next: None,
-            taken: 0,
-            renewals: 0,
-        });
-    });
+    // Copied under it and read behind it: a ring's memory may wait for a disk.
+    let mut new = Vec::with_capacity(made - sources.len());
+    registry.rings_between(sources.len(), made, |entry| new.push(entry.clone()));
+    sources.extend(new.into_iter().map(|ListedRing { ring, room, number }| Source {
+        consumer: Consumer::from_start(ring),
+        room,
+        number,
+        label: Label::default(),
+        next: None,
+        taken: 0,
+        renewals: 0,
+    }));
 }
 
 #[cfg(all(test, not(loom)))]

@@ -4,7 +4,7 @@
 //! the keeper syncs, ended → threads joined → arena unlinked, lock released, the process's place
 //! freed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Drain, Place};
@@ -15,6 +15,7 @@ use crate::flush::{EngineThread, GaveUp, LOOK_EVERY, Limit, Patience};
 use crate::registry::process;
 use crate::report::{DrainError, DrainReport};
 use crate::stats::{Counter, Flow};
+use crate::sys::thread;
 
 /// Locks, also after another thread panicked meanwhile.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -23,6 +24,14 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// How long an abandoned collector may take to put its pen down.
 const COUNT_MAX: Duration = Duration::from_secs(1);
+
+/// How often a drain with a limit looks whether a thread that has done all has ended.
+const END_LOOK_EVERY: Duration = Duration::from_micros(100);
+
+/// What the removal of an arena may take, however little of the limit is left.
+const REMOVAL_MIN: Duration = Duration::from_millis(100);
+
+const REMOVAL_THREAD_NAME: &str = "fastlog-removal";
 
 impl Core {
     /// Drains once; later and concurrent calls get the same answer.
@@ -68,17 +77,18 @@ impl Core {
         self.registry.close();
     }
 
-    fn drain_now(&self, limit: Limit<'_>, start: Instant) -> Result<DrainReport, DrainError> {
+    fn drain_now(
+        self: &Arc<Core>,
+        limit: Limit<'_>,
+        start: Instant,
+    ) -> Result<DrainReport, DrainError> {
         let asked = self.shared.progress.ask();
         self.close();
         self.shared.collector.raise(bit::STOP);
         let outcome = self.wait_for_threads(limit);
         let is_over = outcome.is_ok();
         if is_over {
-            for thread in lock(&self.threads).drain(..) {
-                // A thread that panicked has told so on the standard error.
-                let _ = thread.join();
-            }
+            self.join_threads(limit.left(start));
             lock(&self.sides).end(limit.rest(start));
         } else {
             self.abandon();
@@ -90,11 +100,7 @@ impl Core {
         }
         if is_over && report.pending == 0 && report.unpublished_bytes == 0 {
             self.registry.forget_rings();
-            // What stays behind is counted at the next start.
-            let _ = self.arena.unlink();
-            if let Some(lock) = &self.lock {
-                lock.release();
-            }
+            self.remove_files(limit.left(start));
         }
         let failed = |reason| DrainError { reason, report: Some(Box::new(report.clone())) };
         if let (Ok(()), Some(thread)) = (&outcome, self.shared.progress.panicked()) {
@@ -105,6 +111,48 @@ impl Core {
         match self.shared.progress.answer(asked, u64::MAX) {
             Some(failure) => Err(failed(failure.into())),
             None => Ok(report.clone()),
+        }
+    }
+
+    /// Joins the threads, which have done all they had to. One that a disk holds at its very end is
+    /// left behind after `most`.
+    fn join_threads(&self, most: Duration) {
+        let start = Instant::now();
+        for thread in lock(&self.threads).drain(..) {
+            while most != Duration::MAX && !thread.is_finished() && start.elapsed() < most {
+                std::thread::sleep(END_LOOK_EVERY);
+            }
+            if most == Duration::MAX || thread.is_finished() {
+                // A thread that panicked has told so on the standard error.
+                let _ = thread.join();
+            }
+        }
+    }
+
+    /// Removes the arena and releases the name. Within `most`, if that is a limit, on a thread of
+    /// its own: a frozen disk takes no removal, and that thread goes on when it does.
+    fn remove_files(self: &Arc<Core>, most: Duration) {
+        if most == Duration::MAX {
+            return self.remove_files_now();
+        }
+        let (core, (ended, end)) = (Arc::clone(self), mpsc::channel());
+        let thread = thread::spawn(REMOVAL_THREAD_NAME, move || {
+            core.remove_files_now();
+            // Nobody waits any more.
+            let _ = ended.send(());
+        });
+        let Ok(thread) = thread else { return self.remove_files_now() };
+        // What is not removed by then may be later.
+        if end.recv_timeout(most.max(REMOVAL_MIN)).is_ok() {
+            let _ = thread.join();
+        }
+    }
+
+    fn remove_files_now(&self) {
+        // What stays behind is counted at the next start.
+        let _ = self.arena.unlink();
+        if let Some(lock) = &self.lock {
+            lock.release();
         }
     }
 

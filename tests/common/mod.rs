@@ -4,6 +4,7 @@
 pub mod child;
 pub mod disk;
 pub mod flog;
+pub mod frozen;
 pub mod mount;
 
 use std::fs::File;
