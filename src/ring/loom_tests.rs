@@ -1,13 +1,14 @@
 //! Loom explores every interleaving of small rings: `RUSTFLAGS="--cfg loom" cargo test --lib
 //! --profile loom`. Two memories: `Words` lets stale payload pass for a commit word if the protocol
-//! lets it; `Cells` lets loom see a race on payload.
+//! lets it; `Cells` lets loom see a race on payload. `tests/orderings/run.py` changes the orderings
+//! one by one and shows that these models see it.
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc as LoomArc;
 use loom::thread;
 use std::sync::Arc;
 
-use super::{Consumer, Memory, Producer, Ring};
+use super::{Consumer, Memory, POSITION_SHIFT, Producer, Ring, distance};
 use crate::primitive::{AtomicU64, Ordering};
 
 const CAPACITY: usize = 8;
@@ -107,6 +108,11 @@ fn ring<M: Payload>() -> Arc<Ring<M>> {
 
 /// Emits a record of three granules whose payload is `value`, disguised; false when full.
 fn emit<M: Payload>(producer: &Producer<M>, value: u64) -> bool {
+    emit_disguised(producer, value, hostile(value))
+}
+
+/// The same, in this disguise.
+fn emit_disguised<M: Payload>(producer: &Producer<M>, value: u64, disguise: u64) -> bool {
     let ring = producer.ring();
     // SAFETY: this thread owns the producer and commits each claim before the next.
     unsafe {
@@ -116,7 +122,7 @@ fn emit<M: Payload>(producer: &Producer<M>, value: u64) -> bool {
             claim = ring.claim(3);
         }
         let Some(claim) = claim else { return false };
-        ring.memory().put(claim.index + 1, hostile(value));
+        ring.memory().put(claim.index + 1, disguise);
         ring.memory().put(claim.index + 2, value);
         ring.commit(claim);
     }
@@ -194,4 +200,71 @@ fn a_given_back_ring_goes_on_words() {
 #[test]
 fn a_given_back_ring_goes_on_cells() {
     hand_back::<Cells>();
+}
+
+/// The commit word of a record that stands where the payload of record `number` was, a lap before:
+/// it begins at 3 x `number`, its first payload granule is where record `number` + 3 will begin.
+fn word_of_the_next_lap(number: u64) -> u64 {
+    (3 * (number + 3) + 1) << 16 | 3
+}
+
+/// Payload that is the very commit word of what will stand there passes for no record.
+#[test]
+fn stale_payload_at_its_place_is_no_record() {
+    const RECORDS: u64 = 3;
+    loom::model(|| {
+        let ring = ring::<Words>();
+        let producer = Producer::take(&ring).expect("a new ring is free");
+        let mut consumer = Consumer::new(Arc::clone(&ring));
+        let reader = thread::spawn(move || {
+            let mut seen = 0;
+            // Once more than there are records: what the last look finds is none, or stale.
+            for _ in 0..=RECORDS {
+                let Some(peeked) = consumer.peek() else { continue };
+                let value = consumer.ring().memory().get(peeked.index + 2);
+                assert_eq!(value, seen, "a record that nobody wrote");
+                consumer.advance(peeked);
+                consumer.release();
+                seen += 1;
+            }
+            (seen, consumer)
+        });
+        let mut written = 0;
+        for _ in 0..RECORDS + 1 {
+            written += u64::from(emit_disguised(&producer, written, word_of_the_next_lap(written)));
+        }
+        let (mut seen, mut consumer) = reader.join().unwrap();
+        while let Some(peeked) = consumer.peek() {
+            assert!(seen < written, "a record that nobody wrote");
+            consumer.advance(peeked);
+            seen += 1;
+        }
+        assert_eq!(seen, written);
+    });
+}
+
+/// The count and the tail that an account reads belong together, whatever is folded meanwhile, and
+/// what the tail counts is there. Read on a thread of its own, as every reader here that spins.
+#[test]
+fn a_count_and_its_tail_are_of_one_moment() {
+    const RECORDS: u64 = 2;
+    loom::model(|| {
+        let ring = ring::<Words>();
+        let producer = Producer::take(&ring).expect("a new ring is free");
+        let other = Arc::clone(&ring);
+        let reader = thread::spawn(move || {
+            let (records, tail) = other.committed();
+            assert_eq!(tail >> POSITION_SHIFT, 3 * records);
+            let mut found = 0;
+            Consumer::new(other).walk(|_, _| found += 1);
+            assert!(found >= records, "{found} of {records} are there");
+        });
+        for value in 0..RECORDS {
+            // SAFETY: this thread owns the producer. Folds what was counted before.
+            unsafe { producer.ring().set_soft_limit(producer.ring().free()) };
+            assert!(emit(&producer, value));
+        }
+        reader.join().unwrap();
+        assert_eq!(ring.committed(), (RECORDS, distance(3 * RECORDS as usize)));
+    });
 }

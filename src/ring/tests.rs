@@ -17,6 +17,11 @@ fn ring() -> SharedRing<Mapped> {
 
 /// Emits `granules` of which each holds `value`; false when the ring is full.
 fn emit(producer: &Producer<Mapped>, granules: usize, value: u64) -> bool {
+    emit_each(producer, granules, |_| value)
+}
+
+/// Emits `granules` of which each holds what `value` gives for it; false when the ring is full.
+fn emit_each(producer: &Producer<Mapped>, granules: usize, value: impl Fn(usize) -> u64) -> bool {
     let ring = producer.ring();
     // SAFETY: this thread owns the producer and fills exactly what it claimed.
     unsafe {
@@ -30,7 +35,7 @@ fn emit(producer: &Producer<Mapped>, granules: usize, value: u64) -> bool {
         }
         let Some(claim) = claim else { return false };
         for granule in 1..granules {
-            ring.memory().granule(claim.index + granule).write(value);
+            ring.memory().granule(claim.index + granule).write(value(granule));
         }
         ring.commit(claim);
     }
@@ -77,25 +82,29 @@ fn lengths_of_all_kinds_go_round_many_times() {
     assert_eq!(ring.used(), 0);
 }
 
-/// Payload that is the commit word of the same place a lap later must not pass for a record.
+/// Payload that is the commit word of the same place a lap later must not pass for a record. The
+/// lengths do not divide the capacity, so that each granule is once where a record begins.
 #[test]
 fn stale_payload_is_no_record() {
-    let ring = ring();
-    let producer = Producer::take(&ring).expect("free");
-    let mut consumer = Consumer::new(Arc::clone(&ring));
-    let mut position = 0_u64;
-    for lap in 0..50_u64 {
-        for step in 0..CAPACITY as u64 / 4 {
-            // Every granule pretends to be the next record at that place, this lap or the next.
-            let pretended = position + 4 + (lap % 2) * CAPACITY as u64;
-            assert!(emit(&producer, 4, (pretended + 1) << 16 | 3));
-            let (granules, _) = read(&mut consumer).expect("just committed");
-            assert_eq!(granules, 4, "lap {lap} step {step}");
-            assert_eq!(consumer.peek(), None, "lap {lap} step {step}");
-            position += 4;
+    const LAPS: u64 = 50;
+    for granules in [3, 5, 7] {
+        let ring = ring();
+        let producer = Producer::take(&ring).expect("free");
+        let mut consumer = Consumer::new(Arc::clone(&ring));
+        let mut position = 0;
+        while position < LAPS * CAPACITY as u64 {
+            // Every granule pretends to be a record that begins there in the next lap.
+            let pretended = |granule: u64| (position + granule + CAPACITY as u64 + 1) << 16 | 3;
+            assert!(emit_each(&producer, granules, |granule| pretended(granule as u64)));
+            let peeked = consumer.peek().expect("just committed");
+            assert_eq!(peeked.granules, granules, "at {position}");
+            consumer.advance(peeked);
+            consumer.release();
+            assert_eq!(consumer.peek(), None, "behind the record at {position}");
+            position += granules as u64;
         }
+        assert_eq!(consumer.head() >> 16, position);
     }
-    assert_eq!(consumer.head() >> 16, position);
 }
 
 /// A stray store of the program may look like the commit word of a record without a header.
