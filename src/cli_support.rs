@@ -7,6 +7,7 @@ mod object;
 pub use crate::arena::inspect::{
     Found, Holder, Inspected, RingState, RingThread, Snapshot, look as look_at_arenas,
 };
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -14,7 +15,9 @@ use crate::config::file_names;
 use crate::config::listing::{self, Named};
 use crate::sys::io::OsIo;
 
-pub use crate::sys::reader::is_gone_within;
+pub use crate::sys::gone::is_gone;
+pub use crate::sys::open::to_read_through_links;
+pub use crate::sys::reader::{is_gone_within, is_ignored, is_readable_before, raise_open_files};
 pub use binary::{BinaryReader, Next, is_binary};
 pub use object::with_fields;
 
@@ -43,19 +46,18 @@ pub fn log_file(name: &str) -> Option<LogFile> {
     Named::of(name).map(LogFile::from)
 }
 
-/// The rotated files of a base with their names, in the order of the log; of one that is being
-/// packed both, the plain one first.
+/// The rotated files of all bases, by base, with their names, in the order of their log; of one
+/// that is being packed both, the plain one first.
 ///
 /// # Errors
 /// The directory cannot be read.
-pub fn rotated(dir: &Path, base: &str) -> io::Result<Vec<(LogFile, String)>> {
-    let files = listing::rotated(&OsIo, dir, base)?.into_iter();
-    Ok(files
-        .map(|file| {
-            let name = file.name.clone();
-            (LogFile::from(file), name)
-        })
-        .collect())
+pub fn all_rotated(dir: &Path) -> io::Result<BTreeMap<String, Vec<(LogFile, String)>>> {
+    let mut logs = BTreeMap::<_, Vec<_>>::new();
+    for file in listing::all_rotated(&OsIo, dir)? {
+        let name = file.name.clone();
+        logs.entry(file.base.clone()).or_default().push((LogFile::from(file), name));
+    }
+    Ok(logs)
 }
 
 /// Whether files of this base belong to the log `name`.

@@ -1,12 +1,15 @@
 //! Promise: `fastlog pipe` puts every line of its input into the log once and in order, whatever bytes
 //! it holds and however it ends, and says with its exit code how it went.
 
+#![allow(unsafe_code)] // To get signals' default actions back.
+
 mod common;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use common::{all_lines, wait_until};
 use serde_json::Value;
@@ -126,26 +129,91 @@ fn a_long_line_is_parted_between_characters() {
     assert!(messages(dir.path()).iter().all(|part| part.len() <= 5_000));
 }
 
+fn send(signal: &str, child: &Child) {
+    let kill = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status();
+    assert!(kill.expect("kill is there").success());
+}
+
+/// Starts it, with what it has read already; its input stays open.
+fn start_over(dir: &Path, input: &str) -> (Child, ChildStdin) {
+    let mut command = pipe(dir, &[]);
+    let by_default = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: no handler of ours.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: sets actions of signals and nothing else. A test run in the background ignores some.
+    unsafe { command.pre_exec(by_default) };
+    let mut child = command.spawn().expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    let path = dir.join("pipe.jsonl");
+    wait_until("the lines", || {
+        fs::read_to_string(&path).is_ok_and(|text| text.contains("\"two\""))
+    });
+    (child, stdin)
+}
+
 #[test]
 fn what_was_read_is_in_the_log_when_it_is_told_to_end() {
+    for (signal, code) in [("TERM", 15), ("HUP", 1), ("QUIT", 3), ("INT", 2)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        // The beginning of a line was read as well.
+        let (mut child, stdin) = start_over(dir.path(), "one\ntwo\npart");
+        if signal == "INT" {
+            // The first is left to the program before the pipe.
+            send(signal, &child);
+            let mut said = [0; 8];
+            child.stderr.as_mut().expect("a pipe").read_exact(&mut said).expect("it says so");
+        }
+        send(signal, &child);
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(128 + code), "{signal}");
+        drop(stdin);
+        assert_eq!(messages(dir.path()), ["one", "two", "part"], "{signal}");
+        let left: Vec<_> = fs::read_dir(dir.path().join(".fastlog"))
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        assert_eq!(left, ["pipe.lock"], "drained");
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut child = start(dir.path(), &[]);
-    // Open to the end: waiting for the child would close it, and the input would end first.
+    let mut command = Command::new("sh");
+    let script = format!(
+        "trap '' HUP; exec {} pipe --quiet --dir '{}'",
+        env!("CARGO_BIN_EXE_fastlog"),
+        dir.path().display()
+    );
+    command.args(["-c", &script]).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("sh is there");
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(b"one\ntwo\n").expect("written");
-    let log = dir.path().join("pipe.jsonl");
-    wait_until("the lines", || log.exists() && messages(dir.path()).len() == 2);
-    let kill = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status();
-    assert!(kill.expect("kill is there").success());
-    let status = child.wait().expect("it ends");
-    assert_eq!(status.code(), Some(128 + 15));
+    stdin.write_all(b"one\n").expect("it reads");
+    let path = dir.path().join("pipe.jsonl");
+    wait_until("the line", || fs::read_to_string(&path).is_ok_and(|text| text.contains("one")));
+    send("HUP", &child);
+    stdin.write_all(b"two\n").expect("it reads on");
     drop(stdin);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert_eq!(messages(dir.path()), ["one", "two"]);
-    let left: Vec<_> = fs::read_dir(dir.path().join(".fastlog"))
-        .expect("a directory")
-        .map(|entry| entry.expect("an entry").file_name())
-        .collect();
-    assert_eq!(left, ["pipe.lock"], "drained");
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_costs_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut child, mut stdin) = start_over(dir.path(), "one\ntwo\n");
+    drop(child.stderr.take());
+    // It would say so.
+    send("INT", &child);
+    stdin.write_all(b"three\n").expect("it reads on");
+    drop(stdin);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(messages(dir.path()), ["one", "two", "three"]);
 }
 
 #[test]

@@ -122,14 +122,16 @@ impl Bytes for File {
 /// beside the logs in it, and those in shared memory whose logs are in it.
 ///
 /// # Errors
-/// The directory, or the one of the arenas in it, cannot be read; names which.
+/// The directory cannot be read; names it. If that is the one of the arenas in it, it is among what
+/// was found.
 pub fn look(dir: &Path) -> io::Result<Vec<Found>> {
     let mut found = list(dir)?;
     let private = dir.join(PRIVATE_DIR);
     match list(&private) {
         Ok(beside) => found.extend(beside),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        // Another user's, perhaps: there may be more to see elsewhere.
+        Err(error) => found.push(Found { path: private, what: Inspected::Unreadable(error) }),
     }
     let dir = dir.canonicalize().map_err(|error| at(dir, &error))?;
     let owner = fs::metadata(&dir).map(|metadata| metadata.uid());

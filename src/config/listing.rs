@@ -72,6 +72,17 @@ pub(crate) fn rotated(io: &dyn Io, dir: &Path, base: &str) -> io::Result<Vec<Nam
     Ok(files)
 }
 
+/// The rotated files of all bases, each base's in their order.
+///
+/// # Errors
+/// The directory cannot be read.
+#[cfg(feature = "cli")]
+pub(crate) fn all_rotated(io: &dyn Io, dir: &Path) -> io::Result<Vec<Named>> {
+    let mut files = named(io, dir, |named| named.place.is_some())?;
+    files.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
+    Ok(files)
+}
+
 fn named(io: &dyn Io, dir: &Path, is_wanted: impl Fn(&Named) -> bool) -> io::Result<Vec<Named>> {
     let names = io.read_dir_names(dir)?;
     let named = names.iter().filter_map(|name| Named::of(name.to_str()?));

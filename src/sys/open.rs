@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,15 +45,38 @@ pub(crate) fn to_read(path: &Path) -> io::Result<File> {
     open_regular(path, OFlags::RDONLY, Mode::empty())
 }
 
-fn open_regular(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
+/// Opens the regular file at `path`, or the one to which a link there leads, to read it.
+///
+/// # Errors
+/// `NotFound` only where there is nothing of this name; else a reason that does not name the path.
+#[cfg(feature = "cli")]
+pub fn to_read_through_links(path: &Path) -> io::Result<File> {
+    let refused = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let fd = match try_open(path, ALWAYS.difference(OFlags::NOFOLLOW), Mode::empty()) {
+        Err(Errno::NOENT) if lstat(path).is_ok() => return Err(refused("a link to nothing")),
+        opened => opened?,
+    };
+    if let Some(what) = other_kind(fstat(&fd)?.st_mode) {
+        return Err(refused(&format!("{what}, not a regular file")));
+    }
+    fcntl_setfl(&fd, OFlags::empty())?;
+    Ok(File::from(fd))
+}
+
+/// Comes again while somebody holds a lease.
+fn try_open(path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
     let mut tries = 1;
-    let mut opened = retry_on_intr(|| open(path, ALWAYS | flags, mode));
+    let mut opened = retry_on_intr(|| open(path, flags, mode));
     while matches!(opened, Err(Errno::AGAIN)) && tries < LEASE_TRIES {
         tries += 1;
         std::thread::sleep(LEASE_PAUSE);
-        opened = retry_on_intr(|| open(path, ALWAYS | flags, mode));
+        opened = retry_on_intr(|| open(path, flags, mode));
     }
-    let fd = match opened {
+    opened
+}
+
+fn open_regular(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
+    let fd = match try_open(path, ALWAYS | flags, mode) {
         Ok(fd) => fd,
         // A better reason than "too many levels of symbolic links" or "no such device".
         Err(error) => {
@@ -78,9 +102,9 @@ pub(super) fn new_file(path: &Path, mode: Mode) -> io::Result<File> {
     Ok(File::from(retry_on_intr(|| open(path, flags, mode))?))
 }
 
-/// None for a regular file.
-fn refusal(path: &Path, mode: rustix::fs::RawMode) -> Option<io::Error> {
-    let what = match FileType::from_raw_mode(mode) {
+/// What it is; none for a regular file.
+fn other_kind(mode: rustix::fs::RawMode) -> Option<&'static str> {
+    Some(match FileType::from_raw_mode(mode) {
         FileType::RegularFile => return None,
         FileType::Directory => "a directory",
         FileType::Symlink => "a symbolic link",
@@ -88,7 +112,12 @@ fn refusal(path: &Path, mode: rustix::fs::RawMode) -> Option<io::Error> {
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
         FileType::Unknown => "of an unknown kind",
-    };
+    })
+}
+
+/// None for a regular file.
+fn refusal(path: &Path, mode: rustix::fs::RawMode) -> Option<io::Error> {
+    let what = other_kind(mode)?;
     Some(io::Error::new(
         io::ErrorKind::InvalidInput,
         format!(

@@ -9,6 +9,7 @@
 mod args;
 mod cat;
 mod manual;
+mod output;
 mod pipe;
 mod progress;
 mod signals;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("fastlog: {error}");
+            say!("{error}");
             ExitCode::from(1)
         }
     }

@@ -11,6 +11,7 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man as Page;
 
 use crate::args::{Arguments, Completions, Man};
+use crate::output;
 
 const NAME: &str = "fastlog";
 
@@ -66,9 +67,7 @@ fn write(dir: &Path, name: &str, command: &Command) -> Result<(), Box<dyn Error>
 
 fn print(text: &[u8]) -> Result<ExitCode, Box<dyn Error>> {
     let mut out = io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        // Whoever read has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        other => Ok(other.map(|()| ExitCode::SUCCESS)?),
-    }
+    // Whoever read may have seen enough.
+    let is_written = output::is_written(out.write_all(text).and_then(|()| out.flush()));
+    Ok(if is_written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

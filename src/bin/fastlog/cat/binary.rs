@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::io::{self, BufRead, Cursor, Read, Seek};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use fastlog::cli_support::{BinaryReader, Next, is_binary};
+
+use super::trouble::tell;
+use crate::say;
 
 /// How much of the input tells what it is.
 const MAGIC_BYTES: u64 = 8;
@@ -31,7 +34,7 @@ pub fn say_damaged() -> bool {
     let places = DAMAGED.load(Ordering::Relaxed);
     if places > 0 {
         let what = if places == 1 { "place is" } else { "places are" };
-        eprintln!("fastlog: {places} {what} damaged in binary logs");
+        say!("{places} {what} damaged in binary logs");
     }
     places > 0
 }
@@ -108,13 +111,13 @@ pub struct BinaryLines<R> {
     lines: Vec<u8>,
     /// How much of them was read.
     at: usize,
-    name: String,
+    path: PathBuf,
 }
 
 impl<R: Read> BinaryLines<R> {
     fn new(input: R, path: &Path, end: End) -> BinaryLines<R> {
         let (reader, lines) = (BinaryReader::growing(input), Vec::with_capacity(2 * LINES_BYTES));
-        BinaryLines { reader, end, lines, at: 0, name: path.display().to_string() }
+        BinaryLines { reader, end, lines, at: 0, path: path.to_owned() }
     }
 
     /// At the end of what is there; says whether it is to be looked at once more.
@@ -131,11 +134,19 @@ impl<R: Read> BinaryLines<R> {
     }
 
     /// Makes the next lines, if there are any.
-    fn refill(&mut self) -> io::Result<()> {
+    fn refill(&mut self) {
         self.at = 0;
         self.lines.clear();
         while self.lines.len() < LINES_BYTES {
-            let Some(next) = self.reader.next_line()? else {
+            let next = match self.reader.next_line() {
+                Ok(next) => next,
+                Err(error) => {
+                    // What cannot be read on ends there.
+                    tell(&self.path, &error);
+                    break;
+                }
+            };
+            let Some(next) = next else {
                 if self.close() {
                     continue;
                 }
@@ -145,12 +156,11 @@ impl<R: Read> BinaryLines<R> {
                 Next::Line(line) => self.lines.extend_from_slice(line),
                 Next::Damaged(sentence) => {
                     if DAMAGED.fetch_add(1, Ordering::Relaxed) < TOLD_MAX {
-                        eprintln!("fastlog: {}: {sentence}", self.name);
+                        tell(&self.path, &sentence);
                     }
                 }
             }
         }
-        Ok(())
     }
 }
 
@@ -191,7 +201,7 @@ impl BinaryLines<File> {
 impl<R: Read> BufRead for BinaryLines<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.lines.len() {
-            self.refill()?;
+            self.refill();
         }
         Ok(&self.lines[self.at..])
     }

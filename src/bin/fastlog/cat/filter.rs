@@ -30,7 +30,7 @@ impl Filter {
         };
         Ok(Filter {
             level: arguments.level,
-            target: arguments.target.clone(),
+            target: arguments.target.as_deref().map(normal),
             since: arguments.since.map(|instant| instant.0),
             until: arguments.until.map(|instant| instant.0),
             grep,
@@ -40,6 +40,11 @@ impl Filter {
                 .map(|field| (field.0.clone(), field.1.clone()))
                 .collect(),
         })
+    }
+
+    /// Whether no time is asked for that there can be.
+    pub fn is_never(&self) -> bool {
+        self.since.zip(self.until).is_some_and(|(since, until)| since >= until)
     }
 
     /// Whether nothing is asked for.
@@ -81,7 +86,8 @@ impl Filter {
     /// The target itself, and what continues it with `::`.
     fn passes_target(&self, record: &Record) -> bool {
         let Some(wanted) = &self.target else { return true };
-        let rest = record.text("target").and_then(|target| target.strip_prefix(&**wanted));
+        let target = record.text("target").map(normal);
+        let rest = target.as_deref().and_then(|target| target.strip_prefix(&**wanted));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     }
 
@@ -95,4 +101,10 @@ impl Filter {
                 && self.until.is_none_or(|until| time < until)
         })
     }
+}
+
+/// Targets that are the same for a filter of the engine: a package has `-` where its modules have
+/// `_`.
+fn normal(target: &str) -> String {
+    target.replace('-', "_")
 }

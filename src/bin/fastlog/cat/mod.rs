@@ -4,10 +4,12 @@
 mod binary;
 mod cursor;
 mod filter;
+mod listing;
 mod open;
 mod print;
 mod record;
 mod source;
+mod trouble;
 
 use std::error::Error;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -16,16 +18,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fastlog::cli_support::is_gone_within;
+use fastlog::cli_support::{is_gone_within, raise_open_files};
 
 use crate::args::{Cat, Choice};
-use crate::signals;
+use crate::{output, say, signals};
 use binary::say_damaged;
 use filter::Filter;
 pub use print::escape;
 use print::{Look, Printer};
 use record::Record;
-use source::{Order, Source, Sources};
+use source::Sources;
 
 /// How often files that are followed are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -38,7 +40,12 @@ const OUT_BYTES: usize = 64 << 10;
 /// Prints all that passes the filter.
 pub fn run(arguments: &Cat) -> Result<ExitCode, Box<dyn Error>> {
     let filter = Filter::new(arguments)?;
-    let mut sources = Sources::new(arguments)?;
+    if filter.is_never() {
+        say!("--since is not before --until: no record is between them");
+        return Ok(ExitCode::from(2));
+    }
+    raise_open_files();
+    let mut sources = Sources::new(arguments);
     let look = look(arguments);
     let mut printer = Printer::new(look);
     let foreign = Arc::new(AtomicU64::new(0));
@@ -49,20 +56,19 @@ pub fn run(arguments: &Cat) -> Result<ExitCode, Box<dyn Error>> {
             say_damaged();
         })?;
     }
-    let copied = match &mut sources.list[..] {
-        [alone] if look.is_raw() && filter.passes_all() => {
+    let copied = match sources.alone() {
+        Some(alone) if look.is_raw() && filter.passes_all() => {
             let mut out = BufWriter::with_capacity(OUT_BYTES, io::stdout().lock());
             alone.copy_binary(&mut out).and_then(|()| out.flush())
         }
         _ => Ok(()),
     };
-    match copied.and_then(|()| print_all(&mut sources, &filter, &mut printer, &foreign)) {
-        // Whoever read has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        other => other?,
-    }
+    let printed = copied.and_then(|()| print_all(&mut sources, &filter, &mut printer, &foreign));
+    // Whoever read has seen enough, or takes nothing more.
+    let is_written = output::is_written(printed);
     say_foreign(&foreign);
-    Ok(if say_damaged() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let is_whole = !say_damaged() && !trouble::is_any();
+    Ok(if is_written && is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn look(arguments: &Cat) -> Look {
@@ -85,7 +91,7 @@ fn say_foreign(foreign: &AtomicU64) {
     let lines = foreign.load(Ordering::Relaxed);
     if lines > 0 {
         let what = if lines == 1 { "line is no record" } else { "lines are no records" };
-        eprintln!("fastlog: {lines} {what}");
+        say!("{lines} {what}");
     }
 }
 
@@ -98,7 +104,7 @@ fn print_all(
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     loop {
-        let is_dry = print_round(&mut sources.list, filter, printer, foreign, &mut out)?;
+        let is_dry = print_round(sources, filter, printer, foreign, &mut out)?;
         let are_finished = sources.are_finished();
         if is_dry {
             out.flush()?;
@@ -107,33 +113,21 @@ fn print_all(
             }
         }
         if !are_finished {
-            sources.look_again()?;
+            sources.look_again();
         }
     }
 }
 
-/// Merges the sources by the time of their next record; each keeps its own order. Says whether
-/// there is no more for now.
+/// Prints what there is, up to a number of lines. Says whether there is no more for now.
 fn print_round(
-    sources: &mut [Source],
+    sources: &mut Sources,
     filter: &Filter,
     printer: &mut Printer,
     foreign: &AtomicU64,
     out: &mut impl Write,
 ) -> io::Result<bool> {
-    // One alone has nothing to be merged with, and its lines' times need not be looked for.
-    let order = if sources.len() == 1 { Order::Own } else { Order::ByTime };
     for _ in 0..ROUND_LINES {
-        let mut first: Option<usize> = None;
-        for index in 0..sources.len() {
-            sources[index].fill(order)?;
-            let Some(time) = sources[index].time() else { continue };
-            if first.is_none_or(|first| sources[first].time().is_some_and(|least| time < least)) {
-                first = Some(index);
-            }
-        }
-        let Some(first) = first else { return Ok(true) };
-        let line = sources[first].take();
+        let Some(line) = sources.take() else { return Ok(true) };
         match Record::parse(&line) {
             Some(record) if filter.passes(&record, &line) => {
                 printer.record(out, &record, &line)?;

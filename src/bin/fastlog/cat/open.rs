@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::binary::lines_of;
+use super::trouble::Telling;
 
 /// The longest line that is looked at as one.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -20,13 +21,22 @@ pub fn lines_in(file: File, path: &Path) -> io::Result<Box<dyn BufRead>> {
     lines_of(unpack(file, path)?, path)
 }
 
-/// The bytes of an opened file before it was packed.
+/// The bytes of an opened file before it was packed, as far as it can be unpacked: what is wrong
+/// with the rest is told.
 pub fn unpack(file: File, path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let is_empty = file.metadata()?.len() == 0;
+    if is_packed(path) && is_empty {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing is packed in it"));
+    }
     Ok(match path.extension().and_then(OsStr::to_str) {
-        Some("zst") => Box::new(BufReader::new(zstd::Decoder::new(file)?)),
-        Some("gz") => Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(file))),
-        _ => Box::new(BufReader::new(file)),
+        Some("zst") => telling(zstd::Decoder::new(file)?, path),
+        Some("gz") => telling(flate2::read::MultiGzDecoder::new(file), path),
+        _ => telling(file, path),
     })
+}
+
+fn telling(input: impl Read + 'static, path: &Path) -> Box<dyn BufRead> {
+    Box::new(Telling::new(BufReader::new(input), path))
 }
 
 /// Appends to a line what there is of it, without the newline. Says whether it is whole.
@@ -38,9 +48,4 @@ pub fn read_on(reader: impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
         line.pop();
     }
     Ok(is_end || line.len() >= LINE_BYTES_MAX)
-}
-
-/// An error that names its file.
-pub fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -11,18 +11,23 @@ pub struct Lines<R> {
     input: BufReader<R>,
     line: Vec<u8>,
     is_end: bool,
+    /// Why there is no more, to be told behind the line that was begun.
+    failure: Option<io::Error>,
 }
 
 impl<R: Read> Lines<R> {
     pub fn new(input: R) -> Lines<R> {
         let input = BufReader::with_capacity(INPUT_BYTES, input);
-        Lines { input, line: Vec::new(), is_end: false }
+        Lines { input, line: Vec::new(), is_end: false, failure: None }
     }
 
     /// Goes to the next line. Says whether there is one.
     pub fn begin(&mut self) -> io::Result<bool> {
         self.line.clear();
         self.is_end = false;
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         Ok(!self.input.fill_buf()?.is_empty())
     }
 
@@ -48,8 +53,11 @@ impl<R: Read> Lines<R> {
         let enough = max + 2;
         while !self.is_end && self.line.len() < enough {
             let most = (enough - self.line.len()) as u64;
-            let read = self.input.by_ref().take(most).read_until(b'\n', &mut self.line)?;
-            self.is_end = read == 0;
+            let before = self.line.len();
+            let outcome = self.input.by_ref().take(most).read_until(b'\n', &mut self.line);
+            let read = self.line.len() - before;
+            self.failure = outcome.err();
+            self.is_end = read == 0 || self.failure.is_some();
             if read > 0 && self.line.last() == Some(&b'\n') {
                 self.is_end = true;
                 self.line.pop();
@@ -107,6 +115,25 @@ mod tests {
         for (input, expected) in cases {
             assert_eq!(read(input.as_bytes(), 5), expected, "{input:?}");
         }
+    }
+
+    #[test]
+    fn what_was_read_of_a_line_comes_before_the_failure() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        let mut lines = Lines::new((&b"one\npart"[..]).chain(Failing));
+        let mut part = Vec::new();
+        for expected in ["one", "part"] {
+            assert!(lines.begin().expect("memory"));
+            assert!(!lines.take_part(8, &mut part).expect("told later"));
+            assert_eq!(part, expected.as_bytes());
+        }
+        let error = lines.begin().expect_err("it failed");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `fastlog pipe`: each line of the standard input becomes a record. What is slow here is the disk:
 //! while it takes nothing, nothing is read, and whoever writes to the pipe waits.
 
+mod input;
 mod lines;
 mod object;
 
@@ -13,7 +14,9 @@ use fastlog::{Config, Engine, Level, Logger, Overflow, Preset, RotateZone, fastl
 
 use crate::args::Pipe;
 use crate::progress::Progress;
-use crate::signals;
+use crate::say;
+use crate::signals::{self, END_MAX};
+use input::Input;
 use lines::Lines;
 use object::Object;
 
@@ -28,24 +31,34 @@ const OBJECT_BYTES: usize = 2 * RECORD_BYTES;
 /// Runs until the input ends.
 pub fn run(arguments: &Pipe) -> Result<ExitCode, Box<dyn Error>> {
     let engine = Engine::start(config(arguments))?;
-    signals::handle(engine.clone())?;
+    let stop = signals::handle(engine.clone())?;
     let mut progress = Progress::new(arguments.quiet);
     let to = To { logger: engine.logger(), level: arguments.level };
     let object_bytes = if arguments.json { OBJECT_BYTES } else { 0 };
-    let read = copy(io::stdin().lock(), &to, object_bytes, &mut progress);
+    let read = copy(Input::new(&stop.stream)?, &to, object_bytes, &mut progress);
     progress.end();
-    let drained = engine.drain();
+    let signal = stop.signal();
+    let drained = match signal {
+        Some(_) => engine.drain_timeout(END_MAX),
+        None => engine.drain(),
+    };
+    if let Some(signal) = signal {
+        if let Err(error) = drained {
+            say!("{error}");
+        }
+        return Ok(ExitCode::from((128 + signal) as u8));
+    }
     // What was read before the input failed is in the log.
     let lines = read?;
     let report = match drained {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("fastlog: {error}");
+            say!("{error}");
             return Ok(ExitCode::from(3));
         }
     };
     if !arguments.quiet {
-        eprintln!("fastlog: {lines} lines; {report}");
+        say!("{lines} lines; {report}");
     }
     Ok(ExitCode::from(if report.dropped() == 0 { 0 } else { 3 }))
 }

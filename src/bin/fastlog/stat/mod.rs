@@ -20,6 +20,7 @@ use fastlog::cli_support::{Found, Holder, Inspected, log_file, look_at_arenas};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::{output, say};
 use args::Stat;
 use rates::Rates;
 use screen::Screen;
@@ -48,6 +49,17 @@ impl Reading {
 
     fn is_live(&self) -> bool {
         self.found.iter().any(is_live)
+    }
+
+    /// Files that have the name of an arena and are none, or cannot be read.
+    fn foreign(&self) -> usize {
+        let is_foreign =
+            |found: &&Found| matches!(found.what, Inspected::Damaged(_) | Inspected::Unreadable(_));
+        self.found.iter().filter(is_foreign).count()
+    }
+
+    fn has_foreign(&self) -> bool {
+        self.foreign() > 0
     }
 
     /// The rates of one since `before`.
@@ -100,12 +112,7 @@ pub fn run(arguments: &Stat) -> Result<ExitCode, Box<dyn Error>> {
         Some(period) => watch(arguments, period, colour),
         None => once(arguments, colour),
     };
-    match outcome {
-        // Whoever read has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(format!("{error}; name a directory of logs that you may read").into()),
-        Ok(code) => Ok(code),
-    }
+    outcome.map_err(|error| format!("{error}; name a directory of logs that you may read").into())
 }
 
 fn once(arguments: &Stat, colour: Colour) -> io::Result<ExitCode> {
@@ -116,12 +123,13 @@ fn once(arguments: &Stat, colour: Colour) -> io::Result<ExitCode> {
         before = Some(std::mem::replace(&mut reading, Reading::take(arguments)?));
     }
     let shown = reading.render(arguments, before.as_ref(), colour);
-    Screen::scrolling().show(&shown)?;
+    let is_written = output::is_written(Screen::scrolling().show(&shown));
     say_foreign(&reading);
-    if reading.is_live() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    Ok(say_none(arguments, &reading))
+    Ok(match (reading.is_live(), is_written && !reading.has_foreign()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::FAILURE,
+        (false, _) => say_none(arguments, &reading),
+    })
 }
 
 fn watch(arguments: &Stat, period: Duration, colour: Colour) -> io::Result<ExitCode> {
@@ -140,14 +148,17 @@ fn watch(arguments: &Stat, period: Duration, colour: Colour) -> io::Result<ExitC
         if !arguments.json {
             shown.push('\n');
         }
-        screen.show(&shown)?;
+        if let Err(error) = screen.show(&shown) {
+            let is_left = output::is_written(Err(error));
+            return Ok(if is_left { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         if !reading.is_live() {
             drop(screen);
             say_foreign(&reading);
             if before.is_none() {
                 return Ok(say_none(arguments, &reading));
             }
-            eprintln!("fastlog: the last engine has ended");
+            say!("the last engine has ended");
             return Ok(ExitCode::SUCCESS);
         }
         before = Some(reading);
@@ -176,12 +187,10 @@ fn signals() -> io::Result<Receiver<i32>> {
 
 /// Counts the files that have the name of an arena and are none.
 fn say_foreign(reading: &Reading) {
-    let is_foreign =
-        |found: &&Found| matches!(found.what, Inspected::Damaged(_) | Inspected::Unreadable(_));
-    match reading.found.iter().filter(is_foreign).count() {
+    match reading.foreign() {
         0 => {}
-        1 => eprintln!("fastlog: 1 file is no arena that can be read"),
-        count => eprintln!("fastlog: {count} files are no arenas that can be read"),
+        1 => say!("1 file is no arena that can be read"),
+        count => say!("{count} files are no arenas that can be read"),
     }
 }
 
@@ -195,8 +204,8 @@ fn say_none(arguments: &Stat, reading: &Reading) -> ExitCode {
         names.filter(|name| log_file(name).is_some()).count()
     });
     let of = arguments.name.as_deref().map(|name| format!(" of the name `{}`", text::plain(name)));
-    eprintln!(
-        "fastlog: {dir}: no live engine{} is here, but {} left by processes that ended and {}; an \
+    say!(
+        "{dir}: no live engine{} is here, but {} left by processes that ended and {}; an \
          engine with `arena_dir` is found in that directory, one that writes to a console or has \
          no room for an arena in none",
         of.unwrap_or_default(),
