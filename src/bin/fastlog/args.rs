@@ -61,8 +61,8 @@ digits, arrays and objects stay what they are. Keys of the record's own, such as
 object that is longer than 64 KiB or does not fit a record, about 24 KiB: in parts, nothing is cut.
 
 Exit codes: 0 all is in the log; 1 the log or the input cannot be used; 2 wrong arguments;
-3 something was lost, or not confirmed; 128 + n ended by signal n (SIGTERM, SIGHUP, SIGQUIT, a second
-SIGINT), what was read is in the log. Signals that are ignored from the start stay ignored.";
+3 something was lost, or not confirmed; 128 + n ended by signal n (SIGTERM, SIGHUP, SIGQUIT, a
+second SIGINT), what was read is in the log. Signals that are ignored from the start stay ignored.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -122,9 +122,9 @@ directory within about a second. A file that is named is followed from its begin
 rotated ones and the standard input are read as they are. A file that was cut is read from its
 beginning again. Where retention is faster than the reader, files are missed.
 
-Whatever has the name of a log's file and cannot be read, wholly or in part, is named on the standard
-error, and all else printed: damaged, cut and foreign files, links to nothing, pipes, directories.
-Streams are read where they are given as such, by - or as <(command).
+Whatever has the name of a log's file and cannot be read, wholly or in part, is named on the
+standard error, and all else printed: damaged, cut and foreign files, links to nothing, pipes,
+directories. Streams are read where they are given as such, by - or as <(command).
 
 Exit codes: 0 all was read, or the reader of the output had enough; 1 a file cannot be read or is
 damaged (the rest is printed), the output takes nothing, or the pattern is none; 2 wrong arguments;

@@ -1,5 +1,5 @@
-//! The standard output and error, whoever reads them: a reader that is gone ends what is written and
-//! nothing else.
+//! The standard output and error, whoever reads them: a reader that is gone ends what is written
+//! and nothing else.
 
 use std::fmt::Arguments;
 use std::fs::File;

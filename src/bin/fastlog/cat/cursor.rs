@@ -85,7 +85,7 @@ impl Cursor {
     }
 
     /// The same log, of which nothing was read.
-    pub fn from_the_beginning(&self) -> Cursor {
+    pub fn unread(&self) -> Cursor {
         let base = self.base.clone().unwrap_or_default();
         Cursor::of_log(&self.listing, &self.dir, &base, self.kind, self.extent)
     }

@@ -266,7 +266,7 @@ impl Source {
     /// first line, the time of which is known, is read again when it is due.
     fn close_unless_begun(&mut self) {
         if let (Input::Log(cursor), false) = (&mut self.input, self.has_begun) {
-            **cursor = cursor.from_the_beginning();
+            **cursor = cursor.unread();
             (self.is_filled, self.is_dry) = (false, false);
             self.line.clear();
         }

@@ -21,8 +21,8 @@ processes that ended are listed, files that are no arenas are named and counted.
 
 Exit codes: 0 a live engine was shown (with --watch, until the last one ended, or until nobody reads
 the output any more); 1 the directory or a file in it cannot be read (the rest is shown), or the
-output takes nothing; 2 wrong arguments; 3 no live engine is there; 128 + n ended by signal n (130 by
-Ctrl-C).";
+output takes nothing; 2 wrong arguments; 3 no live engine is there; 128 + n ended by signal n (130
+by Ctrl-C).";
 
 /// The shortest time between two looks, lest looking be what the machine does.
 const PERIOD_MIN: Duration = Duration::from_millis(100);
