@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::envelope::decode::Envelope;
 use crate::envelope::{self, control};
-use crate::flush::room::{Awaited, Room};
 use crate::format::ThreadLabel;
+use crate::registry::room::{Awaited, Room};
 use crate::registry::{ListedRing, Registry};
 use crate::ring::{Consumer, Mapped, Peeked};
 use crate::value::ValueRef;

@@ -89,11 +89,6 @@ impl Notices {
 }
 
 impl Progress {
-    /// That of an engine whose collector sleeps here.
-    pub(crate) fn waking(collector: Arc<Signal>) -> Progress {
-        Progress { notices: Notices::waking(collector), ..Progress::default() }
-    }
-
     /// Keeps a sentence about what failed in the background, and tells it in the log. Not for what
     /// fails again and again without a pause: the log would fill with it.
     pub(crate) fn warn(&self, sentence: String) {

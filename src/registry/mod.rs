@@ -5,6 +5,7 @@
 mod account;
 pub(crate) mod process;
 mod retry;
+pub(crate) mod room;
 mod verdicts;
 
 use std::ptr;
@@ -15,12 +16,12 @@ use crate::arena::dictionary::Dictionary;
 use crate::arena::{Arena, RingMemory};
 use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
-use crate::flush::room::Room;
 use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
 use crate::ring::{Mapped, Producer, Ring, SharedRing};
 use crate::shared::Shared;
 use crate::stats::Counter;
 use retry::Retry;
+use room::Room;
 
 pub(crate) use verdicts::{Verdict, Verdicts};
 

@@ -2,7 +2,7 @@
 //! whoever waits for one of the rings that it moved, and nobody else. A wake costs the collector
 //! some microseconds, 16 on a virtual machine: as much as 300 records.
 
-use super::{GaveUp, Patience, Progress, WaitQueue};
+use crate::flush::{GaveUp, Patience, Progress, WaitQueue};
 use crate::primitive::{AtomicU32, Ordering, fence};
 
 /// What a producer waits for.
@@ -35,7 +35,8 @@ impl Room {
         awaited: Awaited,
         mut done: impl FnMut() -> Option<T>,
     ) -> Result<T, GaveUp> {
-        let result = progress.wait_in(&self.queue, patience, || {
+        let pulse = || progress.pulse();
+        let result = self.queue.wait(pulse, patience, || {
             // Again each time: whoever wakes takes it away.
             self.awaited.store(awaited as u32, Ordering::Relaxed);
             // Pairs with the fence in `Progress::released`: either the collector sees who waits,
@@ -76,8 +77,8 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use super::super::Limit;
     use super::*;
+    use crate::flush::Limit;
 
     const PATIENT: Patience<'static> =
         Patience { without_progress: Duration::MAX, limit: Limit::Open };
@@ -86,8 +87,8 @@ mod tests {
     #[test]
     fn no_release_is_missed() {
         const TURNS: u64 = 2_000;
-        let queue = WaitQueue { look_every: Duration::MAX, ..WaitQueue::default() };
-        let (room, progress) = (Room { queue, ..Room::default() }, Progress::default());
+        let room = Room { queue: WaitQueue::blind(), ..Room::default() };
+        let progress = Progress::default();
         let (released, taken) = (AtomicU64::new(0), AtomicU64::new(0));
         thread::scope(|scope| {
             let waiter = scope.spawn(|| {
