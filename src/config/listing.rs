@@ -7,6 +7,7 @@
 //! far as that can be: a time that was not yet, or long before this engine, tells nothing, and a
 //! file is taken to be no older than those before it.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -98,16 +99,20 @@ pub(crate) struct File {
     pub(crate) ended: SystemTime,
 }
 
+/// The states of files, by name, as an earlier look found them.
+pub(crate) type Known = HashMap<String, FileStatus>;
+
 /// All files of the log `name`, those of second engines too, in no order. What is no regular file
-/// is no file of it.
+/// is no file of it. A rotated file that is known is not asked for its state again.
 ///
 /// # Errors
 /// The directory cannot be read.
-pub(crate) fn look(io: &dyn Io, dir: &Path, name: &str) -> io::Result<Vec<File>> {
+pub(crate) fn look(io: &dyn Io, dir: &Path, name: &str, known: &Known) -> io::Result<Vec<File>> {
     let named = named(io, dir, |named| file_names::is_of(&named.base, name))?;
     let files = named.into_iter().filter_map(|named| {
+        let before = known.get(&named.name).filter(|_| named.place.is_some());
         // Gone meanwhile.
-        let status = io.stat(&dir.join(&named.name)).ok()?;
+        let status = before.copied().or_else(|| io.stat(&dir.join(&named.name)).ok())?;
         let is_file = status.kind == FileKind::Regular;
         is_file.then_some(File { named, status, ended: status.modified })
     });
@@ -239,10 +244,17 @@ mod tests {
         std::fs::create_dir(dir.path().join("app-20261120T210000Z-000003.jsonl")).expect("made");
         let link = dir.path().join("app-20261120T210000Z-000004.jsonl");
         symlink("app.jsonl", link).expect("a link");
-        let files = look(&OsIo, dir.path(), "app").expect("a readable directory");
+        let files = look(&OsIo, dir.path(), "app", &Known::new()).expect("a readable directory");
         let mut names: Vec<_> = files.iter().map(|file| &*file.named.name).collect();
         names.sort_unstable();
         assert_eq!(names, own);
+        let known = |file: &File| FileStatus { len: 1000, ..file.status };
+        let known = files.iter().map(|file| (file.named.name.clone(), known(file))).collect();
+        let files = look(&OsIo, dir.path(), "app", &known).expect("a readable directory");
+        for file in files {
+            let is_rotated = file.named.place.is_some();
+            assert_eq!(file.status.len == 1000, is_rotated, "{file:?} may have grown");
+        }
         let rotated = rotated(&OsIo, dir.path(), "app").expect("a readable directory");
         let numbers: Vec<_> = rotated.iter().filter_map(|file| file.place.as_ref()).collect();
         assert_eq!(numbers.iter().map(|place| place.number).collect::<Vec<_>>(), [1, 2, 3, 4]);

@@ -15,7 +15,7 @@ use super::reserve::{self, free_bytes};
 use super::retain::{Complete, Reason};
 #[cfg(feature = "compress")]
 use crate::config::Compression;
-use crate::config::listing::{self, File};
+use crate::config::listing::{self, File, Known};
 use crate::config::{Retention, file_names};
 use crate::flush::Notice;
 use crate::shared::Shared;
@@ -67,7 +67,10 @@ struct Removed {
 #[derive(Debug)]
 pub(super) struct OldFiles {
     care: Care,
+    /// At all of them anew.
     looked_at: Option<Instant>,
+    /// Those that were found, so that a rotation costs no look at each: they do not change.
+    known: Known,
     cleared_at: Option<Instant>,
     /// Whether too little of the disk is free, though all went that may go for it: told once.
     is_cramped: bool,
@@ -82,6 +85,7 @@ impl OldFiles {
             compressor: Compressor::new(&care),
             care,
             looked_at: None,
+            known: Known::new(),
             cleared_at: None,
             is_cramped: false,
         }
@@ -96,8 +100,12 @@ impl OldFiles {
     /// Looks at them, if it is time to.
     pub(super) fn look(&mut self, is_rotated: bool) {
         let is_due = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
-        if is_rotated || is_due(self.looked_at) {
+        let is_due_anew = is_due(self.looked_at);
+        if is_due_anew {
             self.looked_at = Some(Instant::now());
+            self.known.clear();
+        }
+        if is_rotated || is_due_anew {
             if let Err(error) = self.see() {
                 self.complain("list the files", &error);
             }
@@ -110,11 +118,12 @@ impl OldFiles {
 
     fn see(&mut self) -> io::Result<()> {
         let Care { io, dir, name, .. } = &self.care;
-        let (mut files, live_bytes) = self.complete(listing::look(&**io, dir, name)?);
+        let (mut files, live_bytes) = self.complete(listing::look(&**io, dir, name, &self.known)?);
         listing::in_order(&mut files, SystemTime::now());
         self.retain(&mut files, live_bytes);
         #[cfg(feature = "compress")]
         self.compressor.choose(&files);
+        self.known = files.into_iter().map(|file| (file.named.name, file.status)).collect();
         Ok(())
     }
 
