@@ -13,11 +13,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::retry_on_intr;
 
+use super::write_signals::WriteSignalsHeld;
+
 /// The operations. Each does the real thing unless overridden; a test overrides what it breaks.
 ///
 /// Errors are the system's unless said otherwise. `EINTR` is retried inside. `append`, `pwrite`,
 /// `write`, `poll_writable`, `fdatasync`, `fstat` and `stat` do not allocate (paths below 250
-/// bytes).
+/// bytes). A file that would become longer than `RLIMIT_FSIZE` allows is the error `EFBIG`, a pipe
+/// that nobody reads `EPIPE`, and no signal, on whichever thread.
 pub trait Io: Send + Sync + fmt::Debug {
     /// Opens the log for writing, 0640 when created; never through a symbolic link at the last
     /// component, and without waiting for a pipe's reader.
@@ -69,6 +72,7 @@ pub trait Io: Send + Sync + fmt::Debug {
 
     /// Writes at `offset`; answers how many bytes, perhaps fewer than asked.
     fn pwrite(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let _held = WriteSignalsHeld::hold();
         Ok(retry_on_intr(|| rustix::io::pwrite(fd, bytes, offset))?)
     }
 
@@ -87,6 +91,7 @@ pub trait Io: Send + Sync + fmt::Debug {
 
     /// Writes to a stream; answers how many bytes, perhaps fewer than asked.
     fn write(&self, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+        let _held = WriteSignalsHeld::hold();
         Ok(retry_on_intr(|| rustix::io::write(fd, bytes))?)
     }
 
@@ -133,6 +138,7 @@ pub trait Io: Send + Sync + fmt::Debug {
         offset: u64,
         len: u64,
     ) -> io::Result<()> {
+        let _held = WriteSignalsHeld::hold();
         allocate(fd, reserve, offset, len)
     }
 
@@ -151,6 +157,7 @@ pub trait Io: Send + Sync + fmt::Debug {
 
     /// Sets the file's length.
     fn ftruncate(&self, fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+        let _held = WriteSignalsHeld::hold();
         Ok(retry_on_intr(|| rustix::fs::ftruncate(fd, len))?)
     }
 
@@ -210,6 +217,7 @@ impl Io for OsIo {
     fn append(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
         use rustix::io::{Errno, ReadWriteFlags};
 
+        let _held = WriteSignalsHeld::hold();
         let bytes_at_end = [io::IoSlice::new(bytes)];
         let written = retry_on_intr(|| {
             rustix::io::pwritev2(fd, &bytes_at_end, offset, ReadWriteFlags::APPEND)

@@ -26,4 +26,5 @@ pub(crate) mod thread;
 pub(crate) mod thread_end;
 pub(crate) mod unannounced;
 pub(crate) mod wiped;
+mod write_signals;
 pub(crate) mod zeros;

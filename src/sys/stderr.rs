@@ -7,6 +7,8 @@ use std::os::fd::AsFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 
+use super::write_signals::WriteSignalsHeld;
+
 /// How long a reader may be busy. In nanoseconds.
 const PATIENCE_NS: i64 = 100_000_000;
 
@@ -15,6 +17,7 @@ const PATIENCE_NS: i64 = 100_000_000;
 pub(crate) fn say(sentence: &str) {
     let line = format!("fastlog: {sentence}\n");
     let stderr = io::stderr();
+    let _held = WriteSignalsHeld::hold();
     let patience = Timespec { tv_sec: 0, tv_nsec: PATIENCE_NS };
     let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
     let is_ready = poll(&mut fds, Some(&patience)).is_ok_and(|ready| ready > 0);

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io;
 
+use super::write_signals::WriteSignalsHeld;
+
 /// The smallest page of any system.
 const PAGE_BYTES: usize = 4096;
 /// A page cache takes what comes in one call as one piece. Static, as whoever needs zeros may have
@@ -21,6 +23,7 @@ static PAGE: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 /// # Errors
 /// The system's.
 pub(crate) fn write_zeros(file: &File, offset: u64, len: usize) -> io::Result<()> {
+    let _held = WriteSignalsHeld::hold();
     let mut done = 0;
     while done < len {
         done += write_some(file, offset + done as u64, len - done)?;
