@@ -27,6 +27,7 @@ pub struct Stats {
     pub(crate) flow: Flow,
     pub(crate) crash_safe: bool,
     pub(crate) log_path: Option<PathBuf>,
+    pub(crate) arena_path: Option<PathBuf>,
     pub(crate) last_failure: Option<String>,
 }
 
@@ -82,6 +83,9 @@ figures! { Stats {
     rings: Rings;
     /// Arenas of crashed processes found at start: kept, not yet recovered.
     orphans: Orphans;
+    /// How often a part of the arena's files could not be had, because somebody cut them, or their
+    /// file system is full or fails, and memory of the process took its place.
+    mapping_faults: MappingFaults;
     /// Arenas of crashed processes removed at start, the oldest, as there were too many of them.
     removed_orphans: RemovedOrphans;
 } }
@@ -144,6 +148,13 @@ impl Stats {
     /// The visible log's absolute path; none for consoles and Null.
     pub fn log_path(&self) -> Option<&Path> {
         self.log_path.as_deref()
+    }
+
+    /// The file of the arena, absolute; none where it lies in anonymous memory, or this process
+    /// does not know. Beside the log, in shared memory where the log's file system needs a new
+    /// block for each write, or where [`arena`](crate::Config::arena) says.
+    pub fn arena_path(&self) -> Option<&Path> {
+        self.arena_path.as_deref()
     }
 
     /// What failed last in the background, as a sentence.

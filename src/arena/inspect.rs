@@ -238,8 +238,11 @@ fn stats(counters: &[u8], header: &Header, pending: u64) -> Stats {
         submitted: figures.get(Counter::Written) + figures.dropped.total() + pending,
         flow: Flow::of(&figures),
         // What lies in a file is, but for rings that had to go elsewhere.
-        crash_safe: figures.get(Counter::AnonymousRings) == 0,
+        crash_safe: [Counter::AnonymousRings, Counter::MappingFaults]
+            .iter()
+            .all(|counter| figures.get(*counter) == 0),
         log_path: header.log_path(),
+        arena_path: None,
         last_failure: None,
         figures,
     }

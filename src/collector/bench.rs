@@ -78,6 +78,7 @@ impl Passes {
             idling: Idling::Spin,
             start_note: StartNote {
                 log: String::new(),
+                arena: String::new(),
                 is_crash_safe: false,
                 orphans: 0,
                 warnings: Vec::new(),

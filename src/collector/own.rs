@@ -23,7 +23,7 @@ static START: Callsite = Callsite::new(
     Level::Info,
     TARGET,
     "engine started, log {log}",
-    &["version", "pid", "log", "crash_safe", "orphans"],
+    &["version", "pid", "log", "arena", "crash_safe", "orphans"],
     file!(),
     line!(),
 );
@@ -82,6 +82,8 @@ impl OwnRecord<'_> {
 pub(crate) struct StartNote {
     /// The visible log, or the console's name.
     pub(crate) log: String,
+    /// The arena's file, or that it has none.
+    pub(crate) arena: String,
     pub(crate) is_crash_safe: bool,
     pub(crate) orphans: u64,
     /// What the owner should hear of besides.
@@ -115,7 +117,7 @@ impl OwnRecords {
         let version = env!("CARGO_PKG_VERSION");
         let (pid, log) = (std::process::id(), &note.log);
         let rest = (&note.is_crash_safe, (&note.orphans, ()));
-        let fields = (&version, (&pid, (log, rest)));
+        let fields = (&version, (&pid, (log, (&note.arena, rest))));
         OwnRecord {
             key: 0,
             plan: &self.start,

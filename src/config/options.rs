@@ -95,9 +95,13 @@ pub enum Idle {
 #[non_exhaustive]
 pub enum Arena {
     /// In files in `<dir>/.fastlog`, which outlive the process. Needs a file as output.
+    ///
+    /// On a file system that needs a new block for each write (btrfs, bcachefs, ZFS, NILFS2, F2FS)
+    /// as [`Arena::SharedMemory`]: there a store to a mapped page fails when the disk is full, even
+    /// where the page has a block. An overlay hides what lies below it.
     InLogDir,
-    /// In files in this directory, which outlive the process; in a file system in memory they end
-    /// with the machine or container.
+    /// In files in this directory, whatever its file system; they outlive the process. In a file
+    /// system in memory they end with the machine or container.
     Dir(PathBuf),
     /// In files in `/dev/shm/fastlog-<uid>`, where writeback never delays a caller. They outlive
     /// the process, not the machine or container. Where that has no room, or belongs to another

@@ -17,7 +17,7 @@ use crate::config::{Arena as Place, Output, Settings, file_names};
 use crate::error::Error;
 use crate::format::Format;
 use crate::sys::io::Io;
-use crate::sys::process;
+use crate::sys::{file_system, process};
 
 /// Mode of a directory that holds arenas: they hold raw values.
 const PRIVATE_MODE: u32 = 0o700;
@@ -97,9 +97,14 @@ fn directory(
     shape: Shape,
 ) -> Option<Result<PathBuf, Error>> {
     let io = &*settings.io;
-    let beside_the_log = || log.map(|log| Ok(log.private_dir.clone()));
+    let beside_the_log = || Some(beside(io, log?, shape));
     match &settings.arena {
-        Place::InLogDir => beside_the_log(),
+        Place::InLogDir => match log {
+            Some(log) if file_system::writes_elsewhere(&log.dir).unwrap_or(false) => {
+                shared_memory(io, shape).map_or_else(|_| beside_the_log(), |dir| Some(Ok(dir)))
+            }
+            _ => beside_the_log(),
+        },
         Place::Dir(dir) => Some(open::directory(io, dir).map(|(dir, _)| dir)),
         Place::SharedMemory => match shared_memory(io, shape) {
             Ok(dir) => Some(Ok(dir)),
@@ -109,18 +114,35 @@ fn directory(
     }
 }
 
-/// `/dev/shm/fastlog-<uid>`, if it has room for a chunk of rings and the hot segments.
+/// The log's private directory, if there is room for the arena and still some for the log.
+fn beside(io: &dyn Io, log: &LogPlace, shape: Shape) -> Result<PathBuf, Error> {
+    let path = log.private_dir.clone();
+    match check_room(io, &path, shape) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(Error::Directory { path, source }),
+    }
+}
+
+/// Whether a chunk of rings and twice the hot segments have room: with less, rings could have no
+/// file, and nothing would be left for the log.
+fn check_room(io: &dyn Io, path: &Path, shape: Shape) -> io::Result<()> {
+    let rings = RINGS_PER_CHUNK * ring_stride(shape.ring_bytes, shape.record_bytes);
+    let need = (RINGS_AT + rings + 2 * HOT_SEGMENTS * SEGMENT_BYTES) as u64;
+    let free = io.statvfs(path)?.free_bytes;
+    if free >= need {
+        return Ok(());
+    }
+    let text = format!("{free} bytes are free, and rings, segments and log need {need}");
+    Err(io::Error::new(io::ErrorKind::StorageFull, text))
+}
+
+/// `/dev/shm/fastlog-<uid>`, if it has room.
 fn shared_memory(io: &dyn Io, shape: Shape) -> Result<PathBuf, Error> {
     let path = shared_memory_dir(process::effective_uid());
     open::make_dir(io, &path, PRIVATE_MODE)?;
     let refused = |source| Error::Directory { path: path.clone(), source };
     check_private(&path).map_err(refused)?;
-    let rings = RINGS_PER_CHUNK * ring_stride(shape.ring_bytes, shape.record_bytes);
-    let need = (RINGS_AT + rings + 2 * HOT_SEGMENTS * SEGMENT_BYTES) as u64;
-    let space = io.statvfs(&path).map_err(refused)?;
-    if space.free_bytes < need {
-        return Err(refused(io::ErrorKind::StorageFull.into()));
-    }
+    check_room(io, &path, shape).map_err(refused)?;
     Ok(path)
 }
 

@@ -1,6 +1,6 @@
 //! What handles, exit hook and drain share of a running engine. Used on the owner's threads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -173,11 +173,13 @@ impl Core {
             (self.submitted(known), self.shared.progress.last_failure())
         };
         figures.set(Counter::Stalled, self.shared.progress.is_stalled().into());
+        figures.set(Counter::MappingFaults, self.arena.faults());
         Stats {
             submitted,
             flow: Flow::of(&figures),
             crash_safe: self.arena.is_crash_safe(),
             log_path: self.log_path.clone(),
+            arena_path: self.arena.path().map(Path::to_owned),
             last_failure,
             figures,
         }

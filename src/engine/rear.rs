@@ -2,7 +2,7 @@
 //! start.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::lock::NameLocks;
 use super::open::LogPlace;
@@ -40,6 +40,7 @@ impl Rear {
         front: &Front,
         log: Option<&LogPlace>,
         destination: Destination,
+        warnings: &mut Vec<String>,
     ) -> Result<Rear, Error> {
         let Destination { target, files } = destination;
         let shared = &front.registry.shared;
@@ -57,7 +58,7 @@ impl Rear {
             };
             Keeper::new(parts, care(settings, shared, log))
         });
-        let pool = pool(settings, &front.arena)?;
+        let pool = pool(settings, &front.arena, warnings)?;
         let publisher = Publisher::new(publish::Parts {
             target,
             commits: front.commits.clone(),
@@ -85,31 +86,55 @@ fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
 }
 
 /// Segments have their memory from the arena.
-struct FromArena(Arc<Arena>);
+struct FromArena {
+    arena: Arc<Arena>,
+    /// Why a segment that the engine cannot do without is in anonymous memory.
+    refused: Arc<OnceLock<io::Error>>,
+}
 
 impl Source for FromArena {
     fn make(&self, index: usize) -> io::Result<Region> {
-        self.0.map_segment(index)
+        self.arena.map_segment(index).or_else(|error| {
+            if index >= HOT_SEGMENTS {
+                return Err(error);
+            }
+            // The first reason is the one that is told.
+            let _ = self.refused.set(error);
+            self.arena.segment_in_memory()
+        })
     }
 
     fn take_back(&self, region: &Region) -> io::Result<()> {
-        self.0.take_segment_back(region)
+        self.arena.take_segment_back(region)
     }
 
     fn restore(&self, index: usize, region: &Region) -> io::Result<()> {
-        self.0.restore_segment(index, region)
+        self.arena.restore_segment(index, region)
     }
 
     fn mend(&self, region: &Region) -> io::Result<()> {
-        self.0.mend_segment(region)
+        self.arena.mend_segment(region)
     }
 }
 
-fn pool(settings: &Settings, arena: &Arc<Arena>) -> Result<Arc<Pool>, Error> {
+fn pool(
+    settings: &Settings,
+    arena: &Arc<Arena>,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<Pool>, Error> {
     let max = settings.staging_bytes / layout::SEGMENT_BYTES;
-    let pool = Pool::new(HOT_SEGMENTS, max, FromArena(Arc::clone(arena)));
-    pool.map(Arc::new).map_err(|source| {
+    let refused = Arc::new(OnceLock::new());
+    let source = FromArena { arena: Arc::clone(arena), refused: Arc::clone(&refused) };
+    let pool = Pool::new(HOT_SEGMENTS, max, source).map_err(|source| {
         let bytes = HOT_SEGMENTS * layout::SEGMENT_BYTES;
         Error::Memory { bytes, source }
-    })
+    })?;
+    if let (Some(error), Some(path)) = (refused.get(), arena.path()) {
+        warnings.push(format!(
+            "records do not survive `kill -9`, because the segments beside the arena {} have no \
+             file: {error}",
+            path.display()
+        ));
+    }
+    Ok(Arc::new(pool))
 }

@@ -71,7 +71,7 @@ pub(super) fn run(
     settings: &Settings,
     place: Place,
     opened: Opened,
-    warnings: &[String],
+    warnings: &mut Vec<String>,
 ) -> Result<Arc<Core>, Error> {
     let readings = match settings.idle {
         Idle::Spin => Readings::Published,
@@ -84,9 +84,11 @@ pub(super) fn run(
     shared.counters.set(Counter::RemovedOrphans, opened.orphans.removed);
     shared.counters.set(Counter::ClockInUse, source.clock().number());
     let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
-    let start_note = start_note(settings, &opened, warnings);
+    let mut start_note = start_note(settings, &opened);
     let Rear { pool, publisher, keeper } =
-        Rear::new(settings, &front, opened.log.as_ref(), opened.destination)?;
+        Rear::new(settings, &front, opened.log.as_ref(), opened.destination, warnings)?;
+    start_note.is_crash_safe = front.arena.is_crash_safe();
+    start_note.warnings.clone_from(warnings);
     let collector = collector(settings, &front, pool, start_note, side_parts)?;
     let (log_path, lock) = match opened.log {
         Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
@@ -245,7 +247,7 @@ pub(super) fn formatter(
     Formatter::new(format, colour, settings.details, settings.record_bytes)
 }
 
-fn start_note(settings: &Settings, opened: &Opened, warnings: &[String]) -> StartNote {
+fn start_note(settings: &Settings, opened: &Opened) -> StartNote {
     let log = match (&opened.log, &settings.output) {
         (Some(log), _) => log.path.display().to_string(),
         (None, Output::Stdout) => Console::Stdout.as_str().to_owned(),
@@ -256,6 +258,10 @@ fn start_note(settings: &Settings, opened: &Opened, warnings: &[String]) -> Star
         log,
         is_crash_safe: opened.arena.is_crash_safe(),
         orphans: opened.orphans.kept,
-        warnings: warnings.to_vec(),
+        arena: match opened.arena.path() {
+            Some(path) => path.display().to_string(),
+            None => "<memory>".to_owned(),
+        },
+        warnings: Vec::new(),
     }
 }

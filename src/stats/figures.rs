@@ -71,7 +71,9 @@ mod tests {
         figures.set(Counter::Late, 1_000);
         assert_eq!(figures.dropped.count(DropReason::Full, Level::TRACE), 64);
         let (flow, log_path, last_failure) = (Flow::of(&figures), None, None);
-        let stats = Stats { figures, submitted: 0, flow, crash_safe: true, log_path, last_failure };
+        let (crash_safe, arena_path) = (true, None);
+        let stats =
+            Stats { figures, submitted: 0, flow, crash_safe, log_path, arena_path, last_failure };
         assert_eq!((stats.own_records(), stats.late()), (Counter::OwnRecords as u64, 1_000));
         assert_eq!(stats.also_dropped(), Counter::SideDropped as u64);
         let values: BTreeSet<u64> = stats.figures().map(|(_, value)| value).collect();

@@ -8,6 +8,7 @@
 pub(crate) mod bus_guard;
 pub(crate) mod clock;
 pub(crate) mod exit;
+pub(crate) mod file_system;
 pub(crate) mod fork_safe;
 pub(crate) mod gone;
 pub mod io;
