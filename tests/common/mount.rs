@@ -35,6 +35,69 @@ impl Drop for SmallDisk {
     }
 }
 
+/// A file system in an image, mounted over a loop device, unmounted and removed at the end.
+pub struct Image {
+    dir: TempDir,
+}
+
+impl Image {
+    /// None, with a word, where it cannot be made: no such tool, or no right to mount.
+    pub fn mount(kind: &str, mib: u64) -> Option<Image> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, at) = (dir.path().join("image"), dir.path().join("disk"));
+        let image = std::fs::File::create(&file).expect("a file");
+        image.set_len(mib << 20).expect("sparse");
+        std::fs::create_dir(&at).expect("a directory");
+        let mut mkfs = Command::new(format!("mkfs.{kind}"));
+        let is_made = is_done(mkfs.arg("-q").arg(&file));
+        let mut mount = Command::new("mount");
+        if is_made && is_done(mount.args(["-o", "loop"]).arg(&file).arg(&at)) {
+            return Some(Image { dir });
+        }
+        println!("not tested: {kind} cannot be made or mounted here");
+        None
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("disk")
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        // Lazily, as above.
+        let is_unmounted = is_done(Command::new("umount").arg("-l").arg(self.path()));
+        assert!(is_unmounted || thread::panicking());
+    }
+}
+
+fn is_done(command: &mut Command) -> bool {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Takes all room that is left: what can be reserved at once, then the rest by writing.
+pub fn fill(file: &Path) {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    let mut file = std::fs::File::create(file).expect("a file");
+    let flags = rustix::fs::FallocateFlags::empty();
+    let (mut at, mut len) = (0, 1 << 30);
+    while len >= 1 << 16 {
+        match rustix::fs::fallocate(file.as_fd(), flags, at, len) {
+            Ok(()) => at += len,
+            Err(_) => len /= 2,
+        }
+    }
+    let _ = std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0));
+    for bytes in [65_536, 4_096, 512, 1] {
+        while file.write(&[1; 65_536][..bytes]).is_ok_and(|count| count > 0) {}
+    }
+    let _ = file.sync_all();
+}
+
 /// Mounts a tmpfs; whether that worked.
 pub fn mount(options: &str, at: &Path) -> bool {
     let mut mount = Command::new("mount");
