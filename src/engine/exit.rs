@@ -1,5 +1,6 @@
 //! The engines of this process, for the exit hook and the fork handler. The hook runs on whichever
-//! thread ends the process, when its thread locals may be gone: nothing here uses any.
+//! thread ends the process, when its thread locals may be gone: nothing here uses any that have a
+//! destructor.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub(super) fn default_core() -> Option<Arc<Core>> {
 
 /// At normal exit: drains the detached engines, then the process's, all within two seconds.
 extern "C" fn drain_all() {
+    // A handler of a signal that comes in here and logs must not wait for these locks.
+    let _inside = emit::Inside::enter();
     let mut cores: Vec<Arc<Core>> = {
         let engines = ENGINES.lock();
         let wanted = engines.iter().filter(|running| running.exit_hook == ExitHook::Drain);

@@ -55,9 +55,6 @@ impl ListedRing {
     /// Takes the ring, unless somebody has it.
     fn take(&self) -> Option<OwnedRing> {
         let producer = Producer::take(&self.ring)?;
-        if !self.ring.is_readable() && producer.renew().is_err() {
-            return None;
-        }
         Some(OwnedRing { producer, room: Arc::clone(&self.room) })
     }
 }
@@ -220,7 +217,10 @@ impl Registry {
     fn take_left(&self, is_fit: impl Fn(&Ring<Mapped>) -> bool) -> Option<OwnedRing> {
         let rings = self.lock_rings();
         let left = rings.iter().filter(|entry| entry.ring.is_free() && is_fit(&entry.ring));
-        left.into_iter().find_map(ListedRing::take)
+        let usable = |owned: &OwnedRing| {
+            owned.producer.ring().is_readable() || self.renew_ring(&owned.producer)
+        };
+        left.into_iter().find_map(|entry| entry.take().filter(usable))
     }
 
     /// Lists a new ring, which is the caller's.
