@@ -8,7 +8,7 @@ use crate::flush::actuator::Actuators;
 use crate::flush::controller::{Decision, Limits};
 use crate::flush::signal::Signal;
 use crate::flush::{EngineThread, Progress};
-use crate::stats::Counters;
+use crate::stats::{Counter, Counters};
 
 /// One engine's. A copy is another handle to the same.
 #[derive(Clone, Debug)]
@@ -37,6 +37,12 @@ impl Shared {
             publisher: Arc::default(),
             keeper,
         }
+    }
+
+    /// Something failed in the background: counted, and kept as the last failure.
+    pub(crate) fn fail(&self, counter: Counter, sentence: String) {
+        self.counters.add(counter, 1);
+        self.progress.report_failure(sentence);
     }
 
     /// The signal of a thread, if there is one of the kind.

@@ -11,12 +11,13 @@ use crate::collector::SideParts;
 use crate::config::{Also, Settings};
 use crate::error::Error;
 use crate::flush::signal::{Signal, bit};
-use crate::flush::{Limit, Patience, Progress};
+use crate::flush::{Limit, Patience};
 use crate::level::Level;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::publish::{Console, ConsoleWriter, SideWriter, SideWriterParts};
 use crate::segment::SideBuffer;
-use crate::stats::{Counter, Counters};
+use crate::shared::Shared;
+use crate::stats::Counter;
 use crate::sys::thread;
 
 /// How long their last lines may take. A reader that takes nothing is given up before.
@@ -26,7 +27,7 @@ const THREAD_NAME: &str = "fastlog-console";
 
 /// The writer threads; told to end if they are dropped before.
 pub(super) struct Sides {
-    progress: Arc<Progress>,
+    shared: Shared,
     signals: Vec<Arc<Signal>>,
     threads: Vec<JoinHandle<()>>,
     ended: Arc<AtomicU32>,
@@ -36,18 +37,17 @@ impl Sides {
     /// Starts a writer for each console; gives what the collector needs of them.
     pub(super) fn start(
         settings: &Settings,
-        counters: &Counters,
-        progress: &Arc<Progress>,
+        shared: &Shared,
     ) -> Result<(Sides, Vec<SideParts>), Error> {
         let mut sides = Sides {
-            progress: Arc::clone(progress),
+            shared: shared.clone(),
             signals: Vec::new(),
             threads: Vec::new(),
             ended: Arc::default(),
         };
         let consoles = settings.also.iter();
         let consoles = consoles.filter_map(|also| Some((also, open::console(&also.console)?)));
-        let parts = consoles.map(|(also, console)| sides.add(settings, also, console, counters));
+        let parts = consoles.map(|(also, console)| sides.add(settings, also, console));
         let parts = parts.collect::<Result<_, _>>()?;
         Ok((sides, parts))
     }
@@ -57,27 +57,26 @@ impl Sides {
         settings: &Settings,
         also: &Also,
         console: Console,
-        counters: &Counters,
     ) -> Result<SideParts, Error> {
         let (buffer, signal) = (Arc::new(SideBuffer::new()), Arc::new(Signal::default()));
         let writer = SideWriter::new(SideWriterParts {
             console: ConsoleWriter::new(Arc::clone(&settings.io), console),
             buffer: Arc::clone(&buffer),
             signal: Arc::clone(&signal),
-            counters: counters.clone(),
-            progress: Arc::clone(&self.progress),
+            shared: self.shared.clone(),
         });
-        let (own, closed, lost) = (Arc::clone(&signal), Arc::clone(&buffer), counters.clone());
-        let (ended, progress) = (Arc::clone(&self.ended), Arc::clone(&self.progress));
+        let (own, closed) = (Arc::clone(&signal), Arc::clone(&buffer));
+        let (ended, shared) = (Arc::clone(&self.ended), self.shared.clone());
         let thread = thread::spawn(THREAD_NAME, move || {
             own.adopt_current_thread();
             if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
                 // The others go on without this console.
-                lost.add(Counter::SideDropped, closed.close());
-                progress.report_failure(format!("the writer to {} panicked", console.as_str()));
+                let sentence = format!("the writer to {} panicked", console.as_str());
+                shared.counters.add(Counter::SideDropped, closed.close());
+                shared.fail(Counter::SideFailures, sentence);
             }
             ended.fetch_add(1, Ordering::Release); // pairs with `end`
-            progress.wake();
+            shared.progress.wake();
         });
         let failed = |source| Error::Thread { name: "console", source };
         self.threads.push(thread.map_err(failed)?);
@@ -93,7 +92,7 @@ impl Sides {
         self.signals.iter().for_each(|signal| signal.raise(bit::STOP));
         let all = self.threads.len() as u32;
         let patience = Patience { without_progress: END_MAX, limit };
-        let is_over = self.progress.wait(patience, || {
+        let is_over = self.shared.progress.wait(patience, || {
             // Pairs with the addition at each thread's end.
             (self.ended.load(Ordering::Acquire) >= all).then_some(())
         });

@@ -83,7 +83,7 @@ pub(super) fn run(
     shared.counters.set(Counter::Orphans, opened.orphans.kept);
     shared.counters.set(Counter::RemovedOrphans, opened.orphans.removed);
     shared.counters.set(Counter::ClockInUse, source.clock().number());
-    let (sides, side_parts) = Sides::start(settings, &shared.counters, &shared.progress)?;
+    let (sides, side_parts) = Sides::start(settings, &shared)?;
     let mut start_note = start_note(settings, &opened);
     let Rear { pool, publisher, keeper } =
         Rear::new(settings, &front, opened.log.as_ref(), opened.destination, warnings)?;

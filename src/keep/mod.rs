@@ -11,7 +11,6 @@ mod reserve;
 mod retain;
 mod sync;
 
-use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -202,21 +201,12 @@ impl Keeper {
 
     fn give_reserve_back(&self, file: &LogFile) {
         if let Err(error) = reserve::give_back(&*self.parts.io, file) {
-            self.complain("give back the reserve", &error);
+            self.old_files.complain("give back the reserve", &error);
         }
     }
 
     /// Whether retention, or somebody else, has removed it.
     fn is_removed(&self, file: &LogFile) -> bool {
         self.parts.io.fstat(file.file.as_fd()).is_ok_and(|status| status.links == 0)
-    }
-
-    fn complain(&self, what: &str, error: &io::Error) {
-        self.parts.shared.counters.add(Counter::KeeperFailures, 1);
-        let dir = self.parts.dir.display();
-        self.parts
-            .shared
-            .progress
-            .report_failure(format!("cannot {what} of the log in {dir}: {error}"));
     }
 }

@@ -300,12 +300,10 @@ impl OldFiles {
         self.compressor.end();
     }
 
-    fn complain(&self, what: &str, error: &io::Error) {
-        self.care.shared.counters.add(Counter::KeeperFailures, 1);
-        let dir = self.care.dir.display();
-        self.care
-            .shared
-            .progress
-            .report_failure(format!("cannot {what} of the log in {dir}: {error}"));
+    /// Housekeeping failed.
+    pub(super) fn complain(&self, what: &str, error: &io::Error) {
+        let Care { dir, shared, .. } = &self.care;
+        let sentence = format!("cannot {what} of the log in {}: {error}", dir.display());
+        shared.fail(Counter::KeeperFailures, sentence);
     }
 }

@@ -144,8 +144,7 @@ impl Keeper {
         self.parts.io.sync_dir(dir).map_err(|error| {
             let (path, kind) = (dir.to_owned(), error.kind());
             let failure = SyncFailure { path, kind, text: error.to_string() };
-            self.parts.shared.counters.add(Counter::KeeperFailures, 1);
-            self.parts.shared.progress.report_failure(failure.sentence());
+            self.parts.shared.fail(Counter::KeeperFailures, failure.sentence());
             failure
         })
     }

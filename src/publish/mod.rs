@@ -335,14 +335,13 @@ impl Publisher {
     fn fail(&mut self, error: &io::Error) {
         let [first, most] = RETRY;
         self.retry = Some(self.retry.map_or(first, |before| (before * 2).min(most)));
-        self.parts.shared.counters.add(Counter::WriteFailures, 1);
         let name = match &self.parts.target {
             Target::File(file) => file.path().display().to_string(),
             Target::Console(console) => console.name().to_owned(),
             Target::Null => "<null>".to_owned(),
         };
         let sentence = format!("cannot append to {name}: {error}");
-        self.parts.shared.progress.report_failure(sentence);
+        self.parts.shared.fail(Counter::WriteFailures, sentence);
         self.parts.shared.progress.stall();
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::console::{ConsoleWriter, POLL};
-use crate::flush::Progress;
 use crate::flush::signal::{Signal, bit};
 use crate::segment::{Piece, SideBuffer};
-use crate::stats::{Counter, Counters};
+use crate::shared::Shared;
+use crate::stats::Counter;
 
 /// How long the writer sleeps while there is nothing to write.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -28,8 +28,7 @@ pub(crate) struct SideWriterParts {
     pub(crate) console: ConsoleWriter,
     pub(crate) buffer: Arc<SideBuffer>,
     pub(crate) signal: Arc<Signal>,
-    pub(crate) counters: Counters,
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) shared: Shared,
 }
 
 /// The thread's state.
@@ -76,7 +75,7 @@ impl SideWriter {
             }
         }
         // Lines that come later are refused, and counted by who brings them.
-        self.parts.counters.add(Counter::SideDropped, self.parts.buffer.close());
+        self.parts.shared.counters.add(Counter::SideDropped, self.parts.buffer.close());
     }
 
     /// Writes the piece; what cannot be written is counted.
@@ -93,7 +92,7 @@ impl SideWriter {
                 Err(error) => outcome = self.consider(&error),
             }
         }
-        self.parts.counters.add(Counter::SideDropped, self.piece.count_from(at));
+        self.parts.shared.counters.add(Counter::SideDropped, self.piece.count_from(at));
         self.piece.clear();
         outcome
     }
@@ -110,16 +109,16 @@ impl SideWriter {
             self.quiet += POLL;
             return Ok(());
         }
-        let SideWriterParts { console, counters, progress, .. } = &self.parts;
+        let SideWriterParts { console, shared, .. } = &self.parts;
         if console.is_final(error) {
-            counters.add(Counter::SideFailures, u64::from(!self.has_failed));
-            console.tell_gone(progress, error);
+            shared.counters.add(Counter::SideFailures, u64::from(!self.has_failed));
+            console.tell_gone(&shared.progress, error);
             return Err(Stop::Closed);
         }
         if !self.has_failed {
             self.has_failed = true;
-            counters.add(Counter::SideFailures, 1);
-            progress.report_failure(format!("cannot write to {}: {error}", console.name()));
+            let sentence = format!("cannot write to {}: {error}", console.name());
+            shared.fail(Counter::SideFailures, sentence);
         }
         if self.is_last {
             signal.sleep(bit::ABANDON, POLL);

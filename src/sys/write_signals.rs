@@ -54,8 +54,7 @@ fn block() -> Option<(libc::sigset_t, libc::sigset_t)> {
     // SAFETY: `set` is initialised; the call initialises `before` when it succeeds, and only then
     // it is read.
     unsafe {
-        let answer =
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, before.as_mut_ptr());
+        let answer = libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, before.as_mut_ptr());
         (answer == 0).then(|| (before.assume_init(), waiting()))
     }
 }
