@@ -27,8 +27,9 @@ const YIELDS: u32 = 10;
 /// counted.
 pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
     // Before there is a claim: what stands in the ring is not read any more.
-    let is_readable = entry.producer.ring().is_readable();
-    if !is_readable && !entry.registry.renew_ring(&entry.producer) {
+    let ring = entry.producer.ring();
+    let is_renewed = ring.needs_memory() && entry.registry.renew_ring(&entry.producer);
+    if !is_renewed && !ring.is_readable() {
         return drop_record(entry, level, DropReason::NoRing);
     }
     let owed = entry.owed();

@@ -72,6 +72,12 @@ impl Ring<Mapped> {
         self.producer.soft_limit.store(tail, Ordering::Relaxed);
     }
 
+    /// Whether new memory should take the ring's place: what stands in it is lost, or nothing
+    /// stands in it and single pages were replaced. For the producer's cold path.
+    pub(crate) fn needs_memory(&self) -> bool {
+        !self.is_readable() || (self.memory().is_worn() && self.used() == 0)
+    }
+
     /// How often the memory was renewed, and what to give up: records committed, and the position
     /// behind the last. None while it is being renewed.
     pub(crate) fn renewed(&self) -> Option<(u32, u64, Position)> {
@@ -120,8 +126,7 @@ impl Ring<Mapped> {
         self.damage.taken.load(Ordering::Acquire) // pairs with `set_taken`
     }
 
-    /// Whether the memory holds what was stored. For the producer's cold path, and for whoever
-    /// looks when nobody collects any more.
+    /// Whether the memory holds what was stored. For whoever looks when nobody collects, too.
     pub(crate) fn is_readable(&self) -> bool {
         !self.is_broken() && self.memory().is_intact()
     }

@@ -52,6 +52,11 @@ impl Mapped {
         self.region.as_ref().is_none_or(|region| region.is_intact())
     }
 
+    /// See [`Region::is_worn`].
+    pub(super) fn is_worn(&self) -> bool {
+        self.region.as_ref().is_some_and(|region| region.is_worn())
+    }
+
     /// See [`Region::lower_when_lost`].
     ///
     /// # Safety

@@ -93,6 +93,11 @@ impl Segment {
         self.region().is_intact()
     }
 
+    /// Whether its memory may be used again as it is.
+    pub(super) fn is_good(&self) -> bool {
+        self.is_intact() && !self.region().is_worn()
+    }
+
     /// Its memory.
     pub(super) fn region(&self) -> &Region {
         self.region.get().expect("a segment that was taken has memory")

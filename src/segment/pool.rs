@@ -131,7 +131,7 @@ impl Pool {
         let free = self.idle().free.pop();
         let index = free.or_else(|| self.restore()).or_else(|| self.make().ok())?;
         let segment = self.segment(index);
-        if !segment.is_intact() && self.source.mend(segment.region()).is_err() {
+        if !segment.is_good() && self.source.mend(segment.region()).is_err() {
             self.give_back(index);
             return None;
         }

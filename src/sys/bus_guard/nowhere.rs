@@ -14,6 +14,10 @@ impl Slot {
         match *self {}
     }
 
+    pub(crate) fn is_worn(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn leave(&self) {
         match *self {}
     }

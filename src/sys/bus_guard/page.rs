@@ -122,6 +122,7 @@ fn one(slot: &Slot, file: &MappedFile, page: usize, at: u64) -> bool {
     // SAFETY: `made` is a mapping of ours that nobody else knows; the page in the way belongs to
     // the faulting mapping, all users of which expect its bytes to change under them.
     let moved = unsafe { libc::mremap(made, len, len, how, page as *mut libc::c_void) };
+    slot.set_worn();
     if moved == libc::MAP_FAILED {
         // SAFETY: as above.
         unsafe { libc::munmap(made, len) };

@@ -24,6 +24,8 @@ pub(crate) struct Slot {
     replaced_from: AtomicUsize,
     /// Whether anything that it held is gone.
     is_lost: AtomicBool,
+    /// Whether single pages of it are mappings of their own.
+    is_worn: AtomicBool,
     /// What is lowered then, and to what; null: nothing.
     limit: AtomicPtr<AtomicU64>,
     bound: AtomicPtr<AtomicU64>,
@@ -46,6 +48,7 @@ impl Slot {
             file: AtomicPtr::new(ptr::null_mut()),
             replaced_from: AtomicUsize::new(0),
             is_lost: AtomicBool::new(false),
+            is_worn: AtomicBool::new(false),
             limit: AtomicPtr::new(ptr::null_mut()),
             bound: AtomicPtr::new(ptr::null_mut()),
         }
@@ -67,6 +70,16 @@ impl Slot {
     #[inline]
     pub(crate) fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// Whether single pages of it are mappings of their own, of which a process may have some
+    /// 65,000.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.is_worn.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_worn(&self) {
+        self.is_worn.store(true, Ordering::Relaxed);
     }
 
     /// Leaves the table: the mapping is about to go, or is memory of the process by now.
@@ -172,6 +185,7 @@ pub(crate) fn register(start: usize, len: usize, file: &MappedFile, offset: u64)
     slot.file.store(ptr::from_ref(file).cast_mut(), Ordering::Relaxed);
     slot.replaced_from.store(start + len, Ordering::Relaxed);
     slot.is_lost.store(false, Ordering::Relaxed);
+    slot.is_worn.store(false, Ordering::Relaxed);
     // Pairs with the Acquire load in `holds`: whoever finds the mapping finds what belongs to it.
     slot.start.store(start, Ordering::Release);
     slot

@@ -69,6 +69,13 @@ impl Region {
         witness == WITNESS && !slot.is_lost()
     }
 
+    /// Whether single pages of a file's region were replaced, so that it were better off as one
+    /// piece of memory.
+    pub(crate) fn is_worn(&self) -> bool {
+        let slot = self.backing.as_ref().and_then(|backing| backing.slot);
+        self.is_of_file() && slot.is_some_and(Slot::is_worn)
+    }
+
     /// As soon as anything of a file's region is lost, `limit` gets the value of `bound`, from
     /// whatever thread finds out.
     ///
