@@ -173,7 +173,8 @@ not_loom! {
     pub use sys::io::{FileKind, FileStatus, Io, OsIo, Reserve, Space};
 
     /// How many calls of this process no engine heard: made before a start, after a drain, during
-    /// one and too late for its last pass, or in a forked child. They are in no engine's counts.
+    /// one and too late for its last pass, in a forked child, or from within the engine (by a
+    /// signal's handler, by an allocator that logs). They are in no engine's counts.
     /// Calls that a filter or a cut-off feature refused are not among them while an engine runs.
     pub fn unheard() -> u64 {
         registry::process::unheard()
