@@ -67,8 +67,12 @@ figures! { Stats {
     also_dropped: SideDropped;
     /// How often writing to a console beside the main output failed.
     also_failures: SideFailures;
-    /// How often the log file was opened anew, because it was renamed or deleted.
+    /// How often the log file was opened anew, because it was renamed or deleted, or because its
+    /// descriptor was lost.
     reopens: Reopens;
+    /// How often the program had closed the log file's descriptor, whose number may then have been
+    /// another file's. The engine opens the log anew, and leaves the number alone.
+    lost_descriptors: LostDescriptors;
     /// How often the log went on in a new file.
     rotations: Rotations;
     /// Rotations that failed; the log goes on in the old file and tries again.

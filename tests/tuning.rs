@@ -13,9 +13,11 @@ const NO_OPTION: [&str; 1] = ["preset"];
 /// Fields whose setter has another name.
 const SET_BY: [(&str, &str); 2] = [("details", "include"), ("compression", "compress")];
 /// Fields that hold the values of several setters.
-const GROUPS: [&str; 2] = ["rotation", "retention"];
+const GROUPS: [&str; 3] = ["modes", "rotation", "retention"];
 /// Where a field of a group has another setter.
-const GROUPED: [(&str, &str); 8] = [
+const GROUPED: [(&str, &str); 10] = [
+    ("modes.file", "file_mode"),
+    ("modes.dir", "dir_mode"),
     ("rotation.bytes", "rotate_bytes"),
     ("rotation.period", "rotate"),
     ("rotation.zone", "rotate_in"),
@@ -158,7 +160,9 @@ fn defaults_are_those_of_the_code() {
 fn ranges_are_those_that_a_start_accepts() {
     let (none, ages) = (Duration::ZERO, Duration::MAX);
     type SizeCase = (&'static str, fn(Config) -> Config);
-    let sizes: [SizeCase; 8] = [
+    let sizes: [SizeCase; 10] = [
+        ("file_mode", |c| c.file_mode(0o400)),
+        ("dir_mode", |c| c.dir_mode(0o4755)),
         ("ring_bytes", |c| c.ring_bytes(1)),
         ("record_bytes", |c| c.record_bytes(1)),
         ("staging_bytes", |c| c.staging_bytes(1)),

@@ -15,6 +15,11 @@ use crate::format::timestamp::Timestamp;
 
 /// Mode of the log's directory, if it has to be made.
 pub(crate) const DIR_MODE: u32 = 0o750;
+/// Mode of its files, where nothing else is asked for and nothing was there before.
+pub(crate) const FILE_MODE: u32 = 0o640;
+/// The directory beside the log, of the first user who logs there; those of others end in `-` and
+/// their numbers.
+pub(crate) const PRIVATE_DIR: &str = ".fastlog";
 /// Mode of the directory beside the log.
 pub(crate) const PRIVATE_DIR_MODE: u32 = 0o700;
 

@@ -73,6 +73,23 @@ pub(super) fn count(
     within(option, value, "", range, ToString::to_string)
 }
 
+/// `bits` from those that must be set to all that may be.
+pub(super) fn mode(
+    option: &'static str,
+    mode: Option<u32>,
+    bits: RangeInclusive<u32>,
+) -> Result<(), ConfigError> {
+    let (least, most) = (*bits.start(), *bits.end());
+    match mode.filter(|mode| mode & least != least || mode & !most != 0) {
+        None => Ok(()),
+        Some(mode) => Err(ConfigError::Value {
+            option,
+            value: format!("{mode:#o}"),
+            allowed: format!("bits of {most:#o}, with {least:#o} among them"),
+        }),
+    }
+}
+
 /// Below TRACE there is nothing, and ERROR and above are never shed.
 pub(super) fn shed(level: Level) -> Result<(), ConfigError> {
     within("shed", level, "", Level::Debug..=Level::Error, ToString::to_string)

@@ -6,6 +6,7 @@ pub(crate) mod file_names;
 mod filter;
 mod limits;
 pub(crate) mod listing;
+mod modes;
 mod name;
 mod options;
 mod pressure;
@@ -20,6 +21,7 @@ pub use self::also::Also;
 pub(crate) use self::filter::{FILTER_VARIABLE, Filter, Warning};
 #[cfg(test)]
 pub(crate) use self::limits::shown;
+pub(crate) use self::modes::Modes;
 pub use self::options::{
     Arena, Colour, ExitHook, Idle, InUse, OpenFailure, Output, Overflow, Pin, SyncPolicy,
     UrgentSync,
@@ -69,6 +71,7 @@ pub struct Config {
     pub(crate) format: Format,
     pub(crate) colour: Colour,
     pub(crate) details: Details,
+    pub(crate) modes: Modes,
     pub(crate) rotation: Rotation,
     pub(crate) retention: Retention,
     #[cfg(feature = "compress")]
@@ -146,6 +149,7 @@ impl Config {
             format,
             colour: Colour::Auto,
             details: Details::default(),
+            modes: Modes::default(),
             rotation: Rotation::DEFAULT,
             retention: Retention::DEFAULT,
             #[cfg(feature = "compress")]
@@ -180,7 +184,8 @@ impl Config {
     /// [`arena`](Config::arena) says otherwise, the arena.
     ///
     /// Default: `logs` in the working directory at the start. The last component is created where
-    /// it is missing, with mode 0750 less the umask. Not used, nor created, unless the output is
+    /// it is missing, with mode 0750 less the umask, or with [`dir_mode`](Config::dir_mode). Not
+    /// used, nor created, unless the output is
     /// [`Output::File`].
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Config {
         self.dir = dir.into();

@@ -2,16 +2,17 @@
 //! does not keep out its own process, a table of the names that this process holds. Runs on the
 //! owner.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::keep::Engines;
+use crate::publish::NameHeld;
 use crate::sys::fork_safe::ForkSafe;
 use crate::sys::io::Io;
+use crate::sys::open;
+use crate::sys::own_file::OwnFile;
 use crate::sys::process::{self, LockHeld};
 
 /// The locks of this process, by path.
@@ -43,7 +44,7 @@ const TRIES: u32 = 100;
 pub(super) struct NameLock {
     path: PathBuf,
     /// None once it is released; without a file while it is being taken.
-    entry: Mutex<Option<Option<File>>>,
+    entry: Mutex<Option<Option<OwnFile>>>,
 }
 
 /// Why there is no lock.
@@ -62,25 +63,13 @@ impl NameLock {
     }
 
     fn take_for(how: Use, io: &dyn Io, dir: &Path, name: &str) -> Result<NameLock, NotLocked> {
-        let path = dir.join(format!("{name}.lock"));
+        let path = path(dir, name);
         // Before any open: closing a second descriptor would drop our own lock. The table is not
         // locked meanwhile: a disk may hang, and others of this process start elsewhere.
         enter(&path, how)?;
         let lock = NameLock { path, entry: Mutex::new(Some(None)) };
-        for _ in 0..TRIES {
-            let file = io.open_private(&lock.path).map_err(NotLocked::Failed)?;
-            match process::record_lock(&file) {
-                // Else somebody has removed it since it was opened, and may hold another one.
-                Ok(()) if is_named(io, &file, &lock.path).map_err(NotLocked::Failed)? => {
-                    *lock.entry() = Some(Some(file));
-                    return Ok(lock);
-                }
-                Ok(()) => {}
-                Err(LockHeld::By { holder }) => return Err(NotLocked::Held(holder)),
-                Err(LockHeld::Unknown(error)) => return Err(NotLocked::Failed(error)),
-            }
-        }
-        Err(NotLocked::Held(None))
+        *lock.entry() = Some(Some(lock_file(io, &lock.path)?));
+        Ok(lock)
     }
 
     /// Removes the lock's file while nobody else can hold it, and releases it. Only for a name that
@@ -98,9 +87,26 @@ impl NameLock {
         }
     }
 
-    fn entry(&self) -> MutexGuard<'_, Option<Option<File>>> {
+    fn entry(&self) -> MutexGuard<'_, Option<Option<OwnFile>>> {
         self.entry.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The lock's file.
+pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.lock"))
+}
+
+/// Who holds the lock of this file, in the directory of another user: some process, by its number
+/// where the system tells; none also where that cannot be seen.
+pub(super) fn holder_at(path: &Path) -> Option<Option<u32>> {
+    // As above: closing a file that this process has locked would drop its lock.
+    if enter(path, Use::Look).is_err() {
+        return Some(Some(process::pid()));
+    }
+    let holder = open::to_read(path).ok().and_then(|file| process::locked_by(&file));
+    leave(path, None);
+    holder
 }
 
 /// Enters a path into the table of this process.
@@ -122,7 +128,7 @@ fn enter(path: &Path, how: Use) -> Result<(), NotLocked> {
 }
 
 /// Takes it out again, once its file is closed.
-fn leave(path: &Path, file: Option<File>) {
+fn leave(path: &Path, file: Option<OwnFile>) {
     let mut held = HELD.lock();
     drop(file);
     held.retain(|(held, _)| held != path);
@@ -134,11 +140,47 @@ impl Drop for NameLock {
     }
 }
 
+impl NameHeld for NameLock {
+    fn renew(&self, io: &dyn Io) -> io::Result<()> {
+        let mut entry = self.entry();
+        let Some(Some(file)) = &mut *entry else { return Ok(()) };
+        if file.checked().is_ok() {
+            return Ok(());
+        }
+        match lock_file(io, &self.path) {
+            Ok(again) => {
+                *file = again;
+                Ok(())
+            }
+            Err(NotLocked::Failed(error)) => Err(error),
+            Err(NotLocked::Held(holder)) => {
+                let holder = holder.map(|pid| format!("process {pid}"));
+                let holder = holder.unwrap_or_else(|| "another process".to_owned());
+                Err(io::Error::other(format!("{holder} has taken the log's name meanwhile")))
+            }
+        }
+    }
+}
+
+/// Opens the file and locks it.
+fn lock_file(io: &dyn Io, path: &Path) -> Result<OwnFile, NotLocked> {
+    for _ in 0..TRIES {
+        let file = io.open_private(path).and_then(OwnFile::new).map_err(NotLocked::Failed)?;
+        match file.checked().map(process::record_lock).map_err(NotLocked::Failed)? {
+            // Else somebody has removed it since it was opened, and may hold another one.
+            Ok(()) if is_named(io, &file, path).map_err(NotLocked::Failed)? => return Ok(file),
+            Ok(()) => {}
+            Err(LockHeld::By { holder }) => return Err(NotLocked::Held(holder)),
+            Err(LockHeld::Unknown(error)) => return Err(NotLocked::Failed(error)),
+        }
+    }
+    Err(NotLocked::Held(None))
+}
+
 /// Whether the path still leads to the open file.
-fn is_named(io: &dyn Io, file: &File, path: &Path) -> io::Result<bool> {
-    let own = io.fstat(file.as_fd())?;
+fn is_named(io: &dyn Io, file: &OwnFile, path: &Path) -> io::Result<bool> {
     match io.stat(path) {
-        Ok(named) => Ok((named.dev, named.ino) == (own.dev, own.ino)),
+        Ok(named) => Ok((named.dev, named.ino) == file.identity()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -172,6 +214,7 @@ impl Engines for NameLocks {
 mod tests {
     use super::*;
     use crate::sys::io::OsIo;
+    use std::fs::File;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Removes the lock file behind the back of whoever opens it, so many times.

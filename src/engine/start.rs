@@ -21,6 +21,7 @@ use crate::flush::Limit;
 use crate::publish::{Calendar, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
+use crate::sys::io::needs_no_sync;
 use crate::sys::stderr;
 
 pub(super) use super::core::Place;
@@ -118,6 +119,8 @@ fn can_degrade(settings: &Settings, error: &Error) -> bool {
             | Error::NotAFile { .. }
             | Error::LockFile { .. }
             | Error::LockedBy { .. }
+            | Error::NotPrivate { .. }
+            | Error::OwnedBy { .. }
             | Error::Sync { .. }
     );
     is_about_files && settings.on_open_failure == OpenFailure::Stderr
@@ -134,7 +137,7 @@ fn build(
         Output::File => Some(open::log_place(settings)?),
         _ => None,
     };
-    warnings.extend(log.iter().filter_map(|log| log.warning.clone()));
+    warnings.extend(log.iter().flat_map(|log| log.warnings.clone()));
     let Placed { arena, orphans } = arena_place::place(settings, log.as_ref(), warnings)?;
     let arena = Arc::new(arena);
     let undo = Unlink(Some(Arc::clone(&arena)));
@@ -145,7 +148,10 @@ fn build(
     };
     if let (Some(log), SyncPolicy::EachBatch) = (&log, settings.sync) {
         let path = log.dir.clone();
-        settings.io.sync_dir(&log.dir).map_err(|source| Error::Sync { path, source })?;
+        match settings.io.sync_dir(&log.dir) {
+            Err(source) if !needs_no_sync(&source) => return Err(Error::Sync { path, source }),
+            _ => {}
+        }
     }
     let opened = Opened { log, arena, orphans, counters, destination };
     let core = wire::run(settings, place, opened, warnings)?;

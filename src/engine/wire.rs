@@ -91,7 +91,7 @@ pub(super) fn run(
     start_note.warnings.clone_from(warnings);
     let collector = collector(settings, &front, pool, start_note, side_parts)?;
     let (log_path, lock) = match opened.log {
-        Some(log) => (Some(log.path), Some(Arc::new(log.lock))),
+        Some(log) => (Some(log.path), Some(log.lock)),
         None => (None, None),
     };
     let thread_ids = Arc::new(ThreadIds::default());

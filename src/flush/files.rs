@@ -1,16 +1,19 @@
 //! The visible log's files, as the publisher that appends to them and the keeper that syncs them
 //! share them.
 
-use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::primitive::{AtomicBool, Ordering};
+use crate::sys::io::{FileStatus, Io};
+use crate::sys::own_file::OwnFile;
 
 /// An open file of the visible log.
 #[derive(Debug)]
 pub(crate) struct LogFile {
-    pub(crate) file: File,
+    pub(crate) file: OwnFile,
     pub(crate) path: PathBuf,
     /// Its identity.
     pub(crate) dev: u64,
@@ -37,6 +40,32 @@ impl LogFile {
     /// Where it is now, as far as the engine moved it.
     pub(crate) fn path(&self) -> &Path {
         self.rotated.get().unwrap_or(&self.path)
+    }
+
+    /// How it is now.
+    ///
+    /// # Errors
+    /// The system's, and a sentence where its descriptor is not this file's any more.
+    pub(crate) fn status(&self, io: &dyn Io) -> io::Result<FileStatus> {
+        self.file.status(io)
+    }
+
+    /// Returns when what was appended is on the device. Through another descriptor, where somebody
+    /// closed this one: a sync of whatever has its number now would say nothing of this file.
+    ///
+    /// # Errors
+    /// The system's, and a sentence where the file is not to be found any more.
+    pub(crate) fn sync(&self, io: &dyn Io) -> io::Result<()> {
+        match self.file.checked() {
+            Ok(file) => io.fdatasync(file.as_fd()),
+            Err(lost) => {
+                let again = OwnFile::new(io.open_existing(self.path())?)?;
+                if again.identity() != self.file.identity() {
+                    return Err(io::Error::other(format!("{lost}, and its name leads elsewhere")));
+                }
+                io.fdatasync(again.seen())
+            }
+        }
     }
 }
 
@@ -182,10 +211,11 @@ impl LogFiles {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     fn file(start: u64) -> Arc<LogFile> {
         Arc::new(LogFile {
-            file: File::open("/dev/null").expect("a file"),
+            file: OwnFile::new(File::open("/dev/null").expect("a file")).expect("it is there"),
             path: PathBuf::from("a log"),
             dev: 0,
             ino: 0,

@@ -13,7 +13,6 @@
 //! whoever finds the original gone while he syncs the log syncs the directory after it.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -26,8 +25,10 @@ use super::retain;
 use crate::config::file_names::Packed;
 use crate::config::{Compression, listing};
 use crate::flush::signal::Signal;
+use crate::sys::attributes;
 use crate::sys::io::{FileKind, Io};
 use crate::sys::open;
+use crate::sys::own_file::OwnFile;
 
 /// Files that cannot even be begun, one after the other, before the rest waits for the next look.
 const FAILURES_MAX: u32 = 3;
@@ -70,7 +71,7 @@ struct Task {
     /// Goes with the original.
     other: Option<PathBuf>,
     /// Held open, so that nobody else's file gets its number.
-    scratch: Arc<File>,
+    scratch: Arc<OwnFile>,
 }
 
 impl Compressor {
@@ -162,10 +163,10 @@ impl Compressor {
             None => Packer::start(Arc::clone(&self.keeper))?,
         };
         let packer = self.packer.insert(packer);
-        let scratch = Arc::new(self.io.open_fresh(&self.scratch)?);
+        let scratch = Arc::new(OwnFile::new(self.io.open_fresh(&self.scratch)?)?);
         let (io, output) = (Arc::clone(&self.io), Arc::clone(&scratch));
         let compression = self.compression;
-        let is_given = packer.give(Job { io, from: input, to: output, compression });
+        let is_given = packer.give(Job { io, from: OwnFile::new(input)?, to: output, compression });
         let task = Task { from, len, to, other, scratch };
         if !is_given {
             self.remove_scratch(&task);
@@ -208,13 +209,18 @@ impl Compressor {
 
     /// Puts what is compressed in the place of the original; false when that was removed meanwhile.
     fn replace(&self, task: &Task) -> io::Result<bool> {
-        match self.io.stat(&task.from) {
+        let before = match self.io.stat(&task.from) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             status => status?,
         };
         if !self.is_own_scratch(task)? {
             return Err(io::Error::other("somebody else compresses it, too"));
         }
+        let fd = task.scratch.seen();
+        // Of its readers, its owner and its age the rename loses nothing, where the system allows
+        // it: what cannot be handed on is no reason to keep a file as it is.
+        let _ = attributes::inherit(&*self.io, fd, &before, None);
+        let _ = self.io.set_modified(fd, before.modified);
         self.check_len(task)?;
         self.io.rename(&self.scratch, &task.to)?;
         // Once more: it is gone in an instant.
@@ -242,7 +248,7 @@ impl Compressor {
     /// Whether what has the scratch's name is the task's. An engine that was given up while its
     /// disk hung may wake when another has long taken its place.
     fn is_own_scratch(&self, task: &Task) -> io::Result<bool> {
-        let own = self.io.fstat(task.scratch.as_fd())?;
+        let own = task.scratch.status(&*self.io)?;
         let named = self.io.stat(&self.scratch)?;
         Ok((own.dev, own.ino) == (named.dev, named.ino))
     }

@@ -11,7 +11,6 @@ mod reserve;
 mod retain;
 mod sync;
 
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -175,7 +174,8 @@ impl Keeper {
     fn prepare(&mut self) {
         let Some(file) = self.parts.files.current() else { return };
         let io = &*self.parts.io;
-        let Ok(status) = io.fstat(file.file.as_fd()) else { return };
+        // A descriptor that somebody has closed is the publisher's to replace.
+        let Ok(status) = file.status(io) else { return };
         if reserve::has_surplus(&status) {
             // Another engine's, which was killed.
             file.has_reserve.store(true, Ordering::Relaxed);
@@ -207,6 +207,6 @@ impl Keeper {
 
     /// Whether retention, or somebody else, has removed it.
     fn is_removed(&self, file: &LogFile) -> bool {
-        self.parts.io.fstat(file.file.as_fd()).is_ok_and(|status| status.links == 0)
+        file.status(&*self.parts.io).is_ok_and(|status| status.links == 0)
     }
 }

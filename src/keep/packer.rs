@@ -5,7 +5,6 @@
 //! no name: a thread that hardly ever runs must not hold the lock of a directory in which the
 //! publisher rotates.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +15,7 @@ use crate::config::Compression;
 use crate::flush::signal::{Signal, bit};
 use crate::primitive::{AtomicBool, Ordering};
 use crate::sys::io::Io;
+use crate::sys::own_file::OwnFile;
 use crate::sys::thread;
 
 /// What is read and compressed at a time: below a millisecond with zstd, some with gzip.
@@ -25,9 +25,9 @@ const ZSTD_LEVEL: i32 = 3;
 /// A file that is to be compressed.
 pub(super) struct Job {
     pub(super) io: Arc<dyn Io>,
-    pub(super) from: File,
+    pub(super) from: OwnFile,
     /// Empty.
-    pub(super) to: Arc<File>,
+    pub(super) to: Arc<OwnFile>,
     pub(super) compression: Compression,
 }
 
@@ -108,16 +108,18 @@ fn pack(job: Job, must_stop: &Arc<AtomicBool>) -> io::Result<()> {
     let mut offset = 0;
     loop {
         check(must_stop)?;
-        let count = io.pread(from.as_fd(), &mut bytes, offset)?;
+        let count = io.pread(from.checked()?.as_fd(), &mut bytes, offset)?;
         if count == 0 {
             break;
         }
         encoder.write(&bytes[..count])?;
         offset += count as u64;
     }
+    // Read to its end, and not to that of a file that got its number meanwhile.
+    from.checked()?;
     let output = encoder.finish()?;
     check(must_stop)?;
-    io.fdatasync(output.file.as_fd())
+    io.fdatasync(output.file.checked()?.as_fd())
 }
 
 /// # Errors
@@ -163,7 +165,7 @@ impl Encoder {
 /// Writes through the engine's system calls.
 struct Output {
     io: Arc<dyn Io>,
-    file: Arc<File>,
+    file: Arc<OwnFile>,
     must_stop: Arc<AtomicBool>,
 }
 
@@ -174,7 +176,7 @@ impl Write for Output {
             return Err(io::ErrorKind::Other.into());
         }
         check(&self.must_stop)?;
-        self.io.write(self.file.as_fd(), bytes)
+        self.io.write(self.file.checked()?.as_fd(), bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

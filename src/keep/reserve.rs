@@ -80,7 +80,7 @@ impl Reserve {
             let len = self.bytes.min(wanted).min(left);
             room = space(io).map(|space| self.room(space));
             let has_room = room.is_some_and(|room| room > len);
-            let fd = file.file.as_fd();
+            let fd = file.file.seen();
             if has_room && io.fallocate(fd, io::Reserve::KeepSize, end, len).is_ok() {
                 self.reserved = (file.ino, end + len);
                 file.has_reserve.store(true, Ordering::Relaxed);
@@ -104,7 +104,8 @@ pub(super) fn give_back(io: &dyn Io, file: &LogFile) -> std::io::Result<()> {
     if !file.has_reserve.swap(false, Ordering::Relaxed) {
         return Ok(());
     }
-    free_behind_end(io, file.file.as_fd())
+    // Nothing of a file that got the number of a descriptor which somebody has closed.
+    free_behind_end(io, file.file.checked()?.as_fd())
 }
 
 /// Frees what a complete file has reserved behind its end, if that is much.

@@ -1,7 +1,6 @@
 //! The keeper's syncs: of the files, none of which is asked twice once it has refused, and of the
 //! directories, which may be.
 
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +14,7 @@ use crate::flush::signal::bit;
 use crate::primitive::Ordering;
 use crate::shared::Shared;
 use crate::stats::Counter;
+use crate::sys::io::needs_no_sync;
 
 impl Keeper {
     /// One `fdatasync` for all that was published before.
@@ -99,7 +99,7 @@ impl Keeper {
             return false;
         }
         let start = Instant::now();
-        match self.parts.io.fdatasync(file.file.as_fd()) {
+        match file.sync(&*self.parts.io) {
             Ok(()) => {
                 // Of many files one after the other: whoever waits for all sees that it goes on.
                 self.parts.shared.progress.moved();
@@ -141,7 +141,11 @@ impl Keeper {
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), SyncFailure> {
-        self.parts.io.sync_dir(dir).map_err(|error| {
+        let synced = self.parts.io.sync_dir(dir).or_else(|error| {
+            // What a directory needs not, or cannot be given, is no failure.
+            if needs_no_sync(&error) { Ok(()) } else { Err(error) }
+        });
+        synced.map_err(|error| {
             let (path, kind) = (dir.to_owned(), error.kind());
             let failure = SyncFailure { path, kind, text: error.to_string() };
             self.parts.shared.fail(Counter::KeeperFailures, failure.sentence());

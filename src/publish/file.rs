@@ -2,37 +2,46 @@
 //! append, so that whatever happens to it from outside leaves no hole of zeros. Runs on the
 //! publisher; opened by the owner at start.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use super::names::{Places, ns_since_1970};
+use super::backoff::Backoff;
+use super::names::{NameHeld, Places};
 use super::rotate::Rotator;
-use super::unit;
-use super::{Calendar, Lines};
+use super::{Calendar, Lines, live, unit};
 use crate::arena::intent::{Intent, Intents};
 use crate::config::Rotation;
-use crate::config::file_names::{DIR_MODE, Unit};
+use crate::config::file_names::Unit;
 use crate::flush::Progress;
 use crate::flush::files::{LogFile, LogFiles};
-use crate::primitive::AtomicBool;
 use crate::stats::{Counter, Counters};
 use crate::sys::io::{FileStatus, Io};
+
+/// How long a name that leads elsewhere, and cannot be made to lead to a new file, is left alone:
+/// at first, and at most. Each attempt that fails is told in the log.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_MOST: Duration = Duration::from_secs(60);
 
 /// The visible log.
 #[derive(Debug)]
 pub(crate) struct FileOutput {
     pub(super) io: Arc<dyn Io>,
-    dir: PathBuf,
-    path: PathBuf,
+    pub(super) places: Places,
+    pub(super) held: Arc<dyn NameHeld>,
+    pub(super) path: PathBuf,
     pub(super) current: Arc<LogFile>,
-    files: Arc<LogFiles>,
-    counters: Counters,
+    /// How it was at the last look, and the directory at the start: those that take their places
+    /// are to be like them.
+    pub(super) before: FileStatus,
+    pub(super) dir_before: Option<FileStatus>,
+    /// Attempts to find the file by its name.
+    pub(super) name: Backoff,
+    pub(super) files: Arc<LogFiles>,
+    pub(super) counters: Counters,
     rotator: Rotator,
-    unit: Unit,
+    pub(super) unit: Unit,
     /// Where the last append to the present file ended.
     pub(super) end: u64,
     /// Where its last part began, in the file and in the segment.
@@ -40,7 +49,8 @@ pub(crate) struct FileOutput {
     /// Whether the keeper is to hear of a rotation.
     is_rotated: bool,
     /// What failed and is not told yet.
-    troubles: Vec<String>,
+    pub(super) troubles: Vec<String>,
+    pub(super) is_refusal_told: bool,
 }
 
 /// How far an append came.
@@ -58,24 +68,30 @@ impl FileOutput {
     /// The system's.
     pub(crate) fn open(
         io: Arc<dyn Io>,
-        places: Places,
+        (places, held): (Places, Arc<dyn NameHeld>),
         rotation: Rotation,
         calendar: Calendar,
         counters: Counters,
     ) -> io::Result<FileOutput> {
-        let (dir, path, unit) = (places.dir.clone(), places.live(), places.unit);
-        let mut rotator = Rotator::new(Arc::clone(&io), places, rotation, calendar)?;
-        let current = Arc::new(open(&*io, &path, unit, 0)?);
+        let (path, unit) = (places.live(), places.unit);
+        let mut rotator = Rotator::new(Arc::clone(&io), places.clone(), rotation, calendar)?;
+        let live::Opened { file, refused } = live::open(&*io, &path, None, places.modes, 0)?;
+        live::end_last_line(&*io, &file, unit)?;
+        live::mark(&file);
+        let before = file.status(&*io)?;
         // The newest line decides to which day the file belongs.
-        let changed = current.file.metadata().and_then(|metadata| metadata.modified());
-        rotator.appended(changed.unwrap_or_else(|_| SystemTime::now()));
-        let files = Arc::new(LogFiles::new(Arc::clone(&current)));
+        rotator.appended(if before.len > 0 { before.modified } else { SystemTime::now() });
+        let current = Arc::new(file);
         let mut output = FileOutput {
+            before,
+            dir_before: io.stat(&places.dir).ok(),
+            name: Backoff::new(RETRY_FIRST, RETRY_MOST),
+            files: Arc::new(LogFiles::new(Arc::clone(&current))),
             io,
-            dir,
+            places,
+            held,
             path,
             current,
-            files,
             counters,
             rotator,
             unit,
@@ -83,10 +99,11 @@ impl FileOutput {
             part: (0, 0),
             is_rotated: false,
             troubles: Vec::new(),
+            is_refusal_told: false,
         };
-        let status = output.io.fstat(output.current.file.as_fd())?;
-        if unit == Unit::Segments && status.len > 0 {
-            output.rotate(status, 0)?;
+        output.note_refused(refused);
+        if unit == Unit::Segments && before.len > 0 {
+            output.rotate(before, 0)?;
         }
         Ok(output)
     }
@@ -124,8 +141,9 @@ impl FileOutput {
         let before = Arc::clone(&self.current);
         let now = SystemTime::now();
         let status = match self.look(progress, position).and_then(|status| {
+            self.before = status;
             let is_whole =
-                Arc::ptr_eq(&before, &self.current) && unit::is_start(self.unit, lines, from);
+                is_same_file(&before, &self.current) && unit::is_start(self.unit, lines, from);
             let first_line = unit::end(self.unit, lines, from) - from;
             if is_whole && self.rotator.is_due(&self.files, status.len, first_line, now) {
                 let status = self.rotate(status, position)?;
@@ -139,7 +157,7 @@ impl FileOutput {
         };
         // A segment that is not where its beginning is cannot be read.
         let is_moved = self.unit == Unit::Segments && status.len != self.end;
-        let is_same = Arc::ptr_eq(&before, &self.current) && !is_moved;
+        let is_same = is_same_file(&before, &self.current) && !is_moved;
         let from = if is_same { from } else { unit::start(self.unit, lines, from) };
         // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
         let offset = status.len;
@@ -151,7 +169,7 @@ impl FileOutput {
         let mut to = from;
         while to < end {
             let at = offset + (to - from) as u64;
-            match self.io.append(self.current.file.as_fd(), &lines[to..end], at) {
+            match self.io.append(self.current.file.seen(), &lines[to..end], at) {
                 Ok(0) => {
                     let error = io::ErrorKind::WriteZero.into();
                     return Appended { to, result: Err(error) };
@@ -177,13 +195,15 @@ impl FileOutput {
     /// Goes on in a new file, from the `position` in the engine's life on; in the old one where
     /// that cannot be had.
     fn rotate(&mut self, status: FileStatus, position: u64) -> io::Result<FileStatus> {
-        match self.rotator.rotate(&self.current, &self.files, position) {
-            Ok(file) => {
+        match self.rotator.rotate(&self.current, status, &self.files, position) {
+            Ok(live::Opened { file, refused }) => {
+                live::mark(&file);
                 self.current = Arc::new(file);
                 self.files.replace(Arc::clone(&self.current));
                 self.counters.add(Counter::Rotations, 1);
                 self.is_rotated = true;
-                self.io.fstat(self.current.file.as_fd())
+                self.note_refused(refused);
+                self.current.status(&*self.io)
             }
             Err(error) => {
                 self.counters.add(Counter::RotationFailures, 1);
@@ -192,38 +212,6 @@ impl FileOutput {
                 Ok(status)
             }
         }
-    }
-
-    /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
-    fn look(&mut self, progress: &Progress, position: u64) -> io::Result<FileStatus> {
-        let status = self.io.fstat(self.current.file.as_fd())?;
-        let is_named = self
-            .io
-            .stat(&self.path)
-            .is_ok_and(|named| (named.dev, named.ino) == (self.current.dev, self.current.ino));
-        if is_named && status.links > 0 {
-            return Ok(status);
-        }
-        let before = Arc::clone(&self.current);
-        self.reopen(position)?;
-        progress.replaced(&before);
-        self.io.fstat(self.current.file.as_fd())
-    }
-
-    /// Renamed or deleted by somebody else: from now on a new file of the old name.
-    fn reopen(&mut self, position: u64) -> io::Result<()> {
-        let file = match open(&*self.io, &self.path, self.unit, position) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.io.create_dir(&self.dir, DIR_MODE)?;
-                self.files.set_dir_new();
-                open(&*self.io, &self.path, self.unit, position)?
-            }
-            other => other?,
-        };
-        self.current = Arc::new(file);
-        self.files.replace(Arc::clone(&self.current));
-        self.counters.add(Counter::Reopens, 1);
-        Ok(())
     }
 
     /// What must stay together.
@@ -237,39 +225,7 @@ impl FileOutput {
     }
 }
 
-/// Opens or makes a log file, and ends its last line if somebody left it open. What is appended is
-/// from the position `start` in the engine's life on.
-pub(super) fn open(io: &dyn Io, path: &Path, unit: Unit, start: u64) -> io::Result<LogFile> {
-    let file = io.open_log(path)?;
-    let status = io.fstat(file.as_fd())?;
-    if unit == Unit::Lines && status.len > 0 && last_byte(io, path, status.len)? != b'\n' {
-        io.pwrite(file.as_fd(), b"\n", status.len)?;
-    }
-    let (dev, ino, birth_ns) = (status.dev, status.ino, birth_ns(&file));
-    let now_ns = ns_since_1970(SystemTime::now());
-    Ok(LogFile {
-        file,
-        path: path.to_owned(),
-        dev,
-        ino,
-        birth_ns,
-        // Made by another process, it began with its birth.
-        start_ns: if status.len > 0 && birth_ns > 0 { birth_ns } else { now_ns } as i64,
-        rotated: OnceLock::new(),
-        start,
-        end: OnceLock::new(),
-        is_refused: AtomicBool::new(false),
-        has_reserve: AtomicBool::new(false),
-    })
-}
-
-fn birth_ns(file: &File) -> u64 {
-    let birth = file.metadata().and_then(|metadata| metadata.created());
-    birth.map_or(0, ns_since_1970)
-}
-
-fn last_byte(io: &dyn Io, path: &Path, len: u64) -> io::Result<u8> {
-    let mut byte = [b'\n'];
-    io.pread(File::open(path)?.as_fd(), &mut byte, len - 1)?;
-    Ok(byte[0])
+/// Whether one was opened after the other, and leads to the same.
+fn is_same_file(one: &LogFile, other: &LogFile) -> bool {
+    (one.dev, one.ino) == (other.dev, other.ino)
 }

@@ -2,14 +2,19 @@
 //! never syncs. It knows what is written from the newest complete commit slot and from nothing
 //! else.
 
+mod backoff;
 mod calendar;
 mod console;
 mod file;
+mod live;
+mod look;
 mod names;
 mod read_back;
 mod rotate;
 mod salvage;
 mod side;
+mod swap;
+mod target;
 mod unit;
 
 use std::collections::VecDeque;
@@ -32,9 +37,11 @@ pub(crate) use calendar::Calendar;
 pub(crate) use console::{Console, ConsoleOutput, ConsoleWriter};
 use file::Appended;
 pub(crate) use file::FileOutput;
-pub(crate) use names::Places;
+pub(crate) use names::{NameHeld, Places};
 use salvage::{Before, Salvage};
 pub(crate) use side::{SideWriter, SideWriterParts};
+use target::Lines;
+pub(crate) use target::Target;
 
 /// How long the publisher sleeps while there is nothing to publish.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -46,15 +53,6 @@ const STREAM_BYTES: u64 = 32 << 10;
 
 /// How long it waits after a failed append: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
-
-/// Where the lines go.
-#[derive(Debug)]
-pub(crate) enum Target {
-    File(Box<FileOutput>),
-    Console(ConsoleOutput),
-    /// Nowhere.
-    Null,
-}
 
 /// What a publisher is made of.
 pub(crate) struct Parts {
@@ -344,18 +342,6 @@ impl Publisher {
         self.parts.shared.fail(Counter::WriteFailures, sentence);
         self.parts.shared.progress.stall();
     }
-}
-
-/// Lines of a segment that are to be appended.
-#[derive(Clone, Copy)]
-struct Lines<'a> {
-    segment: u64,
-    /// Where the segment begins, in bytes of the engine's life.
-    start: u64,
-    /// The first byte of the segment that the output does not have.
-    from: usize,
-    /// All that is written of the segment.
-    bytes: &'a [u8],
 }
 
 /// Appends them.

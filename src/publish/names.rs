@@ -1,10 +1,12 @@
 //! Where the files of a log are, and which names they get when they are complete. Used on the
 //! publisher; made by the owner at start.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::config::Modes;
 use crate::config::file_names::{self, NUMBER_MAX, NUMBER_OF_FORMER, Unit};
 use crate::config::listing;
 use crate::sys::io::Io;
@@ -21,6 +23,7 @@ pub(crate) struct Places {
     /// `app`, or `app@4711` where the name was in use.
     pub(crate) base: String,
     pub(crate) unit: Unit,
+    pub(crate) modes: Modes,
     /// Whether no engine has written the log before: what is there is somebody else's.
     pub(crate) is_first: bool,
 }
@@ -41,12 +44,26 @@ impl Places {
         self.private_dir.join(format!("{}.now", self.base))
     }
 
+    /// Where it makes one if that is on another file system: hidden, in the log's directory.
+    pub(super) fn next_beside(&self) -> PathBuf {
+        self.dir.join(format!(".{}.now", self.base))
+    }
+
     /// The complete files of this base, compressed ones too, in the order of their numbers.
     pub(super) fn complete(&self, io: &dyn Io) -> io::Result<Vec<(u64, PathBuf)>> {
         let files = listing::rotated(io, &self.dir, &self.base)?.into_iter();
         let files = files.filter_map(|file| Some((file.place?.number, self.dir.join(file.name))));
         Ok(files.collect())
     }
+}
+
+/// The claim to a log's name, which hangs on an open file as well.
+pub(crate) trait NameHeld: fmt::Debug + Send + Sync {
+    /// Takes it again, if somebody closed the file and so gave it away.
+    ///
+    /// # Errors
+    /// A sentence that says why it is not held.
+    fn renew(&self, io: &dyn Io) -> io::Result<()>;
 }
 
 /// A file that is to get a complete file's name.
@@ -56,6 +73,35 @@ pub(super) struct Unnamed<'a> {
     pub(super) path: &'a Path,
     /// When it began, in nanoseconds since 1970: a part of the name to come.
     pub(super) start_ns: i64,
+}
+
+/// What a complete file is called, and how it came to that.
+#[derive(Debug)]
+pub(super) enum Complete {
+    /// It has both names.
+    Linked(PathBuf),
+    /// It has lost the log's name.
+    Moved(PathBuf),
+}
+
+impl From<Complete> for PathBuf {
+    fn from(complete: Complete) -> PathBuf {
+        match complete {
+            Complete::Linked(path) | Complete::Moved(path) => path,
+        }
+    }
+}
+
+/// Whether the error says that this file gets no second name, now or later: a file system without
+/// links, or one that has enough of them; a file of another user.
+fn refuses_links(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        CrossesDevices, InvalidInput, PermissionDenied, TooManyLinks, Unsupported,
+    };
+    matches!(
+        error.kind(),
+        CrossesDevices | InvalidInput | PermissionDenied | TooManyLinks | Unsupported
+    )
 }
 
 /// The numbers of complete files.
@@ -78,13 +124,17 @@ impl Numbers {
         Ok(Numbers { next })
     }
 
-    /// Gives the file a complete file's name besides its own.
-    pub(super) fn link(
+    /// Gives the file a complete file's name: besides its own, or in its place where links are
+    /// refused.
+    ///
+    /// # Errors
+    /// The system's; the file has its own name as before.
+    pub(super) fn complete(
         &mut self,
         io: &dyn Io,
         places: &Places,
         file: Unnamed<'_>,
-    ) -> io::Result<PathBuf> {
+    ) -> io::Result<Complete> {
         for _ in 0..NUMBERS_MAX {
             if self.next > NUMBER_MAX {
                 let dir = places.dir.display();
@@ -94,9 +144,15 @@ impl Numbers {
             }
             let name = file_names::rotated(&places.base, places.unit, file.start_ns, self.next);
             let complete = places.dir.join(name);
-            match io.link(file.path, &complete) {
+            let named = match io.link(file.path, &complete) {
+                Err(error) if refuses_links(&error) => {
+                    io.rename_new(file.path, &complete).map(|()| Complete::Moved(complete))
+                }
+                outcome => outcome.map(|()| Complete::Linked(complete)),
+            };
+            match named {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.next += 1,
-                outcome => return outcome.map(|()| complete),
+                outcome => return outcome,
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())

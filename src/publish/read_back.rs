@@ -85,7 +85,7 @@ impl FileOutput {
     /// # Errors
     /// The system's, also where somebody else has written since.
     pub(super) fn blank_end(&self, bytes: u64) -> io::Result<()> {
-        let len = self.io.fstat(self.current.file.as_fd())?.len;
+        let len = self.current.status(&*self.io)?.len;
         if len != self.end || bytes > len {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -96,7 +96,7 @@ impl FileOutput {
         let spaces = vec![b' '; bytes as usize];
         let mut done = 0;
         while done < spaces.len() {
-            let fd = self.current.file.as_fd();
+            let fd = self.current.file.checked()?.as_fd();
             match self.io.pwrite(fd, &spaces[done..], at + done as u64)? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 count => done += count,

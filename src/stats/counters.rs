@@ -74,6 +74,8 @@ pub(crate) enum Counter {
     RemovedOrphans,
     /// Pages of the arena that could not be had, as of the collector's last look.
     MappingFaults,
+    /// Times that somebody else had closed the log's descriptor.
+    LostDescriptors,
     /// No counter: how many there are.
     End,
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::retry_on_intr;
 
 use super::write_signals::WriteSignalsHeld;
@@ -31,20 +31,31 @@ pub trait Io: Send + Sync + fmt::Debug {
         super::open::regular_file(path, OFlags::WRONLY, Mode::from_raw_mode(0o640))
     }
 
-    /// Makes an empty file as [`Io::open_log`] does, in the place of whatever has the name.
+    /// Makes an empty file for writing, 0600, in the place of whatever has the name and is no
+    /// directory.
     fn open_fresh(&self, path: &Path) -> io::Result<File> {
         match self.unlink(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => self.open_log(path),
+            _ => self.create_log(path, 0o600),
         }
     }
 
-    /// Opens a file of the log that is there, for writing, as [`Io::open_log`] does.
+    /// Opens a file of the log that is there, for writing, as [`Io::open_log`] does; one that may
+    /// only be appended to as well (`chattr +a`).
     ///
     /// # Errors
     /// As [`Io::open_log`], and `NotFound`.
     fn open_existing(&self, path: &Path) -> io::Result<File> {
-        super::open::existing_file(path, OFlags::WRONLY)
+        super::open::existing_file(path)
+    }
+
+    /// Makes a file of the log, for writing, with `mode` (such as 0o640), of which the umask may
+    /// take bits.
+    ///
+    /// # Errors
+    /// As [`Io::create_private`].
+    fn create_log(&self, path: &Path, mode: u32) -> io::Result<File> {
+        super::open::new_file(path, OFlags::WRONLY, super::open::mode(mode)?)
     }
 
     /// Creates a file for reading and writing, 0600.
@@ -52,7 +63,7 @@ pub trait Io: Send + Sync + fmt::Debug {
     /// # Errors
     /// `AlreadyExists` whatever is there, a dangling link too.
     fn create_private(&self, path: &Path) -> io::Result<File> {
-        super::open::new_file(path, Mode::from_raw_mode(0o600))
+        super::open::new_file(path, OFlags::RDWR, Mode::from_raw_mode(0o600))
     }
 
     /// Opens or creates a file for reading and writing, 0600 when created: a lock file.
@@ -65,9 +76,8 @@ pub trait Io: Send + Sync + fmt::Debug {
 
     /// Creates one directory with `mode` (such as 0o700), of which the umask may take bits.
     fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
-        #[allow(clippy::useless_conversion, reason = "16 bits on some systems")]
-        let mode = mode.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
-        Ok(retry_on_intr(|| rustix::fs::mkdir(path, Mode::from_raw_mode(mode)))?)
+        let mode = super::open::mode(mode)?;
+        Ok(retry_on_intr(|| rustix::fs::mkdir(path, mode))?)
     }
 
     /// Writes at `offset`; answers how many bytes, perhaps fewer than asked.
@@ -176,6 +186,26 @@ pub trait Io: Send + Sync + fmt::Debug {
         Ok(FileStatus::of(&retry_on_intr(|| rustix::fs::lstat(path))?))
     }
 
+    /// Gives a file the mode, whatever the umask.
+    fn set_mode(&self, fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
+        let mode = super::open::mode(mode)?;
+        Ok(retry_on_intr(|| rustix::fs::fchmod(fd, mode))?)
+    }
+
+    /// Gives a file to a user and a group, by their numbers; none stays as it is.
+    ///
+    /// # Errors
+    /// `PermissionDenied` where this user may not.
+    fn set_owner(&self, fd: BorrowedFd<'_>, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+        let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
+        Ok(retry_on_intr(|| rustix::fs::fchown(fd, uid, gid))?)
+    }
+
+    /// Says when a file's bytes were last changed.
+    fn set_modified(&self, fd: BorrowedFd<'_>, at: SystemTime) -> io::Result<()> {
+        super::attributes::set_modified(fd, at)
+    }
+
     /// The room on the file system that holds the path.
     fn statvfs(&self, path: &Path) -> io::Result<Space> {
         let status = retry_on_intr(|| rustix::fs::statvfs(path))?;
@@ -195,6 +225,22 @@ pub trait Io: Send + Sync + fmt::Debug {
     /// one file.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         Ok(retry_on_intr(|| rustix::fs::rename(from, to))?)
+    }
+
+    /// Moves a name to where none is. In one step where the system can.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when `to` exists.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match super::open::rename_new(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            outcome => return outcome,
+        }
+        match self.stat(to) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(from, to),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes a name.
@@ -223,11 +269,33 @@ impl Io for OsIo {
             rustix::io::pwritev2(fd, &bytes_at_end, offset, ReadWriteFlags::APPEND)
         });
         match written {
-            // A file system, or a kernel before 4.16, that does not know how.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.pwrite(fd, bytes, offset),
+            // A file system, a kernel before 4.16, or a filter of system calls that is older.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
+                append_by_flag(fd, bytes, offset)
+            }
             written => Ok(written?),
         }
     }
+}
+
+/// The older way to the same: a descriptor that only appends. From then on it is one.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn append_by_flag(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    let appends = flags.contains(OFlags::APPEND)
+        || rustix::fs::fcntl_setfl(fd, flags | OFlags::APPEND).is_ok();
+    if appends {
+        return Ok(retry_on_intr(|| rustix::io::write(fd, bytes))?);
+    }
+    Ok(retry_on_intr(|| rustix::io::pwrite(fd, bytes, offset))?)
+}
+
+/// Whether the error of a sync says that there is nothing to be synced, or no way to: a directory
+/// on FUSE, SMB or 9p.
+pub(crate) fn needs_no_sync(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let none = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP];
+    none.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// What [`Io::fallocate`] does to the file's length.
@@ -251,10 +319,14 @@ pub struct FileStatus {
     /// Bytes of the disk that its blocks take: more than its length where some are reserved behind
     /// its end, fewer where it has holes.
     pub disk_bytes: u64,
-    /// The number of the user who owns it.
-    pub uid: u32,
     /// How many names it has; 0 when it was removed while open.
     pub links: u64,
+    /// The number of the user who owns it.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+    /// Who may do what with it, such as 0o640; with the bits above.
+    pub mode: u32,
     /// When its bytes were last changed.
     pub modified: SystemTime,
     /// What it is.
@@ -288,7 +360,7 @@ pub struct Space {
 
 impl FileStatus {
     #[allow(clippy::unnecessary_cast, reason = "narrower on some systems")]
-    fn of(status: &rustix::fs::Stat) -> FileStatus {
+    pub(super) fn of(status: &rustix::fs::Stat) -> FileStatus {
         let kind = match FileType::from_raw_mode(status.st_mode) {
             FileType::RegularFile => FileKind::Regular,
             FileType::Fifo => FileKind::Pipe,
@@ -299,8 +371,10 @@ impl FileStatus {
             ino: status.st_ino as u64,
             len: u64::try_from(status.st_size).unwrap_or(0),
             disk_bytes: u64::try_from(status.st_blocks).unwrap_or(0).saturating_mul(BLOCK_BYTES),
-            uid: status.st_uid,
             links: status.st_nlink as u64,
+            uid: status.st_uid,
+            gid: status.st_gid,
+            mode: status.st_mode as u32 & 0o7777,
             modified: modified(status),
             kind,
         }

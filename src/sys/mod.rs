@@ -5,6 +5,7 @@
 //! has a portable stand-in, chosen on other systems and by `--cfg fastlog_portable`. Not compiled
 //! under loom, whose models have no operating system.
 
+pub(crate) mod attributes;
 pub(crate) mod bus_guard;
 pub(crate) mod clock;
 pub(crate) mod exit;
@@ -17,6 +18,7 @@ pub(crate) mod mapped_file;
 mod memory_lock;
 pub(crate) mod mmap;
 pub(crate) mod open;
+pub(crate) mod own_file;
 pub(crate) mod process;
 #[cfg(feature = "cli")]
 pub(crate) mod reader;

@@ -29,12 +29,18 @@ pub(super) fn regular_file(path: &Path, flags: OFlags, mode: Mode) -> io::Result
     open_regular(path, OFlags::CREATE | flags, mode)
 }
 
-/// Opens the regular file that is at `path`.
+/// Opens the regular file that is at `path`, for writing.
 ///
 /// # Errors
 /// As [`regular_file`], and `NotFound`.
-pub(super) fn existing_file(path: &Path, flags: OFlags) -> io::Result<File> {
-    open_regular(path, flags, Mode::empty())
+pub(super) fn existing_file(path: &Path) -> io::Result<File> {
+    match open_regular(path, OFlags::WRONLY, Mode::empty()) {
+        // Of one that may only be appended to, the kernel wants to hear that we do.
+        Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+            open_regular(path, OFlags::WRONLY | OFlags::APPEND, Mode::empty()).map_err(|_| error)
+        }
+        outcome => outcome,
+    }
 }
 
 /// Opens the regular file at `path` to read it.
@@ -89,17 +95,46 @@ fn open_regular(path: &Path, flags: OFlags, mode: Mode) -> io::Result<File> {
     if let Some(error) = refusal(path, fstat(&fd)?.st_mode) {
         return Err(error);
     }
-    fcntl_setfl(&fd, OFlags::empty())?;
+    // A regular file does not mind the flag, should it stay.
+    let _ = fcntl_setfl(&fd, flags & OFlags::APPEND);
     Ok(File::from(fd))
 }
 
-/// Creates a file for reading and writing where nothing is.
+/// Creates a file where nothing is.
 ///
 /// # Errors
 /// `AlreadyExists` whatever is there, else the system's.
-pub(super) fn new_file(path: &Path, mode: Mode) -> io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+pub(super) fn new_file(path: &Path, access: OFlags, mode: Mode) -> io::Result<File> {
+    let flags = access | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(retry_on_intr(|| open(path, flags, mode))?))
+}
+
+/// A mode that a system call takes.
+pub(super) fn mode(mode: u32) -> io::Result<Mode> {
+    #[allow(clippy::useless_conversion, reason = "16 bits on some systems")]
+    let mode = mode.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(Mode::from_raw_mode(mode))
+}
+
+/// Moves a name to where none is, in one step.
+///
+/// # Errors
+/// `Unsupported` where the system or the file system cannot; else the system's.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match retry_on_intr(|| renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)) {
+        // A kernel, a file system, or a filter of system calls that does not know it.
+        Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP | Errno::PERM) => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+#[cfg(any(not(target_os = "linux"), fastlog_portable))]
+pub(super) fn rename_new(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// What it is; none for a regular file.

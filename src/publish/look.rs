@@ -1,0 +1,136 @@
+//! The state of the file that is appended to, before each append: whether the descriptor is still
+//! this file's, and whether the name still leads to it. Runs on the publisher.
+//!
+//! An open file is good until it is proved bad. That its name cannot be looked at (no rights any
+//! more, a parent that is gone for a moment, an I/O error) proves nothing; that the name leads to
+//! nothing or elsewhere is a reason for a new file, but no reason to lose lines where none can be
+//! had. So appends go on in the open file, the log says so, and the name is tried again now and
+//! then.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{FileOutput, live};
+use crate::config::file_names::DIR_MODE;
+use crate::flush::Progress;
+use crate::stats::Counter;
+use crate::sys::attributes;
+use crate::sys::io::FileStatus;
+
+/// Mode of a directory until it has the one that it is to have.
+const DIR_MODE_AT_FIRST: u32 = 0o700;
+
+impl FileOutput {
+    /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
+    ///
+    /// # Errors
+    /// There is no file to append to.
+    pub(super) fn look(&mut self, progress: &Progress, position: u64) -> io::Result<FileStatus> {
+        let status = match self.current.status(&*self.io) {
+            Ok(status) => status,
+            Err(error) => return self.replace_lost(progress, position, &error),
+        };
+        let named = self.io.stat(&self.path);
+        let error = match named {
+            Ok(named) if (named.dev, named.ino) == (status.dev, status.ino) => {
+                self.name.reset();
+                return Ok(status);
+            }
+            Ok(_) => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(error),
+        };
+        if !self.name.is_due() {
+            return Ok(status);
+        }
+        let path = self.path.display().to_string();
+        let trouble = match error {
+            Some(error) => format!("cannot look at {path}, whose open file is written on: {error}"),
+            None => match self.reopen(progress, position, &status) {
+                Ok(()) => return self.current.status(&*self.io),
+                Err(error) => format!(
+                    "{path} was moved or removed, and cannot be made anew; its open file is \
+                     written on: {error}"
+                ),
+            },
+        };
+        self.name.fail();
+        self.troubles.push(trouble);
+        Ok(status)
+    }
+
+    /// Somebody else has closed the descriptor: the same file again, by its name, or what has that
+    /// name now. The number is left alone.
+    fn replace_lost(
+        &mut self,
+        progress: &Progress,
+        position: u64,
+        error: &io::Error,
+    ) -> io::Result<FileStatus> {
+        let path = self.path.display().to_string();
+        self.counters.add(Counter::LostDescriptors, 1);
+        self.troubles.push(format!("the open file of {path} was lost, {error}; it is opened anew"));
+        let before = self.before;
+        self.reopen(progress, position, &before)?;
+        // Whoever closed it has closed the lock's file as well, perhaps.
+        if let Err(error) = self.held.renew(&*self.io) {
+            self.troubles.push(format!("{path} may be written by others: {error}"));
+        }
+        self.current.status(&*self.io)
+    }
+
+    /// From now on what has the log's name, or a new file in the place of the one `before`.
+    fn reopen(
+        &mut self,
+        progress: &Progress,
+        position: u64,
+        before: &FileStatus,
+    ) -> io::Result<()> {
+        let open = |output: &FileOutput| {
+            let (io, modes) = (&*output.io, output.places.modes);
+            live::open(io, &output.path, Some(before), modes, position)
+        };
+        let opened = match open(self) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_dir_again()?;
+                open(self)?
+            }
+            outcome => outcome?,
+        };
+        let is_same = (opened.file.dev, opened.file.ino) == (self.current.dev, self.current.ino);
+        if !is_same {
+            live::end_last_line(&*self.io, &opened.file, self.unit)?;
+        }
+        live::mark(&opened.file);
+        self.note_refused(opened.refused);
+        let file = Arc::new(opened.file);
+        let replaced = std::mem::replace(&mut self.current, Arc::clone(&file));
+        self.files.replace(file);
+        self.counters.add(Counter::Reopens, 1);
+        self.name.reset();
+        progress.replaced(&replaced);
+        Ok(())
+    }
+
+    /// The log's directory was removed: one like it.
+    fn make_dir_again(&mut self) -> io::Result<()> {
+        self.io.create_dir(&self.places.dir, DIR_MODE_AT_FIRST)?;
+        self.files.set_dir_new();
+        let (before, mode) = (self.dir_before.as_ref(), self.places.modes.dir);
+        let mode = mode.or(before.is_none().then_some(DIR_MODE));
+        let dressed = attributes::inherit_dir(&*self.io, &self.places.dir, before, mode);
+        self.note_refused(dressed.err());
+        Ok(())
+    }
+
+    /// Tells, once, that new files do not get what those before them had.
+    pub(super) fn note_refused(&mut self, refused: Option<io::Error>) {
+        let Some(error) = refused.filter(|_| !self.is_refusal_told) else { return };
+        self.is_refusal_told = true;
+        let path = self.path.display();
+        self.troubles.push(format!(
+            "new files in the place of {path} do not get owner, group or mode of those before \
+             them: {error}"
+        ));
+    }
+}
