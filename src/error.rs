@@ -60,6 +60,24 @@ pub enum Error {
         /// container).
         pid: Option<u32>,
     },
+    /// What has the name of the engine's private directory is not its user's, and so cannot be
+    /// trusted with locks and raw values.
+    NotPrivate {
+        /// Its path.
+        path: PathBuf,
+        /// What is there.
+        what: &'static str,
+        /// The number of the user who owns it.
+        owner: u32,
+    },
+    /// The log belongs to another user, and this one may not write it; and
+    /// [`InUse::Fail`](crate::InUse::Fail) is set.
+    OwnedBy {
+        /// The log file.
+        path: PathBuf,
+        /// The number of the user who owns it.
+        owner: u32,
+    },
     /// The system gave no memory for rings and segments, not even anonymous memory.
     Memory {
         /// How much was asked for.
@@ -138,6 +156,7 @@ impl fmt::Display for Error {
                 }
                 f.write_str(": stop it, choose another `name`, or use `InUse::Suffix`")
             }
+            Error::NotPrivate { .. } | Error::OwnedBy { .. } => self.fmt_ownership(f),
             Error::Memory { bytes, source } => write!(
                 f,
                 "the system gave no {bytes} bytes of memory: {source}; raise the process's limit, \
@@ -167,6 +186,25 @@ impl fmt::Display for Error {
     }
 }
 
+impl Error {
+    /// What belongs to somebody else.
+    fn fmt_ownership(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NotPrivate { path, what, owner } => write!(
+                f,
+                "{path:?} cannot be trusted: it is {what} of user {owner}, where the private \
+                 directory of this user belongs; remove it, or name another directory with `dir`"
+            ),
+            Error::OwnedBy { path, owner } => write!(
+                f,
+                "the log {path:?} belongs to user {owner}, and this user may not write it: choose \
+                 another `name`, give the file to this user, or use `InUse::Suffix`"
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
@@ -184,6 +222,8 @@ impl StdError for Error {
             | Error::NotADirectory { .. }
             | Error::NotAFile { .. }
             | Error::LockedBy { .. }
+            | Error::NotPrivate { .. }
+            | Error::OwnedBy { .. }
             | Error::Forked => None,
         }
     }

@@ -118,6 +118,17 @@ impl Bytes for File {
     }
 }
 
+/// The directories beside logs in `dir`, of all users.
+fn private_dirs(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).map_err(|error| at(dir, &error))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_private = |name: &String| {
+        let rest = name.strip_prefix(PRIVATE_DIR);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    Ok(names.filter(is_private).map(|name| dir.join(name)).collect())
+}
+
 /// Looks at all arenas in `dir`, which is the directory of logs or one of arenas: those in it,
 /// beside the logs in it, and those in shared memory whose logs are in it.
 ///
@@ -126,12 +137,13 @@ impl Bytes for File {
 /// was found.
 pub fn look(dir: &Path) -> io::Result<Vec<Found>> {
     let mut found = list(dir)?;
-    let private = dir.join(PRIVATE_DIR);
-    match list(&private) {
-        Ok(beside) => found.extend(beside),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        // Another user's, perhaps: there may be more to see elsewhere.
-        Err(error) => found.push(Found { path: private, what: Inspected::Unreadable(error) }),
+    for private in private_dirs(dir)? {
+        match list(&private) {
+            Ok(beside) => found.extend(beside),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Another user's, perhaps: there may be more to see elsewhere.
+            Err(error) => found.push(Found { path: private, what: Inspected::Unreadable(error) }),
+        }
     }
     let dir = dir.canonicalize().map_err(|error| at(dir, &error))?;
     let owner = fs::metadata(&dir).map(|metadata| metadata.uid());

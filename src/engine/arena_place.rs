@@ -105,7 +105,7 @@ fn directory(
             }
             _ => beside_the_log(),
         },
-        Place::Dir(dir) => Some(open::directory(io, dir).map(|(dir, _)| dir)),
+        Place::Dir(dir) => Some(open::directory(io, dir, file_names::DIR_MODE).map(|(dir, _)| dir)),
         Place::SharedMemory => match shared_memory(io, shape) {
             Ok(dir) => Some(Ok(dir)),
             Err(error) => beside_the_log().or(Some(Err(error))),

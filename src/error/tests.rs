@@ -70,6 +70,19 @@ fn each_start_error_names_what_why_and_the_way_out() {
                 .to_owned(),
         ),
         (
+            Error::NotPrivate { path: path(), what: "a symbolic link", owner: 1001 },
+            "\"/srv/a\\nb\" cannot be trusted: it is a symbolic link of user 1001, where the \
+             private directory of this user belongs; remove it, or name another directory with \
+             `dir`"
+                .to_owned(),
+        ),
+        (
+            Error::OwnedBy { path: path(), owner: 1001 },
+            "the log \"/srv/a\\nb\" belongs to user 1001, and this user may not write it: choose \
+             another `name`, give the file to this user, or use `InUse::Suffix`"
+                .to_owned(),
+        ),
+        (
             Error::Memory { bytes: 4096, source: denied() },
             format!(
                 "the system gave no 4096 bytes of memory: {DENIED}; raise the process's limit, \

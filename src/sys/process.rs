@@ -136,22 +136,59 @@ pub(crate) fn is_locked(file: &File) -> bool {
 }
 
 fn lock_holder(file: &File) -> Option<u32> {
-    let lock = conflicting_lock(file)?;
+    locked_by(file).flatten()
+}
+
+/// Which process holds a lock on `file`, by its number where the kernel tells; none where nobody
+/// does, or nobody knows. As with [`is_locked`], never ask of a file that this process has locked.
+pub(crate) fn locked_by(file: &File) -> Option<Option<u32>> {
+    holder(conflicting_lock(file)?)
+}
+
+/// Marks a file, open for writing, as written by this process: with a lock on a byte that no file
+/// has, so that nobody who reads or writes is in its way. It ends as that of [`record_lock`] does.
+/// Where the file system has no locks, there is no mark.
+pub(crate) fn mark(file: &File) {
+    let lock = write_lock(MARK_AT, 1);
+    // SAFETY: the descriptor is open while `file` lives; the kernel reads `lock` only.
+    let _ = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) };
+}
+
+/// Which other process has marked the file, by its number where the kernel tells.
+pub(crate) fn marked_by(file: &File) -> Option<Option<u32>> {
+    holder(conflict_with(file, write_lock(MARK_AT, 1))?)
+}
+
+/// The last byte but one that a lock can be on.
+const MARK_AT: libc::off_t = libc::off_t::MAX - 1;
+
+fn holder(lock: libc::flock) -> Option<Option<u32>> {
     let is_held = lock.l_type != libc::F_UNLCK as libc::c_short;
-    u32::try_from(lock.l_pid).ok().filter(|&pid| is_held && pid > 0)
+    is_held.then(|| u32::try_from(lock.l_pid).ok().filter(|pid| *pid > 0))
 }
 
 /// The lock in the way of a write lock on the whole of `file`, of type `F_UNLCK` where there is
-/// none. Its `l_pid` is 0 for a process of another pid namespace and -1 for an open file. Not by
-/// rustix: its `Pid` asserts against the -1.
+/// none.
 fn conflicting_lock(file: &File) -> Option<libc::flock> {
-    // SAFETY: a structure of numbers, for which zeros are valid: the whole file, from its start.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = libc::F_WRLCK as _;
-    lock.l_whence = libc::SEEK_SET as _;
+    conflict_with(file, write_lock(0, 0))
+}
+
+/// The one in the way of `lock`. Its `l_pid` is 0 for a process of another pid namespace and -1 for
+/// an open file. Not by rustix: its `Pid` asserts against the -1.
+fn conflict_with(file: &File, mut lock: libc::flock) -> Option<libc::flock> {
     // SAFETY: the descriptor is open while `file` lives; the kernel reads and writes `lock` only.
     let answer = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) };
     (answer == 0).then_some(lock)
+}
+
+/// On `len` bytes from `start`; 0: all that come.
+fn write_lock(start: libc::off_t, len: libc::off_t) -> libc::flock {
+    // SAFETY: a structure of numbers, for which zeros are valid.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::F_WRLCK as _;
+    lock.l_whence = libc::SEEK_SET as _;
+    (lock.l_start, lock.l_len) = (start, len);
+    lock
 }
 
 #[cfg(test)]
