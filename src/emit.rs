@@ -164,7 +164,7 @@ pub(crate) fn admit(registry: &Registry, callsite: &'static Callsite) -> bool {
 /// interrupted who knows what may do no more.
 #[cold]
 fn count_from_within() {
-    process::count_unheard(1);
+    process::count_unheard_within(1);
 }
 
 /// Counts a call that no engine heard, and says so once in builds with debug assertions.

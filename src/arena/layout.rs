@@ -55,7 +55,7 @@ pub(crate) mod header {
     pub(crate) const NAME: usize = CLOCK + 2 * super::CLOCK_SLOT_WORDS * 8;
     /// Length u64 and bytes: the visible file's name within its directory.
     pub(crate) const FILE_NAME: usize = NAME + 8 + super::NAME_BYTES_MAX;
-    /// 1 JSON, 2 text, 3 logfmt.
+    /// 1 JSON, 2 text, 3 logfmt, 4 binary.
     pub(crate) const FORMAT: usize = FILE_NAME + 8 + super::NAME_BYTES_MAX;
     /// A sum: 1 thread, 2 file, 4 line.
     pub(crate) const DETAILS: usize = FORMAT + 8;

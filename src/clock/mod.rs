@@ -49,8 +49,9 @@ use crate::sys;
 pub enum Clock {
     /// The processor's time stamp counter (x86-64), or its generic timer (aarch64): about 10 ns a
     /// read. The default where the counter is invariant, that is, ticks at one rate in every power
-    /// state. Elsewhere it silently becomes [`Clock::Monotonic`]; the engine's statistics show
-    /// which clock is in use.
+    /// state, and the kernel has it among its own clocks, from which it takes one that it found to
+    /// be wrong. Elsewhere it becomes [`Clock::Monotonic`], with a warning where it was asked for;
+    /// the engine's statistics show which clock is in use.
     #[default]
     Tsc,
     /// The kernel's `CLOCK_MONOTONIC` in nanoseconds: about 20 ns a read where the kernel serves
@@ -107,7 +108,7 @@ pub(crate) enum TickSource {
 impl TickSource {
     /// The source that serves `wanted` on this machine.
     pub(crate) fn choose(wanted: Clock, readings: Readings) -> TickSource {
-        let is_fit = || sys::clock::tsc_is_invariant();
+        let is_fit = || sys::clock::tsc_is_fit();
         match wanted {
             Clock::Tsc if is_fit() => TickSource::Tsc,
             Clock::Tsc | Clock::Monotonic => TickSource::Monotonic,

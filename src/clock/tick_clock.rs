@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::TickSource;
 use super::piece::{Piece, covering, is_before, utc_ns};
 use super::sample::{Rate, Sample, measure_rate};
+use super::{TickSource, coarse};
 
 /// Offsets above this are adopted at once, because 500 ppm would take longer than 33 minutes.
 const STEP_NS: u64 = 1_000_000_000;
@@ -74,6 +74,9 @@ impl TickClock {
     pub(crate) fn calibrate(source: TickSource) -> TickClock {
         const TRIES: u32 = 16;
         let rate = measure_rate(source);
+        if source == TickSource::Published {
+            coarse::set_rate(|time| rate.ticks(time.as_nanos()));
+        }
         TickClock::start(source, rate, Sample::take(source, TRIES))
     }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::damage;
 use super::governor::Governor;
 use super::plans::Plans;
 use super::sealing::Sealing;
@@ -24,7 +25,7 @@ use crate::level::Level;
 use crate::ring::{Peeked, Position};
 use crate::segment::SegmentWriter;
 use crate::shared::Shared;
-use crate::stats::Counter;
+use crate::stats::{Counter, DropReason};
 use crate::template;
 
 /// How long the collector sleeps when all segments are full, before it looks again.
@@ -158,7 +159,8 @@ impl Batch {
             return Taken::Lost;
         }
         // A whole segment holds any line, see LINE_BYTES_MAX.
-        self.parts.shared.counters.drop_damaged(1);
+        let level = damage::level_of(&self.copy[..]);
+        self.parts.shared.counters.drop_record(DropReason::Damaged, level);
         sources[ring].taken += 1;
         Taken::Kept
     }

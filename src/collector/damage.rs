@@ -5,11 +5,23 @@ use super::Collector;
 use super::batch::Batch;
 use super::sources::Source;
 use crate::arena::Arena;
+use crate::callsite::{self, Callsite};
+use crate::envelope::{META, Meta};
 use crate::flush::Notice;
+use crate::level::Level;
 use crate::primitive::{Ordering, fence};
 use crate::ring::granules_between;
 use crate::stats::{Counter, Counters};
 use crate::sys::bus_guard;
+
+/// The level under which a record counts that cannot be written: its callsite's, else the one that
+/// stands in its header, else INFO, as nobody knows.
+pub(super) fn level_of(envelope: &[u8]) -> Level {
+    let word = envelope.get(META * 8..).and_then(<[u8]>::first_chunk);
+    let meta = Meta::from_word(u64::from_le_bytes(word.copied().unwrap_or_default()));
+    let callsites = callsite::by_id(meta.id).map(Callsite::level);
+    callsites.or_else(|| Level::from_index(meta.level)).unwrap_or(Level::Info)
+}
 
 /// What the owner was told.
 #[derive(Debug, Default)]
@@ -116,5 +128,29 @@ impl Batch {
         }
         self.end(sources);
         self.next_segment(sources)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn envelope(id: u32, level: u8) -> Vec<u8> {
+        let meta = Meta { id, fields: 0xff, level, flags: 0 };
+        // Commit word, ticks, meta.
+        [1, 7, meta.to_word()].iter().flat_map(|word: &u64| word.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn a_damaged_record_keeps_its_level_where_that_can_be_read() {
+        const NOBODYS: u32 = u32::MAX;
+        for level in Level::ALL {
+            assert_eq!(level_of(&envelope(NOBODYS, level as u8)), level);
+        }
+        assert_eq!(level_of(&envelope(NOBODYS, u8::MAX)), Level::Info);
+        assert_eq!(level_of(&[]), Level::Info);
+        static SITE: Callsite = Callsite::new(Level::Error, "t", "m", &[], "f", 1);
+        let id = crate::registry::process::lock().register(&SITE);
+        assert_eq!(level_of(&envelope(id, u8::MAX)), Level::Error);
     }
 }

@@ -84,7 +84,8 @@ pub struct Config {
     pub(crate) staging_bytes: usize,
     pub(crate) max_rings: usize,
     arena: Option<Arena>,
-    pub(crate) clock: Clock,
+    /// None: not asked for.
+    pub(crate) clock: Option<Clock>,
     pub(crate) pin: Pin,
     pub(crate) idle: Idle,
     pub(crate) order_window: Duration,
@@ -162,7 +163,7 @@ impl Config {
             staging_bytes: STAGING_BYTES,
             max_rings: RINGS_MAX,
             arena: None,
-            clock: Clock::Tsc,
+            clock: None,
             pin,
             idle,
             order_window: ORDER_WINDOW,
@@ -344,7 +345,7 @@ impl Config {
     /// [`Clock::Monotonic`], which `stats().clock()` shows. Calls take the short path with `Tsc`,
     /// and with [`Clock::Coarse`] if the collector spins.
     pub fn clock(mut self, clock: Clock) -> Config {
-        self.clock = clock;
+        self.clock = Some(clock);
         self
     }
 

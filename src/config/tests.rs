@@ -239,7 +239,7 @@ fn every_choice_arrives_in_the_settings() {
     assert_eq!(set.rotation.segment_age, 50 * MS);
     assert_eq!((&set.output, set.format), (&Output::File, Format::Text));
     assert_eq!(set.colour, Colour::Always);
-    assert_eq!(set.clock, Clock::Monotonic);
+    assert_eq!(set.clock, Some(Clock::Monotonic));
     assert_eq!((set.sync, set.urgent_sync), (SyncPolicy::EachBatch, UrgentSync::Never));
     assert_eq!((set.pin, set.idle), (Pin::Cpu(3), Idle::Spin));
     assert_eq!(set.details, Details::of(&[Detail::Thread, Detail::Line]));
@@ -257,7 +257,7 @@ fn what_no_preset_sets_has_one_default() {
         assert_eq!((set.record_bytes, set.staging_bytes), (16 * KIB, 64 * MIB));
         assert_eq!((set.max_rings, set.order_window), (256, MS / 20));
         assert_eq!((set.stall_after, set.barrier_patience), (5000 * MS, 10_000 * MS));
-        assert_eq!((set.rotation.segment_age, set.clock), (60_000 * MS, Clock::Tsc));
+        assert_eq!((set.rotation.segment_age, set.clock), (60_000 * MS, None));
         assert_eq!((set.colour, set.details), (Colour::Auto, Details::default()));
         assert_eq!(set.on_open_failure, OpenFailure::Error);
         assert_eq!((set.in_use, set.exit_hook), (InUse::Suffix, ExitHook::Drain));

@@ -15,16 +15,22 @@ use super::rear::Destination;
 use super::wire::{self, Opened};
 use super::{exit, open};
 use crate::arena::{Arena, layout};
+use crate::clock::Clock;
 use crate::config::{Config, FILTER_VARIABLE, OpenFailure, Output, Rotate, Settings, SyncPolicy};
 use crate::error::{BarrierError, Error};
 use crate::flush::Limit;
 use crate::publish::{Calendar, ConsoleOutput, Target};
 use crate::registry::process;
 use crate::stats::Counters;
+use crate::sys::clock::tsc_is_fit;
 use crate::sys::io::needs_no_sync;
 use crate::sys::stderr;
 
 pub(super) use super::core::Place;
+
+/// Said where the processor's counter was asked for by name.
+const UNFIT_CLOCK: &str = "the time is CLOCK_MONOTONIC's instead of `Clock::Tsc`: this machine's \
+    counter is not invariant, or the kernel has taken it from its available_clocksource";
 
 /// Segments that are always there.
 pub(super) const HOT_SEGMENTS: usize = 4;
@@ -138,6 +144,9 @@ fn build(
         _ => None,
     };
     warnings.extend(log.iter().flat_map(|log| log.warnings.clone()));
+    if settings.clock == Some(Clock::Tsc) && !tsc_is_fit() {
+        warnings.push(UNFIT_CLOCK.to_owned());
+    }
     let Placed { arena, orphans } = arena_place::place(settings, log.as_ref(), warnings)?;
     let arena = Arc::new(arena);
     let undo = Unlink(Some(Arc::clone(&arena)));

@@ -77,7 +77,7 @@ pub(super) fn run(
         Idle::Spin => Readings::Published,
         Idle::Park => Readings::Kept,
     };
-    let source = TickSource::choose(settings.clock, readings);
+    let source = TickSource::choose(settings.clock.unwrap_or_default(), readings);
     let front = Front::new(settings, &opened, source);
     let shared = front.registry.shared.clone();
     shared.counters.set(Counter::Orphans, opened.orphans.kept);

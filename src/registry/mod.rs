@@ -6,6 +6,7 @@ mod account;
 pub(crate) mod process;
 mod retry;
 pub(crate) mod room;
+mod unheard;
 mod verdicts;
 
 use std::ptr;

@@ -8,9 +8,9 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use super::Registry;
+use super::{Registry, unheard};
 use crate::callsite::{self, Callsite};
-use crate::primitive::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use crate::primitive::{AtomicI32, AtomicU32, Ordering};
 use crate::sys::fork_safe::ForkSafe;
 use crate::sys::unannounced;
 
@@ -20,8 +20,6 @@ static DEFAULT: AtomicI32 = AtomicI32::new(0);
 static NEXT: AtomicI32 = AtomicI32::new(1);
 /// How often this process has forked off from its ancestors since the first engine.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// Calls that no engine heard.
-static UNHEARD: AtomicU64 = AtomicU64::new(0);
 static SHARED: ForkSafe<Shared> = ForkSafe::new();
 
 /// What stands under the registration lock.
@@ -123,12 +121,17 @@ pub(crate) fn generation() -> u32 {
 
 /// Counts calls that no engine heard.
 pub(crate) fn count_unheard(calls: u64) {
-    UNHEARD.fetch_add(calls, Ordering::Relaxed);
+    unheard::count(calls);
+}
+
+/// As [`count_unheard`], for a call that came in from within another, on the same thread.
+pub(crate) fn count_unheard_within(calls: u64) {
+    unheard::count_shared(calls);
 }
 
 /// Calls of this process so far that no engine heard.
 pub(crate) fn unheard() -> u64 {
-    UNHEARD.load(Ordering::Relaxed)
+    unheard::total()
 }
 
 /// In a forked child: nobody's engine runs here. Only stores, as a child of a threaded process may
@@ -137,5 +140,6 @@ pub(crate) fn forget_after_fork() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     DEFAULT.store(0, Ordering::Relaxed);
     SHARED.forget();
+    unheard::forget_after_fork();
     close_gates();
 }

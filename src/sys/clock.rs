@@ -50,6 +50,24 @@ pub(crate) fn tsc_is_invariant() -> bool {
     }
 }
 
+/// Whether [`ticks_tsc`] can be relied on: it is invariant, and the kernel has it among its clocks.
+/// It takes one away that it found to be unstable: processors that differ, a counter that stops.
+/// Where it does not say (a container without `/sys`), the processor's word counts. Reads a file:
+/// ask once.
+pub(crate) fn tsc_is_fit() -> bool {
+    const KERNELS: &str = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
+    let listed = std::fs::read_to_string(KERNELS).unwrap_or_default();
+    tsc_is_invariant() && kernel_has_tsc(&listed) != Some(false)
+}
+
+/// Whether the counter is in the kernel's list of clocks; none when there is no list.
+fn kernel_has_tsc(listed: &str) -> Option<bool> {
+    let name = if cfg!(target_arch = "aarch64") { "arch_sys_counter" } else { "tsc" };
+    let mut clocks = listed.split_whitespace().peekable();
+    clocks.peek()?;
+    Some(clocks.any(|clock| clock == name))
+}
+
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_unsafe, reason = "unsafe to call in Rust 1.85, safe in later ones")]
 fn cpuid(leaf: u32) -> std::arch::x86_64::CpuidResult {
@@ -122,6 +140,24 @@ mod tests {
         if cfg!(target_arch = "x86_64") {
             assert_eq!(tsc_is_invariant(), info.contains("nonstop_tsc"));
         }
+    }
+
+    /// Lists of real machines; the last one of a container that shows nothing.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_counter_that_the_kernel_has_given_up_is_not_fit() {
+        let lists = [
+            ("tsc hpet acpi_pm \n", Some(true)),
+            ("kvm-clock tsc acpi_pm \n", Some(true)),
+            ("hpet acpi_pm \n", Some(false)),
+            ("hyperv_clocksource_tsc_page acpi_pm \n", Some(false)),
+            ("\n", None),
+            ("", None),
+        ];
+        for (list, expected) in lists {
+            assert_eq!(kernel_has_tsc(list), expected, "{list:?}");
+        }
+        assert!(!tsc_is_fit() || tsc_is_invariant());
     }
 
     #[test]

@@ -19,7 +19,7 @@ const RING_BYTES_MAX: u64 = 64 << 20;
 const RECORD_BYTES_MAX: u64 = 32 << 10;
 
 /// What the numbers of the formats and of the outputs mean, from 1 on.
-const FORMATS: [&str; 3] = ["json", "text", "logfmt"];
+const FORMATS: [&str; 4] = ["json", "text", "logfmt", "binary"];
 const OUTPUTS: [&str; 4] = ["file", "stdout", "stderr", "none"];
 const UNKNOWN: &str = "unknown";
 

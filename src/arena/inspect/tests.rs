@@ -43,6 +43,16 @@ fn arena(dir: &Path, log: &Path) -> Arena {
     arena
 }
 
+#[test]
+fn every_format_has_its_name() {
+    let names = ["unknown", "json", "text", "logfmt", "binary", "unknown"];
+    for (number, name) in (0..).zip(names) {
+        let mut image = IMAGE.clone();
+        image[layout::header::FORMAT..][..8].copy_from_slice(&u64::to_le_bytes(number));
+        assert_eq!(any_answer(&image).expect("an arena").format, name);
+    }
+}
+
 /// The bytes of such a file.
 static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let dir = TempDir::new().expect("a directory");
