@@ -91,21 +91,19 @@ mod loom_tests {
             let words = Arc::new((0..6).map(|_| AtomicU64::new(0)).collect::<Vec<_>>());
             let writer = TwoSlots::new(Arc::clone(&words), 3);
             let reader = TwoSlots::new(words, 3);
-            // A thread of its own, as it spins.
-            let reading = thread::spawn(move || {
-                let mut fields = [0; 2];
-                let number = reader.read(&mut fields);
-                assert_eq!(fields, [number, number * 10]);
-                let again = reader.read(&mut fields);
-                assert!(again >= number);
-                assert_eq!(fields, [again, again * 10]);
-                reader
+            let writing = thread::spawn(move || {
+                for value in 1..=3 {
+                    writer.write([value, value * 10]);
+                }
             });
-            for value in 1..=3 {
-                writer.write([value, value * 10]);
-            }
-            let reader = reading.join().unwrap();
-            assert_eq!(reader.read(&mut [0; 2]), 3);
+            let mut fields = [0; 2];
+            let number = reader.read(&mut fields);
+            assert_eq!(fields, [number, number * 10]);
+            let again = reader.read(&mut fields);
+            assert!(again >= number);
+            assert_eq!(fields, [again, again * 10]);
+            writing.join().unwrap();
+            assert_eq!(reader.read(&mut fields), 3);
         });
     }
 }
