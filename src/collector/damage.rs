@@ -18,7 +18,8 @@ use crate::sys::bus_guard;
 /// stands in its header, else INFO, as nobody knows.
 pub(super) fn level_of(envelope: &[u8]) -> Level {
     let word = envelope.get(META * 8..).and_then(<[u8]>::first_chunk);
-    let meta = Meta::from_word(u64::from_le_bytes(word.copied().unwrap_or_default()));
+    let Some(word) = word else { return Level::Info };
+    let meta = Meta::from_word(u64::from_le_bytes(*word));
     let callsites = callsite::by_id(meta.id).map(Callsite::level);
     callsites.or_else(|| Level::from_index(meta.level)).unwrap_or(Level::Info)
 }

@@ -1,7 +1,7 @@
 //! Calls that no engine heard, counted on every thread. A program may run without an engine, and
 //! log all the same: one counter for all threads would cost each call 9 ns, as the line that it
-//! lies on travels between the processors. So a thread that counts takes a line of its own, on which it
-//! adds with plain loads and stores, and leaves it with its count to a later thread.
+//! lies on travels between the processors. So a thread that counts takes a line of its own, on
+//! which it adds with plain loads and stores, and leaves it with its count to a later thread.
 //!
 //! Where there are more threads than lines, at a thread's end, and in a signal's handler that has
 //! interrupted the addition, the counter that all share takes it.
