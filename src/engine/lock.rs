@@ -180,7 +180,7 @@ fn lock_file(io: &dyn Io, path: &Path) -> Result<OwnFile, NotLocked> {
 /// Whether the path still leads to the open file.
 fn is_named(io: &dyn Io, file: &OwnFile, path: &Path) -> io::Result<bool> {
     match io.stat(path) {
-        Ok(named) => Ok((named.dev, named.ino) == file.identity()),
+        Ok(named) => Ok(named.identity() == file.identity()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }

@@ -37,6 +37,11 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
+    /// Device and number.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        (self.dev, self.ino)
+    }
+
     /// Where it is now, as far as the engine moved it.
     pub(crate) fn path(&self) -> &Path {
         self.rotated.get().unwrap_or(&self.path)

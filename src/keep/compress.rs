@@ -250,7 +250,7 @@ impl Compressor {
     fn is_own_scratch(&self, task: &Task) -> io::Result<bool> {
         let own = task.scratch.status(&*self.io)?;
         let named = self.io.stat(&self.scratch)?;
-        Ok((own.dev, own.ino) == (named.dev, named.ino))
+        Ok(own.identity() == named.identity())
     }
 
     fn remove_scratch(&self, task: &Task) {

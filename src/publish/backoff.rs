@@ -21,6 +21,11 @@ impl Backoff {
         self.failed.is_none_or(|(at, pause)| at.elapsed() >= pause)
     }
 
+    /// How long after the last attempt, which failed, the next is due.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        self.failed.map(|(_, pause)| pause)
+    }
+
     /// Whether the last attempt failed.
     pub(super) fn has_failed(&self) -> bool {
         self.failed.is_some()

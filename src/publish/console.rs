@@ -89,7 +89,7 @@ impl ConsoleWriter {
     fn say_beside(&self, line: &str) {
         let place = |console: Console| {
             let status = console.with_fd(|fd| self.io.fstat(fd)).ok()?;
-            Some((status.dev, status.ino))
+            Some(status.identity())
         };
         let there = place(Console::Stderr);
         if there.is_none() || there == place(Console::Stdout) {

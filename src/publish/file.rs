@@ -227,5 +227,5 @@ impl FileOutput {
 
 /// Whether one was opened after the other, and leads to the same.
 fn is_same_file(one: &LogFile, other: &LogFile) -> bool {
-    (one.dev, one.ino) == (other.dev, other.ino)
+    one.identity() == other.identity()
 }

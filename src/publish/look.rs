@@ -32,7 +32,7 @@ impl FileOutput {
         };
         let named = self.io.stat(&self.path);
         let error = match named {
-            Ok(named) if (named.dev, named.ino) == (status.dev, status.ino) => {
+            Ok(named) if named.identity() == status.identity() => {
                 self.name.reset();
                 return Ok(status);
             }
@@ -97,7 +97,7 @@ impl FileOutput {
             }
             outcome => outcome?,
         };
-        let is_same = (opened.file.dev, opened.file.ino) == (self.current.dev, self.current.ino);
+        let is_same = opened.file.identity() == self.current.identity();
         if !is_same {
             live::end_last_line(&*self.io, &opened.file, self.unit)?;
         }

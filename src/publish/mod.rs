@@ -32,6 +32,7 @@ use crate::segment::{Pool, Segment};
 use crate::shared::Shared;
 use crate::stats::Counter;
 use crate::sys::io::is_unreadable;
+use backoff::Backoff;
 
 pub(crate) use calendar::Calendar;
 pub(crate) use console::{Console, ConsoleOutput, ConsoleWriter};
@@ -52,7 +53,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 const STREAM_BYTES: u64 = 32 << 10;
 
 /// How long it waits after a failed append: at first, and at most.
-const RETRY: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_MOST: Duration = Duration::from_secs(1);
 
 /// What a publisher is made of.
 pub(crate) struct Parts {
@@ -90,7 +92,7 @@ pub(crate) struct Publisher {
     has_urgent: bool,
     publishes: u64,
     latency: Latency,
-    retry: Option<Duration>,
+    retry: Backoff,
     /// Records of the program that are published, or given up.
     records: u64,
     /// What the output has of the line that comes next.
@@ -114,7 +116,7 @@ impl Publisher {
             has_urgent: false,
             publishes: 0,
             latency: Latency::default(),
-            retry: None,
+            retry: Backoff::new(RETRY_FIRST, RETRY_MOST),
             records: 0,
             before: Before::default(),
             salvage: None,
@@ -126,7 +128,7 @@ impl Publisher {
         let mut is_last = false;
         loop {
             // Once the collector has ended there is nothing to wait for but a failed output.
-            let is_over = is_last && self.retry.is_none();
+            let is_over = is_last && !self.retry.has_failed();
             let bits = if is_over { self.parts.shared.publisher.take() } else { self.sleep() };
             is_last |= bits & bit::STOP != 0;
             if bits & bit::ABANDON != 0 {
@@ -165,7 +167,7 @@ impl Publisher {
     /// Sleeps as long as nothing is due; wakes at once for what is urgent.
     fn sleep(&mut self) -> u32 {
         let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT | bit::SEGMENT;
-        if let Some(retry) = self.retry {
+        if let Some(retry) = self.retry.pause() {
             return self.parts.shared.publisher.wait(bit::ABANDON, retry);
         }
         let interval = self.parts.shared.actuators.publish_every().saturating_sub(self.rested());
@@ -185,7 +187,7 @@ impl Publisher {
 
     /// How long the written bytes may still wait.
     fn decide(&self, written: &Written) -> Duration {
-        if self.retry.is_some() {
+        if self.retry.has_failed() {
             return Duration::ZERO;
         }
         let waiting = Unpublished {
@@ -207,7 +209,7 @@ impl Publisher {
             Ok(()) => {
                 self.published_at = Some(Instant::now());
                 self.last_bytes = self.published.saturating_sub(before);
-                self.retry = None;
+                self.retry.reset();
                 self.is_behind = false;
             }
             Err(error) => self.fail(&error),
@@ -331,8 +333,7 @@ impl Publisher {
 
     /// The output failed: from now on full rings drop, until an append succeeds.
     fn fail(&mut self, error: &io::Error) {
-        let [first, most] = RETRY;
-        self.retry = Some(self.retry.map_or(first, |before| (before * 2).min(most)));
+        self.retry.fail();
         let name = match &self.parts.target {
             Target::File(file) => file.path().display().to_string(),
             Target::Console(console) => console.name().to_owned(),

@@ -58,7 +58,7 @@ impl FileOutput {
         let mut bytes = vec![0; to.saturating_sub(from)];
         let file = to_read(self.path())?;
         let status = self.io.fstat(file.as_fd())?;
-        if (status.dev, status.ino) != (self.current.dev, self.current.ino) {
+        if status.identity() != self.current.identity() {
             return Err(io::ErrorKind::NotFound.into());
         }
         let mut done = 0;

@@ -159,7 +159,7 @@ pub(super) fn finish_interrupted(io: &dyn Io, places: &Places) -> io::Result<()>
         _ => return Ok(()),
     };
     for (_, path) in places.complete(io)? {
-        let is_same = io.stat(&path).is_ok_and(|s| (s.dev, s.ino) == (status.dev, status.ino));
+        let is_same = io.stat(&path).is_ok_and(|other| other.identity() == status.identity());
         if !is_same {
             continue;
         }

@@ -359,6 +359,11 @@ pub struct Space {
 }
 
 impl FileStatus {
+    /// Device and number: the same under all names of a file, and no other's while it is there.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        (self.dev, self.ino)
+    }
+
     #[allow(clippy::unnecessary_cast, reason = "narrower on some systems")]
     pub(super) fn of(status: &rustix::fs::Stat) -> FileStatus {
         let kind = match FileType::from_raw_mode(status.st_mode) {

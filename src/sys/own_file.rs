@@ -87,7 +87,7 @@ impl OwnFile {
     fn known(&self, status: io::Result<FileStatus>) -> io::Result<FileStatus> {
         let lost = match status {
             _ if self.is_lost.load(Ordering::Relaxed) => "somebody closed its descriptor",
-            Ok(status) if (status.dev, status.ino) == self.identity() && self.is_open_alike() => {
+            Ok(status) if status.identity() == self.identity() && self.is_open_alike() => {
                 return Ok(status);
             }
             Ok(_) => "somebody closed its descriptor, whose number is another file's now",
