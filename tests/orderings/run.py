@@ -60,7 +60,6 @@ CHANGES = [
     ("tail before the commit word", PRODUCER, [(COMMIT, "$"), (TAIL, COMMIT), ("$", TAIL)]),
     ("no zero behind", PRODUCER, [(ZERO, "        let _ = word_behind;\n")]),
     ("zero after the commit", PRODUCER, [(ZERO, ""), (COMMIT, COMMIT + "\n" + ZERO)]),
-    ("no granule more than the length", PRODUCER, [("distance(granules + 1)", "distance(granules)")]),
     (
         "fold: no odd number",
         PRODUCER,
@@ -121,6 +120,10 @@ CHANGES = [
 
 # What no model can see, and why.
 LEFT_OUT = [
+    (
+        "ring/producer.rs: the granule more that a claim needs",
+        "no ordering; records of 3 granules never fill the 8 of a model exactly",
+    ),
     (
         "ring/mapped.rs: `set_owner`",
         "its reader is another process, which copies by `pread`: no model has that, and a mixture "
