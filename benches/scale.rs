@@ -1,5 +1,6 @@
 //! What a call costs its thread when many threads log: CPU time a record for 1 to 64 threads, and
-//! what 256 threads that log their first record at the same moment cost.
+//! what 256 threads that log their first record at the same moment cost. Before all that, what a call
+//! costs that no engine hears, from one thread and from two.
 //!
 //! Each thread does the same whatever the number of the others: it sleeps, logs a burst, sleeps
 //! again, so that no ring ever fills and there are cores for all. So only that number differs
@@ -24,6 +25,11 @@ const PERIOD: Duration = Duration::from_millis(20);
 const WARM_UP: u32 = 3;
 /// The design's promise: no row's cost is further from the first's.
 const FLAT_WITHIN: f64 = 0.2;
+
+/// Threads that call without an engine, and how often each: side by side for long enough that both
+/// run, on machines with as many cores.
+const UNHEARD_THREADS: [usize; 2] = [1, 2];
+const UNHEARD_CALLS: [u64; 2] = [20_000_000, 20_000];
 
 const CROWD: usize = 256;
 const CROWD_RECORDS: u64 = 10;
@@ -62,6 +68,7 @@ struct Row {
 fn main() {
     let Some(length) = measure::length("scale") else { return };
     let plan = if length == Length::Short { TEST } else { FULL };
+    unheard(UNHEARD_CALLS[usize::from(length == Length::Short)]);
     let mut rows: [[Row; MANNERS.len()]; THREADS.len()] = Default::default();
     for _ in 0..plan.rounds {
         for (threads, row) in THREADS.into_iter().zip(&mut rows) {
@@ -72,6 +79,30 @@ fn main() {
     }
     show(&plan, &mut rows);
     crowd();
+}
+
+/// Calls without an engine: each is counted.
+fn unheard(calls: u64) {
+    println!("a call without an engine, ns of its thread's CPU, {calls} calls a thread:");
+    for count in UNHEARD_THREADS {
+        let before = fastlog::unheard();
+        let start = Barrier::new(count);
+        let costs: Vec<f64> = thread::scope(|scope| {
+            let body = || {
+                start.wait();
+                let cpu = thread_cpu();
+                for i in 0..calls {
+                    fastlog!(INFO, "order accepted", user_id = black_box(i));
+                }
+                (thread_cpu() - cpu).as_nanos() as f64 / calls as f64
+            };
+            let threads: Vec<_> = (0..count).map(|_| scope.spawn(body)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        assert_eq!(fastlog::unheard() - before, calls * count as u64);
+        println!("{count:>7} threads: {:.2}", costs.iter().sum::<f64>() / count as f64);
+    }
+    println!();
 }
 
 fn run(plan: &Plan, threads: u32, manner: &Manner, row: &mut Row) {
