@@ -96,8 +96,9 @@ impl Orphan {
     /// # Errors
     /// The system's.
     pub(crate) fn remove(&self, io: &dyn Io) -> io::Result<bool> {
-        let own = OWN.lock();
-        if own.contains(&self.path) {
+        // As in `is_orphan`: what is unknown here stays so, and a disk that hangs holds nobody up
+        // who starts or ends an engine elsewhere.
+        if OWN.lock().contains(&self.path) {
             return Ok(false);
         }
         let file = match io.open_existing(&self.path) {
@@ -111,7 +112,11 @@ impl Orphan {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        io.unlink(&self.path).map(|()| true)
+        match io.unlink(&self.path) {
+            // Another engine of this process, which the lock does not keep out.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true),
+        }
     }
 }
 

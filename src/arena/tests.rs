@@ -158,3 +158,32 @@ fn a_pipe_that_is_called_like_an_arena_is_passed_over() {
     std::os::unix::fs::symlink("/dev/zero", dir.path().join("app.2-0f.arena")).expect("a link");
     assert_eq!(orphans(&OsIo, dir.path()), 0);
 }
+
+/// Removes what is there by the time it is opened, and sees whether others may go on meanwhile.
+#[derive(Debug)]
+struct OpensLast {
+    dir: PathBuf,
+}
+
+impl Io for OpensLast {
+    fn open_existing(&self, path: &Path) -> io::Result<std::fs::File> {
+        let (told, heard) = std::sync::mpsc::channel();
+        let dir = self.dir.clone();
+        std::thread::spawn(move || told.send(orphans::is_own_in(&dir)));
+        assert_eq!(heard.recv_timeout(std::time::Duration::from_secs(60)), Ok(false), "held up");
+        let file = OsIo.open_existing(path)?;
+        OsIo.unlink(path)?;
+        Ok(file)
+    }
+}
+
+#[test]
+fn who_removes_an_orphan_holds_nobody_up_and_may_be_late() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("app.1-00ff.arena"), "").unwrap();
+    let found = find_orphans(&OsIo, dir.path(), "app", SameLog::ByPlace).unwrap();
+    assert_eq!(found.len(), 1);
+    let io = OpensLast { dir: dir.path().to_owned() };
+    assert!(!found[0].remove(&io).unwrap(), "another was faster");
+    assert!(!found[0].remove(&OsIo).unwrap());
+}
