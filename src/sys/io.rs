@@ -153,15 +153,18 @@ pub trait Io: Send + Sync + fmt::Debug {
     }
 
     /// Frees the blocks behind the end of a file that is open for writing, while nobody else has it
-    /// open: what another appends between a look at the length and the cut would be cut off.
+    /// open: what another appends between a look at the length and the cut would be cut off. When
+    /// its bytes were last changed stays what it was.
     ///
     /// # Errors
     /// `WouldBlock` where somebody else has it open, `PermissionDenied` where it belongs to another
     /// user, and `Unsupported` or `InvalidInput` where that cannot be known.
     fn free_behind_end(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         super::lease::while_alone(fd, || {
-            let len = self.fstat(fd)?.len;
-            self.ftruncate(fd, len)
+            let before = self.fstat(fd)?;
+            self.ftruncate(fd, before.len)?;
+            // A cut is a change to the system, also where no byte goes.
+            self.set_modified(fd, before.modified)
         })
     }
 

@@ -241,3 +241,22 @@ fn a_test_can_be_the_disk() {
     assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
     assert_eq!(disk.write(file.as_fd(), b"x").unwrap(), 1);
 }
+
+#[test]
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn blocks_that_are_freed_make_a_file_no_younger() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(dir.path().join("log")).unwrap();
+    let fd = file.as_fd();
+    OsIo.append(fd, b"line\n", 0).unwrap();
+    if OsIo.fallocate(fd, Reserve::KeepSize, 5, 8 << 20).is_err() {
+        eprintln!("skipped: no blocks can be reserved here");
+        return;
+    }
+    let long_ago = UNIX_EPOCH + Duration::new(1_700_000_000, 500);
+    OsIo.set_modified(fd, long_ago).unwrap();
+    OsIo.free_behind_end(fd).unwrap();
+    let after = OsIo.fstat(fd).unwrap();
+    assert_eq!((after.len, after.modified), (5, long_ago));
+    assert!(after.disk_bytes < 1 << 20, "{after:?}");
+}
