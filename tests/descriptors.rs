@@ -6,7 +6,7 @@ mod common;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -159,15 +159,24 @@ fn the_keeper_leaves_anothers_file_alone() {
     let config = config(&dir.path().join("logs")).io(io.clone());
     let engine = Engine::detached(config).expect("it starts");
     let logger = engine.logger();
+    let path: PathBuf = engine.stats().log_path().expect("a file").to_owned();
+    // A reserve, where the file system can: the keeper sees it when it has synced.
+    let file = File::options().write(true).open(&path).expect("the log");
+    let _ = OsIo.fallocate(file.as_fd(), Reserve::KeepSize, 0, 8 << 20);
+    drop(file);
+    for _ in 0..2 {
+        fastlog!(logger: logger, INFO, "synced");
+        engine.sync().expect("on the device");
+    }
     fastlog!(logger: logger, INFO, "published, not synced");
     engine.flush().expect("published");
-    let path: PathBuf = engine.stats().log_path().expect("a file").to_owned();
     assert!(take_over(&path, Reuse::File, &precious) > 0);
     let before = io.syncs.load(Ordering::Relaxed);
     // Nothing is published meanwhile: the keeper meets the number before the publisher does.
     engine.sync().expect("through the file's name");
     assert!(io.syncs.load(Ordering::Relaxed) > before, "it was synced");
     drain(&engine);
+    assert_eq!(engine.stats().keeper_failures(), 0, "the reserve is the next engine's to free");
     let foreign = fs::metadata(&precious).expect("the host's").ino();
     let touched = io.touched.lock().expect("a list");
     assert!(!touched.is_empty() && !touched.contains(&foreign));

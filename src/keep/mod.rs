@@ -11,6 +11,7 @@ mod reserve;
 mod retain;
 mod sync;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -207,6 +208,11 @@ impl Keeper {
 
     /// Whether retention, or somebody else, has removed it.
     fn is_removed(&self, file: &LogFile) -> bool {
-        file.status(&*self.parts.io).is_ok_and(|status| status.links == 0)
+        let io = &*self.parts.io;
+        match file.status(io) {
+            Ok(status) => status.links == 0,
+            // Where somebody closed its descriptor, its name is all there is to go by.
+            Err(_) => io.stat(file.path()).is_err_and(|error| error.kind() == ErrorKind::NotFound),
+        }
     }
 }

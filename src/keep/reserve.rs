@@ -98,14 +98,16 @@ impl Reserve {
     }
 }
 
-/// Frees the reserve of a file, where nobody else has it open: then it stays, until a later look at
-/// the complete files finds it.
+/// Frees the reserve of a file, unless somebody else has it open: then it stays, until a later look
+/// at the complete files finds it.
 pub(super) fn give_back(io: &dyn Io, file: &LogFile) -> std::io::Result<()> {
     if !file.has_reserve.swap(false, Ordering::Relaxed) {
         return Ok(());
     }
-    // Nothing of a file that got the number of a descriptor which somebody has closed.
-    free_behind_end(io, file.file.checked()?.as_fd())
+    // Nothing of a file that got the number of a descriptor which somebody has closed: the reserve
+    // stays as well.
+    let Ok(open) = file.file.checked() else { return Ok(()) };
+    free_behind_end(io, open.as_fd())
 }
 
 /// Frees what a complete file has reserved behind its end, if that is much.
