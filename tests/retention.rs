@@ -304,6 +304,37 @@ fn what_was_there_before_the_first_engine_stays() {
 }
 
 #[test]
+fn what_was_there_before_stays_also_if_a_later_run_rotates_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("test.jsonl"), LINE).expect("a log");
+    // Where the file system does not tell when files were made, nobody can know later.
+    if fs::metadata(dir.path()).and_then(|metadata| metadata.created()).is_err() {
+        return println!("skipped: no times of birth here");
+    }
+    // Their grain is that of the kernel's clock.
+    let made = |name: &str| {
+        fs::metadata(dir.path().join(name)).and_then(|metadata| metadata.created()).expect("a time")
+    };
+    let probe = dir.path().join("probe");
+    wait_until("the next instant", || {
+        fs::remove_file(&probe).ok();
+        fs::write(&probe, "").expect("a file");
+        made("probe") > made("test.jsonl")
+    });
+    let config = || config(dir.path()).retain_files(2);
+    let engine = Engine::detached(config()).expect("it starts");
+    log(&engine, 0..10);
+    drain(&engine);
+    let engine = Engine::detached(config()).expect("it starts");
+    rotate(&engine, 6);
+    drain(&engine);
+    let former = names(dir.path()).into_iter().find(|name| name.ends_with("-000000.jsonl"));
+    let text = fs::read_to_string(dir.path().join(former.expect("it stays"))).expect("UTF-8");
+    assert!(text.starts_with(LINE));
+    assert_eq!(numbers(dir.path(), "test").len(), 3);
+}
+
+#[test]
 fn a_second_engine_that_has_ended_is_part_of_the_history_and_one_that_lives_is_not() {
     const SURPLUS: u64 = 8 << 20;
     let dir = tempfile::tempdir().expect("a directory");

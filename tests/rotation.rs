@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::disk::{Disk, Faults, memory_dir};
 use common::{all_lines, drain, wait_until};
-use fastlog::{Config, Engine, Io, OsIo, Rotate, fastlog};
+use fastlog::{Config, Engine, Io, OsIo, Rotate, SyncPolicy, UrgentSync, fastlog};
 
 const KIB: u64 = 1 << 10;
 
@@ -171,6 +171,30 @@ fn the_name_is_always_there_and_rotated_files_never_change() {
     }
     is_over.store(true, Ordering::Relaxed);
     watcher.join().expect("all looks were good");
+    drain(&engine);
+}
+
+/// Each file that somebody renames is one more that is open, and nobody asks for a sync.
+#[test]
+fn files_that_others_rename_do_not_keep_the_log_from_rotating() {
+    const RENAMES: u64 = 40;
+    let dir = tempfile::tempdir().expect("a directory");
+    let never = config(dir.path()).sync(SyncPolicy::Never).urgent_sync(UrgentSync::Never);
+    let engine = Engine::detached(never).expect("the engine starts");
+    let path = dir.path().join("test.jsonl");
+    for n in 0..RENAMES {
+        log(&engine, n..n + 1);
+        engine.flush().expect("published");
+        fs::rename(&path, dir.path().join(format!("by-others-{n}"))).expect("renamed");
+    }
+    let mut n = RENAMES;
+    wait_until("a rotation", || {
+        log(&engine, n..n + 100);
+        n += 100;
+        engine.flush().expect("published");
+        engine.stats().rotations() >= 2
+    });
+    assert_eq!(engine.stats().reopens(), RENAMES);
     drain(&engine);
 }
 

@@ -30,7 +30,7 @@ pub(super) struct LogPlace {
     pub(super) path: PathBuf,
     pub(super) lock: Arc<NameLock>,
     /// Whether no engine has written the log of this name here before.
-    pub(super) is_first: bool,
+    pub(super) has_former: bool,
     /// That the name was taken and another is used, say.
     pub(super) warnings: Vec<String>,
 }
@@ -39,7 +39,7 @@ impl LogPlace {
     pub(super) fn places(&self) -> Places {
         let (dir, private_dir) = (self.dir.clone(), self.private_dir.clone());
         let (base, unit, modes) = (self.base.clone(), self.unit, self.modes);
-        Places { dir, private_dir, base, unit, modes, is_first: self.is_first }
+        Places { dir, private_dir, base, unit, modes, has_former: self.has_former }
     }
 }
 
@@ -59,8 +59,9 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
     let (private_dir, opened) = private_dir::take(io, &dir)?;
     let is_unknown = is_unknown(io, &dir, &private_dir, &settings.name);
     let Name { lock, base, warning } = name::take(settings, &dir, &private_dir)?;
-    let is_first = is_unknown && base == settings.name;
     let path = name::file_path(settings, &dir, &base);
+    let is_older = is_unknown || was_there_before(&path, &lock::path(&private_dir, &base));
+    let has_former = is_older && base == settings.name;
     let unit = settings.unit();
     let (lock, modes) = (Arc::new(lock), settings.modes);
     Ok(LogPlace {
@@ -72,7 +73,7 @@ pub(super) fn log_place(settings: &Settings) -> Result<LogPlace, Error> {
         modes,
         path,
         lock,
-        is_first,
+        has_former,
         warnings: opened.into_iter().chain(warning).collect(),
     })
 }
@@ -86,6 +87,13 @@ fn is_unknown(io: &dyn Io, dir: &Path, private_dir: &Path, name: &str) -> bool {
     };
     let others = private_dir::of_others(io, dir, private_dir);
     is_free(private_dir) && others.iter().all(|private| is_free(private))
+}
+
+/// Whether the log's file is older than the lock's, which the name's first engine made. Not known
+/// where the file system does not keep the times at which files are made.
+fn was_there_before(log: &Path, lock: &Path) -> bool {
+    let made = |path| std::fs::symlink_metadata(path).and_then(|metadata| metadata.created());
+    matches!((made(log), made(lock)), (Ok(log), Ok(lock)) if log < lock)
 }
 
 /// Opens the visible file.

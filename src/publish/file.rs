@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::backoff::Backoff;
 use super::names::{NameHeld, Places};
@@ -36,6 +36,8 @@ pub(crate) struct FileOutput {
     /// are to be like them.
     pub(super) before: FileStatus,
     pub(super) dir_before: Option<FileStatus>,
+    /// When the file was marked as this process's last.
+    pub(super) marked_at: Instant,
     /// Attempts to find the file by its name.
     pub(super) name: Backoff,
     pub(super) files: Arc<LogFiles>,
@@ -46,8 +48,8 @@ pub(crate) struct FileOutput {
     pub(super) end: u64,
     /// Where its last part began, in the file and in the segment.
     pub(super) part: (u64, usize),
-    /// Whether the keeper is to hear of a rotation.
-    is_rotated: bool,
+    /// Whether the keeper is to hear that a file was replaced.
+    pub(super) is_rotated: bool,
     /// What failed and is not told yet.
     pub(super) troubles: Vec<String>,
     pub(super) is_refusal_told: bool,
@@ -85,6 +87,7 @@ impl FileOutput {
         let mut output = FileOutput {
             before,
             dir_before: io.stat(&places.dir).ok(),
+            marked_at: Instant::now(),
             name: Backoff::new(RETRY_FIRST, RETRY_MOST),
             files: Arc::new(LogFiles::new(Arc::clone(&current))),
             io,

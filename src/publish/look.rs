@@ -9,6 +9,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{FileOutput, live};
 use crate::config::file_names::DIR_MODE;
@@ -19,6 +20,9 @@ use crate::sys::io::FileStatus;
 
 /// Mode of a directory until it has the one that it is to have.
 const DIR_MODE_AT_FIRST: u32 = 0o700;
+
+/// How long the file may be without the mark that keeps engines of other users off.
+const MARK_EVERY: Duration = Duration::from_secs(1);
 
 impl FileOutput {
     /// The state of the file that is to be appended to; opened anew if the name leads elsewhere.
@@ -34,6 +38,7 @@ impl FileOutput {
         let error = match named {
             Ok(named) if named.identity() == status.identity() => {
                 self.name.reset();
+                self.renew_mark();
                 return Ok(status);
             }
             Ok(_) => None,
@@ -68,10 +73,10 @@ impl FileOutput {
         error: &io::Error,
     ) -> io::Result<FileStatus> {
         let path = self.path.display().to_string();
-        self.counters.add(Counter::LostDescriptors, 1);
-        self.troubles.push(format!("the open file of {path} was lost, {error}; it is opened anew"));
         let before = self.before;
         self.reopen(progress, position, &before)?;
+        self.counters.add(Counter::LostDescriptors, 1);
+        self.troubles.push(format!("the open file of {path} was lost, {error}; it is opened anew"));
         // Whoever closed it has closed the lock's file as well, perhaps.
         if let Err(error) = self.held.renew(&*self.io) {
             self.troubles.push(format!("{path} may be written by others: {error}"));
@@ -102,14 +107,26 @@ impl FileOutput {
             live::end_last_line(&*self.io, &opened.file, self.unit)?;
         }
         live::mark(&opened.file);
+        self.marked_at = Instant::now();
         self.note_refused(opened.refused);
         let file = Arc::new(opened.file);
         let replaced = std::mem::replace(&mut self.current, Arc::clone(&file));
         self.files.replace(file);
         self.counters.add(Counter::Reopens, 1);
         self.name.reset();
+        // The keeper lets go of the one that was replaced, as after a rotation.
+        self.is_rotated = true;
         progress.replaced(&replaced);
         Ok(())
+    }
+
+    /// Marks the file again, now and then: whoever in this process closes it, the keeper or the
+    /// host that has read its own log, takes the mark off.
+    fn renew_mark(&mut self) {
+        if self.marked_at.elapsed() >= MARK_EVERY {
+            live::mark(&self.current);
+            self.marked_at = Instant::now();
+        }
     }
 
     /// The log's directory was removed: one like it.

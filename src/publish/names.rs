@@ -25,7 +25,7 @@ pub(crate) struct Places {
     pub(crate) unit: Unit,
     pub(crate) modes: Modes,
     /// Whether no engine has written the log before: what is there is somebody else's.
-    pub(crate) is_first: bool,
+    pub(crate) has_former: bool,
 }
 
 impl Places {
@@ -115,7 +115,7 @@ impl Numbers {
     /// the number that no other file has.
     pub(super) fn behind(io: &dyn Io, places: &Places) -> io::Result<Numbers> {
         let has_former =
-            || places.is_first && io.stat(&places.live()).is_ok_and(|status| status.len > 0);
+            || places.has_former && io.stat(&places.live()).is_ok_and(|status| status.len > 0);
         let next = match places.complete(io)?.pop() {
             Some((number, _)) => number + 1,
             None if has_former() => NUMBER_OF_FORMER,

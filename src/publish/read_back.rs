@@ -93,6 +93,10 @@ impl FileOutput {
     }
 
     fn blank(&self, at: u64, bytes: u64) -> io::Result<()> {
+        if self.current.file.is_append_only() {
+            // The system would put them at the end, whatever place they were for.
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let spaces = vec![b' '; bytes as usize];
         let mut done = 0;
         while done < spaces.len() {

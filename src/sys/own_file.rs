@@ -79,6 +79,12 @@ impl OwnFile {
         self.file.file().as_fd()
     }
 
+    /// Whether whatever is written goes to its end.
+    pub(crate) fn is_append_only(&self) -> bool {
+        let flags = rustix::fs::fcntl_getfl(self.file.file());
+        flags.is_ok_and(|flags| flags.contains(OFlags::APPEND))
+    }
+
     fn is_open_alike(&self) -> bool {
         let flags = rustix::fs::fcntl_getfl(self.file.file());
         flags.is_ok_and(|flags| flags & OFlags::ACCMODE == self.access)
