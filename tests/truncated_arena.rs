@@ -13,8 +13,9 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use common::{child, config, drain, give_way, lines, wait_until};
+use common::{all_lines, child, config, drain, give_way, lines, wait_until};
 use fastlog::{DropReason, Engine, Format, Logger, fastlog};
 
 const THREADS: u64 = 3;
@@ -108,6 +109,49 @@ fn survive(dir: &Path, ending: &str, how: Cut, format: Format) {
     println!("{} damaged of {}", losses.total(), report.submitted());
 }
 
+/// What a thread waits for that has logged.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    Flush,
+    Drain,
+}
+
+/// The thread finds out before the collector, and goes on in new memory: what it logs there is
+/// waited for as well, whether `cut_at` records before that are lost or none.
+fn log_behind_a_cut(dir: &Path, wait: Wait, cut_at: usize) {
+    const ENGINES: usize = 4;
+    const RECORDS: usize = 8;
+    let mut all = 0;
+    for number in 0..ENGINES {
+        let dir = dir.join(format!("{wait:?}-{cut_at}-{number}"));
+        // The collector leaves young records where they are for a while, unless it is asked.
+        let config = config(&dir).order_window(Duration::from_millis(5));
+        let engine = Engine::detached(config).expect("the engine starts");
+        let logger = engine.logger();
+        fastlog!(logger: logger, INFO, "before");
+        engine.flush().expect("a flush");
+        for n in 0..RECORDS {
+            if n == cut_at {
+                files(&dir, "arena").iter().for_each(|path| cut(path, Cut::Shrink));
+            }
+            fastlog!(logger: logger, INFO, "behind", n);
+        }
+        match wait {
+            Wait::Flush => engine.flush().expect("nothing stands still"),
+            Wait::Drain => drop(drain(&engine)),
+        }
+        let stats = engine.stats();
+        let lines = all_lines(stats.log_path().expect("a file"));
+        let read = lines.iter().filter(|line| line["message"] == "behind").count();
+        let lost = stats.losses().by_reason(DropReason::Damaged) as usize;
+        assert_eq!(read + lost, RECORDS, "all is heard of after {wait:?}, {cut_at}: {stats}");
+        all += read;
+        drain(&engine);
+    }
+    assert!(all > 0, "a thread goes on in new memory");
+    println!("{all} of {} read", ENGINES * RECORDS);
+}
+
 fn run(case: &str, ending: &str, how: Cut, format: Format) {
     if let Some(ended) = child::run(case, |dir| survive(dir, ending, how, format)) {
         print!("{}", ended.stdout);
@@ -142,4 +186,23 @@ fn an_arena_of_a_binary_log_is_cut() {
 #[test]
 fn segments_of_a_binary_log_are_cut() {
     run("segments_of_a_binary_log_are_cut", "segments", Cut::Shrink, Format::Binary);
+}
+
+fn run_behind(case: &str, wait: Wait) {
+    if let Some(ended) = child::run(case, |dir| {
+        log_behind_a_cut(dir, wait, 0);
+        log_behind_a_cut(dir, wait, 1);
+    }) {
+        print!("{}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_flush_waits_for_what_follows_a_cut() {
+    run_behind("a_flush_waits_for_what_follows_a_cut", Wait::Flush);
+}
+
+#[test]
+fn a_drain_waits_for_what_follows_a_cut() {
+    run_behind("a_drain_waits_for_what_follows_a_cut", Wait::Drain);
 }

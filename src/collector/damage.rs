@@ -68,26 +68,32 @@ impl Collector {
         }
     }
 
-    /// Gives up what stands in rings that cannot be read.
-    pub(super) fn mend_rings(&mut self) {
+    /// Gives up what stands in rings that cannot be read; says whether one of them has new memory,
+    /// in which there may be more.
+    pub(super) fn mend_rings(&mut self) -> bool {
+        let mut is_any_renewed = false;
         for ring in 0..self.sources.len() {
             if !self.sources[ring].is_sound() {
-                self.give_up(ring);
+                is_any_renewed |= self.give_up(ring);
             }
         }
+        is_any_renewed
     }
 
-    /// Gives up what stands in a ring.
-    pub(super) fn give_up(&mut self, ring: usize) {
+    /// Gives up what stands in a ring; says whether it has new memory since, in which there may be
+    /// more. Until it has, nothing can be read.
+    pub(super) fn give_up(&mut self, ring: usize) -> bool {
         self.arena.set_damaged();
         // What is in the batch was read while the ring was sound: it is kept.
         self.batch.end(&mut self.sources);
         let source = &mut self.sources[ring];
+        let renewals = source.renewals;
         self.registry.shared.counters.drop_damaged(source.give_up());
         self.registry.shared.progress.released();
         // Pairs with the fence in `Room::wait`, as the one in `Progress::released` does.
         fence(Ordering::SeqCst);
         source.wake_owner();
+        source.renewals != renewals
     }
 }
 

@@ -186,11 +186,9 @@ impl Collector {
                 // Before the pass, which empties the rings.
                 self.batch.govern(&self.sources);
             }
-            let pass = self.pass(cut_off);
+            let pass = if is_asked { self.pass_and_mend(cut_off) } else { self.pass(cut_off) };
             self.keep_house(now);
             if is_asked && pass != Pass::Abandoned {
-                // What cannot be read is not waited for.
-                self.mend_rings();
                 self.registry.shared.progress.set_barriers(barrier);
                 self.batch.parts.shared.publisher.raise(bit::BARRIER);
             }
@@ -233,6 +231,16 @@ impl Collector {
         Pass::Wrote
     }
 
+    /// Passes until nothing is left behind what was given up of a ring; what cannot be read is not
+    /// waited for.
+    fn pass_and_mend(&mut self, cut_off: u64) -> Pass {
+        let mut pass = self.pass(cut_off);
+        while pass != Pass::Abandoned && self.mend_rings() {
+            pass = self.pass(cut_off);
+        }
+        pass
+    }
+
     /// Takes the records of the first ring that come before all others; false: abandoned. Its next
     /// one was peeked and placed when it entered, or when its head was replaced.
     fn drain_run(&mut self, first: usize, cut_off: u64) -> bool {
@@ -244,10 +252,8 @@ impl Collector {
             match self.batch.take(&mut self.sources, ring, next, &self.clock) {
                 Taken::Kept => {}
                 Taken::Committed => self.registry.source.publish(self.registry.source.now()),
-                Taken::Lost => {
-                    self.give_up(ring);
-                    break;
-                }
+                Taken::Lost if self.give_up(ring) => {}
+                Taken::Lost => break,
                 Taken::Abandoned => return false,
             }
             if is_after_cut_off {
@@ -293,7 +299,7 @@ impl Collector {
     fn finish(mut self, bits: u32) {
         let mut pass = Pass::Wrote;
         while bits & bit::ABANDON == 0 && pass == Pass::Wrote {
-            pass = self.pass(u64::MAX);
+            pass = self.pass_and_mend(u64::MAX);
         }
         if pass != Pass::Abandoned && bits & bit::ABANDON == 0 {
             self.look_at_arena();
