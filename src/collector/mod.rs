@@ -301,15 +301,19 @@ impl Collector {
         while bits & bit::ABANDON == 0 && pass == Pass::Wrote {
             pass = self.pass_and_mend(u64::MAX);
         }
-        if pass != Pass::Abandoned && bits & bit::ABANDON == 0 {
+        let is_drained = pass != Pass::Abandoned && bits & bit::ABANDON == 0;
+        if is_drained {
             self.look_at_arena();
             let now = self.registry.source.now();
             self.tell_notices(now);
             self.tell_gaps(now, 0);
-            self.registry.set_drained();
         }
         self.batch.end(&mut self.sources);
         self.sources.iter().for_each(Source::tell_taken);
+        if is_drained {
+            // Last: who sees it counts what, by the word above, nobody has taken from its ring.
+            self.registry.set_drained();
+        }
         self.batch.stop_sides(bits);
         self.registry.shared.progress.set_done(EngineThread::Collector);
         self.batch.parts.shared.publisher.raise(bit::STOP | (bits & bit::ABANDON));
