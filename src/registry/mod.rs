@@ -214,14 +214,28 @@ impl Registry {
         again.or_else(|| self.take_ring())
     }
 
-    /// A ring that a finished thread left.
+    /// A ring that a finished thread left. Its memory, which may wait for a disk, is looked at and
+    /// renewed without the list's lock.
     fn take_left(&self, is_fit: impl Fn(&Ring<Mapped>) -> bool) -> Option<OwnedRing> {
-        let rings = self.lock_rings();
-        let left = rings.iter().filter(|entry| entry.ring.is_free() && is_fit(&entry.ring));
         let usable = |owned: &OwnedRing| {
             owned.producer.ring().is_readable() || self.renew_ring(&owned.producer)
         };
-        left.into_iter().find_map(|entry| entry.take().filter(usable))
+        let mut from = 0;
+        loop {
+            let (index, entry) = self.free_ring(from)?;
+            let fit = Some(&entry).filter(|entry| is_fit(&entry.ring));
+            if let Some(owned) = fit.and_then(ListedRing::take).filter(usable) {
+                return Some(owned);
+            }
+            from = index + 1;
+        }
+    }
+
+    /// The first ring from the `from`th on that nobody owned just now, and its index.
+    fn free_ring(&self, from: usize) -> Option<(usize, ListedRing)> {
+        let rings = self.lock_rings();
+        let mut left = rings.iter().enumerate().skip(from);
+        left.find(|(_, entry)| entry.ring.is_free()).map(|(index, entry)| (index, entry.clone()))
     }
 
     /// Lists a new ring, which is the caller's.

@@ -171,3 +171,20 @@ fn what_is_submitted_never_shrinks_whatever_becomes_of_the_rings() {
     registry.forget_rings();
     assert_eq!((registry.submitted(0), registry.submitted(7)), (2, 7));
 }
+
+/// To look at a ring's memory may wait for a disk.
+#[test]
+fn a_ring_that_was_left_is_looked_at_without_the_lists_lock() {
+    let registry = registry();
+    let owned = [(); 3].map(|()| registry.take_ring().expect("a ring").producer);
+    let [first, second, third] = owned.each_ref().map(|producer| Arc::clone(producer.ring()));
+    let [_first, second_left, third_left] = owned;
+    drop((second_left, third_left));
+    let is_fit = |ring: &Ring<Mapped>| {
+        assert!(registry.rings.try_lock().is_ok());
+        ptr::eq(ring, &raw const **third)
+    };
+    let taken = registry.take_left(is_fit).expect("the third was left");
+    assert!(Arc::ptr_eq(taken.producer.ring(), &third));
+    assert_eq!([first, second, third].map(|ring| ring.is_free()), [false, true, false]);
+}
