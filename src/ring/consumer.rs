@@ -110,6 +110,9 @@ impl<M: Memory> Ring<M> {
     #[inline]
     pub(crate) fn peek_at(&self, head: Position) -> Option<Peeked> {
         let side = &*self.consumer;
+        if side.record_max == 0 {
+            return None; // The ring is nobody's, or a child finds it wiped: there is no memory.
+        }
         let index = index_of(head, side.mask);
         // Pairs with the Release store in `Ring::commit`: the payload is there.
         let word = side.memory.word(index).load(Ordering::Acquire);

@@ -174,3 +174,15 @@ fn two_threads_hand_over_without_loss() {
     writer.join().expect("the writer ends");
     assert_eq!(ring.committed(), (RECORDS, consumer.head()));
 }
+
+/// What a child finds of its parent's rings is like the ring that is nobody's: all zeros.
+#[test]
+fn a_ring_without_memory_is_empty() {
+    let ring = Ring::nobodys().share().expect("anonymous memory");
+    let mut consumer = Consumer::new(Arc::clone(&ring));
+    assert_eq!((consumer.peek(), consumer.walk(|_, _| unreachable!())), (None, 0));
+    consumer.release();
+    assert_eq!((ring.committed(), ring.released(), ring.used()), ((0, 0), 0, 0));
+    let producer = Producer::take(&ring).expect("it is free");
+    assert!(!emit(&producer, 3, 0), "it has no room");
+}
