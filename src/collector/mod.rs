@@ -1,6 +1,7 @@
 //! The collector: the pinned thread that reads all rings, merges them by time, and writes lines
-//! into segments. It does no I/O and, once its plans are made, allocates nothing. It waits only for
-//! a free segment.
+//! into segments. It does no I/O of its own, and allocates only for what is new: a callsite's plan,
+//! a ring, a failure to tell of. It waits for a free segment, and for a page of the arena that the
+//! kernel has written out and taken away.
 
 mod batch;
 #[cfg(all(feature = "bench-internals", not(loom)))]

@@ -2,8 +2,8 @@
 //! drains, and on threads that hand a ring back after the last pass.
 //!
 //! Under a lock of its own, which nobody takes before the engine has drained: to read a ring may
-//! wait for a disk, and whoever logs, starts or ends beside it must not. Nothing here stores to a
-//! ring's memory, which would wait for a frozen file system.
+//! wait for a disk, and whoever logs, starts or ends beside it must not. A ring's memory is only
+//! read here: a store would wait for a frozen file system as well.
 
 use std::sync::{MutexGuard, PoisonError};
 

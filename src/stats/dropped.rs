@@ -14,7 +14,8 @@ pub enum DropReason {
     Stalled,
     /// There was no memory for the thread's ring.
     NoRing,
-    /// The record's bytes in the ring were damaged, by a stray store of the program.
+    /// The record could no longer be read where it stood: the program damaged its bytes by a stray
+    /// store, or the arena's file, with its ring or its segment, was cut or failed.
     Damaged,
     /// The pressure was critical, and its level is one that [`Shed`](crate::Shed) gives up then.
     Shed,
