@@ -99,6 +99,8 @@ impl Core {
     }
 
     pub(super) fn sync(&self, limit: Option<Duration>) -> Result<(), BarrierError> {
+        // Before any lock: in a forked child, a thread of the parent's may have held it.
+        self.check_caller()?;
         let start = Instant::now();
         let asked = self.shared.progress.ask();
         let published = self.flush_to(limit)?;
