@@ -13,9 +13,23 @@ use std::ops::Deref;
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::primitive::{AtomicUsize, Ordering};
+
+/// Cache lines that processors fetch together.
+const LINE_BYTES: usize = 128;
+
+/// What [`Wiped`] values begin within.
+const PAGE_BYTES: usize = 4096;
+
+/// How many there were: each begins elsewhere in its page. What begins at the same place of many
+/// pages shares a few places in the cache, and the collector reads all rings in turn.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
 /// A value on pages of its own, which are zeros in a child.
 pub(crate) struct Wiped<T> {
     map: MmapRaw,
+    /// Where in the map it begins.
+    at: usize,
     value: std::marker::PhantomData<T>,
 }
 
@@ -34,12 +48,23 @@ impl<T> Wiped<T> {
     /// # Errors
     /// The system's: no memory.
     pub(crate) unsafe fn new(value: T) -> io::Result<Wiped<T>> {
-        const { assert!(size_of::<T>() > 0 && align_of::<T>() <= 4096) };
-        let map: MmapRaw = MmapOptions::new().len(size_of::<T>()).map_anon()?.into();
+        const { assert!(size_of::<T>() > 0 && align_of::<T>() <= LINE_BYTES) };
+        let stride = size_of::<T>().next_multiple_of(LINE_BYTES);
+        let places = (PAGE_BYTES / stride).max(1);
+        let at = MADE.fetch_add(1, Ordering::Relaxed) % places * stride;
+        let map: MmapRaw = MmapOptions::new().len(at + size_of::<T>()).map_anon()?.into();
         wipe_in_children(&map);
-        // SAFETY: fresh memory of the size, aligned to a page; nobody else knows it.
-        unsafe { map.as_mut_ptr().cast::<T>().write(value) };
-        Ok(Wiped { map, value: std::marker::PhantomData })
+        let wiped: Wiped<T> = Wiped { map, at, value: std::marker::PhantomData };
+        // SAFETY: fresh memory of the size; nobody else knows it.
+        unsafe { wiped.as_ptr().write(value) };
+        Ok(wiped)
+    }
+
+    /// Where the value is. Aligned: the map to a page, the place in it to lines.
+    #[inline]
+    fn as_ptr(&self) -> *mut T {
+        // SAFETY: the map is longer than that.
+        unsafe { self.map.as_mut_ptr().add(self.at).cast::<T>() }
     }
 }
 
@@ -60,14 +85,14 @@ impl<T> Deref for Wiped<T> {
     fn deref(&self) -> &T {
         // SAFETY: `new`, which alone makes this, has written a value there, or all of it is zeros,
         // which is one by its contract; it is mapped as long as this lives.
-        unsafe { &*self.map.as_ptr().cast::<T>() }
+        unsafe { &*self.as_ptr() }
     }
 }
 
 impl<T> Drop for Wiped<T> {
     fn drop(&mut self) {
         // SAFETY: as in `deref`; nobody borrows it any more, and it is dropped once.
-        unsafe { self.map.as_mut_ptr().cast::<T>().drop_in_place() };
+        unsafe { self.as_ptr().drop_in_place() };
     }
 }
 
