@@ -60,13 +60,14 @@ fn spawn_from(
     builder.spawn(body)
 }
 
-/// This thread's signals, blocked until dropped.
-struct SignalsBlocked {
+/// This thread's signals but for those of its own faults, blocked until dropped. Two system calls
+/// that a signal's handler may make.
+pub(super) struct SignalsBlocked {
     before: libc::sigset_t,
 }
 
 impl SignalsBlocked {
-    fn now() -> io::Result<SignalsBlocked> {
+    pub(super) fn now() -> io::Result<SignalsBlocked> {
         let mut blocked = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
         // SAFETY: `sigfillset` initialises `blocked` before it is used; the numbers are signals;

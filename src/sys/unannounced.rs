@@ -2,6 +2,7 @@
 //! Looked for on cold paths of all threads, before anything that the parent shares is touched.
 #![allow(unsafe_code)] // The watch is found through a pointer that a child need not lock.
 
+use super::thread::SignalsBlocked;
 use super::wiped::Wiped;
 use crate::primitive::{AtomicPtr, AtomicU32, Ordering, spin_loop};
 
@@ -49,6 +50,8 @@ pub(crate) fn notice() {
 
 #[cold]
 fn tell(watch: &Watch) {
+    // A handler of a signal that came here on this thread would wait for it.
+    let _blocked = SignalsBlocked::now();
     let (witness, relaxed) = (&*watch.witness, Ordering::Relaxed);
     if witness.compare_exchange(WIPED, TELLING, relaxed, relaxed).is_ok() {
         (watch.handler)();

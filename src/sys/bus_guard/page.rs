@@ -1,5 +1,5 @@
-//! Memory of the process in place of pages that cannot be had. Runs in the handler: system calls
-//! and stores, and nothing that could fault itself.
+//! Memory of the process in place of pages that cannot be had. Runs in the handler, and where a ring
+//! is renewed: system calls and stores, and nothing that could fault itself.
 
 use std::io;
 use std::ptr;
@@ -8,6 +8,7 @@ use super::table::Slot;
 use crate::primitive::{AtomicU32, AtomicUsize, Ordering};
 use crate::sys::mapped_file::MappedFile;
 use crate::sys::process::page_bytes;
+use crate::sys::thread::SignalsBlocked;
 
 /// Bytes in a page.
 static PAGE: AtomicUsize = AtomicUsize::new(0);
@@ -21,12 +22,24 @@ pub(super) fn prepare() {
     PAGE.store(page_bytes(), Ordering::Relaxed);
 }
 
-struct Turn;
+/// How often a thread lets others run before it sleeps: one of a higher priority would otherwise
+/// keep the one that it waits for from running.
+const YIELDS: u32 = 10;
+const NAP_NS: libc::c_long = 100_000;
+
+/// No handler of a signal comes in meanwhile: it could touch one of our mappings as well, or never
+/// return.
+struct Turn {
+    _blocked: Option<SignalsBlocked>,
+}
 
 impl Turn {
     fn take() -> Turn {
         // SAFETY: takes nothing and answers a number.
         let pid = unsafe { libc::getpid() }.unsigned_abs();
+        // It refuses nothing that is asked of it here.
+        let _blocked = SignalsBlocked::now().ok();
+        let mut yields = 0;
         loop {
             let owner = AT_WORK.load(Ordering::Relaxed);
             // In a forked child the thread that was at work is none of this process.
@@ -36,10 +49,17 @@ impl Turn {
                 AT_WORK.compare_exchange(owner, pid, Ordering::Acquire, Ordering::Relaxed)
             };
             if is_free && exchange(owner).is_ok() {
-                return Turn;
+                return Turn { _blocked };
             }
-            // SAFETY: lets others run.
-            unsafe { libc::sched_yield() };
+            yields += 1;
+            let nap = libc::timespec { tv_sec: 0, tv_nsec: NAP_NS };
+            // SAFETY: lets others run; the kernel reads `nap` only.
+            unsafe {
+                match yields {
+                    0..YIELDS => libc::sched_yield(),
+                    _ => libc::nanosleep(&raw const nap, ptr::null_mut()),
+                };
+            }
         }
     }
 }
@@ -67,10 +87,15 @@ pub(in crate::sys) fn replace_all(
 /// Makes the page of `address`, which lies in the slot's mapping, one that can be had; false when
 /// there is no memory for it. `is_broken`: the memory itself is.
 pub(super) fn replace(slot: &Slot, address: usize, is_broken: bool) -> bool {
-    let _turn = Turn::take();
     let page = address & !(PAGE.load(Ordering::Relaxed) - 1);
-    if !is_broken && (page >= slot.replaced_from() || can_be_had(page)) {
-        // Another thread was here first, or there is room again.
+    // Another thread was here first, or there is room again.
+    let is_mended = || !is_broken && (page >= slot.replaced_from() || can_be_had(page));
+    // A look before the turn: it may wait for a disk, which others need not.
+    if is_mended() {
+        return true;
+    }
+    let _turn = Turn::take();
+    if is_mended() {
         return true;
     }
     // SAFETY: entered with the mapping, whose region keeps the file as long as it is mapped, and
@@ -123,11 +148,14 @@ fn one(slot: &Slot, file: &MappedFile, page: usize, at: u64) -> bool {
     // the faulting mapping, all users of which expect its bytes to change under them.
     let moved = unsafe { libc::mremap(made, len, len, how, page as *mut libc::c_void) };
     slot.set_worn();
-    if moved == libc::MAP_FAILED {
-        // SAFETY: as above.
-        unsafe { libc::munmap(made, len) };
+    if moved != libc::MAP_FAILED {
+        return true;
     }
-    moved != libc::MAP_FAILED
+    // SAFETY: as above.
+    unsafe { libc::munmap(made, len) };
+    // The call may have taken the page away before it failed: there must be one.
+    slot.set_lost();
+    map(page as *mut libc::c_void, len, libc::MAP_FIXED).is_some()
 }
 
 /// Zeros of the process's own.

@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-use crate::primitive::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::primitive::{fence, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::sys::mapped_file::MappedFile;
 
 /// Slots that are made together.
@@ -97,7 +97,12 @@ impl Slot {
 
     fn holds(&self, address: usize) -> bool {
         let start = self.start.load(Ordering::Acquire); // pairs with the store in `register`
-        start != 0 && address >= start && address - start < self.len.load(Ordering::Relaxed)
+        let len = self.len.load(Ordering::Relaxed);
+        // Pairs with the Release stores of `start`: a slot that was left and entered again
+        // meanwhile has another start, and that length may be its.
+        fence(Ordering::Acquire);
+        let is_same = self.start.load(Ordering::Relaxed) == start;
+        start != 0 && is_same && address >= start && address - start < len
     }
 }
 
