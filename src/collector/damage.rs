@@ -1,9 +1,9 @@
 //! What is done when the arena's files have lost something: rings whose records cannot be read are
 //! given up, exactly; the segment is changed; the owner is told. Runs on the collector.
 
-use super::Collector;
 use super::batch::Batch;
 use super::sources::Source;
+use super::{Collector, Pass};
 use crate::arena::Arena;
 use crate::callsite::{self, Callsite};
 use crate::envelope::{META, Meta};
@@ -66,6 +66,16 @@ impl Collector {
             self.registry.shared.progress.report_failure(warning.clone());
             self.registry.shared.progress.tell(Notice::Warning(warning));
         }
+    }
+
+    /// Passes until nothing is left behind what was given up of a ring; what cannot be read is not
+    /// waited for.
+    pub(super) fn pass_and_mend(&mut self, cut_off: u64) -> Pass {
+        let mut pass = self.pass(cut_off);
+        while pass != Pass::Abandoned && self.mend_rings() {
+            pass = self.pass(cut_off);
+        }
+        pass
     }
 
     /// Gives up what stands in rings that cannot be read; says whether one of them has new memory,

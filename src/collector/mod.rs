@@ -232,16 +232,6 @@ impl Collector {
         Pass::Wrote
     }
 
-    /// Passes until nothing is left behind what was given up of a ring; what cannot be read is not
-    /// waited for.
-    fn pass_and_mend(&mut self, cut_off: u64) -> Pass {
-        let mut pass = self.pass(cut_off);
-        while pass != Pass::Abandoned && self.mend_rings() {
-            pass = self.pass(cut_off);
-        }
-        pass
-    }
-
     /// Takes the records of the first ring that come before all others; false: abandoned. Its next
     /// one was peeked and placed when it entered, or when its head was replaced.
     fn drain_run(&mut self, first: usize, cut_off: u64) -> bool {

@@ -3,6 +3,7 @@
 //! collector looks for new rings before each pass.
 
 mod account;
+mod left;
 pub(crate) mod process;
 mod retry;
 pub(crate) mod room;
@@ -21,6 +22,7 @@ use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
 use crate::ring::{Mapped, Producer, Ring, SharedRing};
 use crate::shared::Shared;
 use crate::stats::Counter;
+use left::has_room;
 use retry::Retry;
 use room::Room;
 
@@ -85,11 +87,6 @@ pub(crate) struct Registry {
     /// The most that `submitted` has ever given.
     shown: AtomicU64,
     settling: Mutex<account::Settling>,
-}
-
-/// Whether a ring is fit for another thread.
-fn has_room(ring: &Ring<Mapped>) -> bool {
-    ring.free() > ring.capacity() / 2
 }
 
 /// What a registry is made of.
@@ -212,30 +209,6 @@ impl Registry {
         let is_last = |ring: &Ring<Mapped>| ptr::eq(ring, last) && has_room(ring);
         let again = if last.is_null() { None } else { self.take_left(is_last) };
         again.or_else(|| self.take_ring())
-    }
-
-    /// A ring that a finished thread left. Its memory, which may wait for a disk, is looked at and
-    /// renewed without the list's lock.
-    fn take_left(&self, is_fit: impl Fn(&Ring<Mapped>) -> bool) -> Option<OwnedRing> {
-        let usable = |owned: &OwnedRing| {
-            owned.producer.ring().is_readable() || self.renew_ring(&owned.producer)
-        };
-        let mut from = 0;
-        loop {
-            let (index, entry) = self.free_ring(from)?;
-            let fit = Some(&entry).filter(|entry| is_fit(&entry.ring));
-            if let Some(owned) = fit.and_then(ListedRing::take).filter(usable) {
-                return Some(owned);
-            }
-            from = index + 1;
-        }
-    }
-
-    /// The first ring from the `from`th on that nobody owned just now, and its index.
-    fn free_ring(&self, from: usize) -> Option<(usize, ListedRing)> {
-        let rings = self.lock_rings();
-        let mut left = rings.iter().enumerate().skip(from);
-        left.find(|(_, entry)| entry.ring.is_free()).map(|(index, entry)| (index, entry.clone()))
     }
 
     /// Lists a new ring, which is the caller's.
