@@ -28,9 +28,11 @@ const YIELDS: u32 = 10;
 pub(super) fn claim(entry: &Entry, granules: usize, level: Level) -> Option<Claim> {
     // Before there is a claim: what stands in the ring is not read any more.
     let ring = entry.producer.ring();
-    let is_renewed = ring.needs_memory() && entry.registry.renew_ring(&entry.producer);
-    if !is_renewed && !ring.is_readable() {
-        return drop_record(entry, level, DropReason::NoRing);
+    if ring.needs_memory() {
+        let is_renewed = entry.registry.renew_ring(&entry.producer);
+        if !is_renewed && !ring.is_readable() {
+            return drop_record(entry, level, DropReason::NoRing);
+        }
     }
     let owed = entry.owed();
     let claim = claim_room(entry, granules + owed, level)?;
