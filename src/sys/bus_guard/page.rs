@@ -1,5 +1,5 @@
-//! Memory of the process in place of pages that cannot be had. Runs in the handler, and where a ring
-//! is renewed: system calls and stores, and nothing that could fault itself.
+//! Memory of the process in place of pages that cannot be had. Runs in the handler, and where a
+//! ring is renewed: system calls and stores, and nothing that could fault itself.
 
 use std::io;
 use std::ptr;
