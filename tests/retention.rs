@@ -361,6 +361,27 @@ fn a_second_engine_that_has_ended_is_part_of_the_history_and_one_that_lives_is_n
     assert_eq!(names(dir.path()).into_iter().collect::<Vec<_>>(), ["test.jsonl"]);
 }
 
+/// A file system that calls this user by another number.
+#[derive(Debug)]
+struct Mapped;
+
+impl Io for Mapped {
+    fn stat(&self, path: &Path) -> io::Result<FileStatus> {
+        Ok(FileStatus { uid: 4_294_967_294, ..OsIo.stat(path)? })
+    }
+}
+
+#[test]
+fn what_second_engines_left_goes_also_where_owners_are_mapped() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gone = dir.path().join("test@4711.jsonl");
+    fs::write(&gone, LINE).expect("a file");
+    let config = config(dir.path()).retain_files(0).io(Arc::new(Mapped));
+    let engine = Engine::detached(config).expect("it starts");
+    wait_until("the keeper", || !gone.exists());
+    drain(&engine);
+}
+
 /// A disk on which as much is free as it is told; counts who looks at what.
 #[derive(Debug)]
 struct Watched {

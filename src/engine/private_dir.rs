@@ -45,6 +45,12 @@ pub(super) fn take(io: &dyn Io, dir: &Path) -> Result<(PathBuf, Option<String>),
     }
 }
 
+/// The number by which its file system calls this user, whose the directory is.
+pub(super) fn owner(io: &dyn Io, private_dir: &Path) -> u32 {
+    // Where it cannot be looked at any more, the number that most file systems go by.
+    io.stat(private_dir).map_or_else(|_| process::effective_uid(), |status| status.uid)
+}
+
 /// The private directories in `dir` of all users, but for `own`.
 pub(super) fn of_others(io: &dyn Io, dir: &Path, own: &Path) -> Vec<PathBuf> {
     let names = io.read_dir_names(dir).unwrap_or_default();

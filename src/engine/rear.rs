@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::lock::NameLocks;
 use super::open::LogPlace;
+use super::private_dir;
 use super::start::HOT_SEGMENTS;
 use super::wire::Front;
 use crate::arena::intent::Intents;
@@ -75,6 +76,7 @@ fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
         io: Arc::clone(&settings.io),
         dir: log.dir.clone(),
         private_dir: log.private_dir.clone(),
+        uid: private_dir::owner(&*settings.io, &log.private_dir),
         name: settings.name.clone(),
         base: log.base.clone(),
         engines: Arc::new(NameLocks::new(Arc::clone(&settings.io), log.private_dir.clone())),

@@ -21,7 +21,6 @@ use crate::flush::Notice;
 use crate::shared::Shared;
 use crate::stats::Counter;
 use crate::sys::io::{Io, Space};
-use crate::sys::process;
 
 /// How often old files are looked for besides rotations.
 pub(super) const RETAIN_EVERY: Duration = Duration::from_secs(60);
@@ -44,6 +43,9 @@ pub(crate) struct Care {
     pub(crate) dir: PathBuf,
     /// Beside the log: locks, and files that are not part of it yet.
     pub(crate) private_dir: PathBuf,
+    /// By which number the file system calls this user: the private directory's owner. It may be
+    /// another than the system's own (NFS, SMB, FAT).
+    pub(crate) uid: u32,
     /// The log's name, without the suffix that it may have got.
     pub(crate) name: String,
     /// With it: what this engine's files begin with.
@@ -149,11 +151,11 @@ impl OldFiles {
     /// Whether a second engine wrote it that has ended. Of other users nobody here can know; the
     /// log's own file waits for the next engine.
     fn is_left(&self, file: &mut File) -> bool {
-        let Care { base, engines, .. } = &self.care;
+        let Care { base, engines, uid, .. } = &self.care;
         let of = file.named.base.clone();
         let is_second = of != *base && file_names::name_of_second(&of).is_some();
         is_second
-            && file.status.uid == process::effective_uid()
+            && file.status.uid == *uid
             && engines.while_gone(&of, &mut || self.give_reserve_back(file))
     }
 
