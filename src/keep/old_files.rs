@@ -2,6 +2,7 @@
 //! the end, which the log tells. Runs on the keeper, after each rotation and once a minute; one
 //! look reads the directory once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -74,6 +75,8 @@ pub(super) struct OldFiles {
     /// Those that were found, so that a rotation costs no look at each: they do not change.
     known: Known,
     cleared_at: Option<Instant>,
+    /// Those that could not be removed: told once each.
+    refused: BTreeSet<String>,
     /// Whether too little of the disk is free, though all went that may go for it: told once.
     is_cramped: bool,
     #[cfg(feature = "compress")]
@@ -89,6 +92,7 @@ impl OldFiles {
             looked_at: None,
             known: Known::new(),
             cleared_at: None,
+            refused: BTreeSet::new(),
             is_cramped: false,
         }
     }
@@ -123,6 +127,8 @@ impl OldFiles {
         let (mut files, live_bytes) = self.complete(listing::look(&**io, dir, name, &self.known)?);
         listing::in_order(&mut files, SystemTime::now());
         self.retain(&mut files, live_bytes);
+        let names = files.iter().map(|file| &file.named.name);
+        self.refused = names.filter(|name| self.refused.contains(*name)).cloned().collect();
         #[cfg(feature = "compress")]
         self.compressor.choose(&files);
         self.known = files.into_iter().map(|file| (file.named.name, file.status)).collect();
@@ -250,7 +256,7 @@ impl OldFiles {
     }
 
     /// Removes one; says whether it is gone, by this engine, which is noted, or by another.
-    fn remove(&self, file: &File, reason: Reason, removed: &mut Vec<Removed>) -> bool {
+    fn remove(&mut self, file: &File, reason: Reason, removed: &mut Vec<Removed>) -> bool {
         let Care { io, dir, engines, .. } = &self.care;
         let path = dir.join(&file.named.name);
         let mut outcome = None;
@@ -271,7 +277,10 @@ impl OldFiles {
             // Somebody else was faster.
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => true,
             Some(Err(error)) => {
-                self.complain(&format!("remove {}", path.display()), &error);
+                // It is tried again at each look.
+                if self.refused.insert(file.named.name.clone()) {
+                    self.complain(&format!("remove {}", path.display()), &error);
+                }
                 false
             }
         }

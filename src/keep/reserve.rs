@@ -117,9 +117,11 @@ pub(super) fn give_back_of(io: &dyn Io, dir: &Path, file: &listing::File) -> std
     }
     match io.open_existing(&dir.join(&file.named.name)) {
         Ok(open) => free_behind_end(io, open.as_fd()),
-        // Removed or packed meanwhile.
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+        // Removed or packed meanwhile, or another user's, whose engine frees it.
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(()),
+            _ => Err(error),
+        },
     }
 }
 
