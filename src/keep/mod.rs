@@ -93,7 +93,7 @@ impl Keeper {
         self.prepare();
         // Should it fail, whoever asks for a sync hears of it.
         let _ = self.sync_names();
-        self.old_files.look(false);
+        self.old_files.look_if_due();
         loop {
             if self.old_files.pack() {
                 self.parts.files.set_dir_dirty();
@@ -110,7 +110,11 @@ impl Keeper {
             }
             let is_rotated = bits & bit::ROTATED != 0;
             // Before the sync: what retention removes needs none.
-            self.old_files.look(is_rotated);
+            if is_rotated {
+                self.old_files.look_after_rotation();
+            } else {
+                self.old_files.look_if_due();
+            }
             let syncs = self.parts.shared.limits.sync != SyncGoal::Never;
             // What failed is tried again by itself: a directory may recover, a file be replaced.
             let is_due = self.has_failed || self.decide(published) == Some(Duration::ZERO);

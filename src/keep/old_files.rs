@@ -74,7 +74,6 @@ pub(super) struct OldFiles {
     looked_at: Option<Instant>,
     /// Those that were found, so that a rotation costs no look at each: they do not change.
     known: Known,
-    cleared_at: Option<Instant>,
     /// Those that could not be removed: told once each.
     refused: BTreeSet<String>,
     /// Whether too little of the disk is free, though all went that may go for it: told once.
@@ -91,7 +90,6 @@ impl OldFiles {
             care,
             looked_at: None,
             known: Known::new(),
-            cleared_at: None,
             refused: BTreeSet::new(),
             is_cramped: false,
         }
@@ -104,21 +102,35 @@ impl OldFiles {
     }
 
     /// Looks at them, if it is time to.
-    pub(super) fn look(&mut self, is_rotated: bool) {
-        let is_due = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY);
-        let is_due_anew = is_due(self.looked_at);
-        if is_due_anew {
-            self.looked_at = Some(Instant::now());
-            self.known.clear();
+    pub(super) fn look_if_due(&mut self) {
+        if self.is_due() {
+            self.look_anew();
         }
-        if is_rotated || is_due_anew {
-            if let Err(error) = self.see() {
-                self.complain("list the files", &error);
-            }
+    }
+
+    /// Looks at them whenever the last look was: there is one more.
+    pub(super) fn look_after_rotation(&mut self) {
+        if self.is_due() {
+            self.look_anew();
+        } else {
+            self.look();
         }
-        if is_due(self.cleared_at) {
-            self.cleared_at = Some(Instant::now());
-            leftovers::clear_away(&self.care);
+    }
+
+    fn is_due(&self) -> bool {
+        self.looked_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY)
+    }
+
+    fn look_anew(&mut self) {
+        self.looked_at = Some(Instant::now());
+        self.known.clear();
+        self.look();
+        leftovers::clear_away(&self.care);
+    }
+
+    fn look(&mut self) {
+        if let Err(error) = self.see() {
+            self.complain("list the files", &error);
         }
     }
 

@@ -59,7 +59,7 @@ impl Keeper {
         while let Some(file) = retired.pop() {
             if self.parts.signal.is_raised(bit::ROTATED) {
                 self.parts.signal.lower(bit::ROTATED);
-                self.old_files.look(true);
+                self.old_files.look_after_rotation();
             }
             if !self.is_removed(&file) {
                 // Where it fails, barriers hear of it from the doubt that it leaves.
