@@ -59,7 +59,8 @@ figures! { Stats {
     write_failures: WriteFailures;
     /// Calls of `fdatasync` that failed.
     sync_failures: SyncFailures;
-    /// Housekeeping that failed: preallocation, syncs of the directory.
+    /// Housekeeping that failed: syncs of the directory, looks at old files, removals and
+    /// compressions of them, reserves of blocks that could not be given back.
     keeper_failures: KeeperFailures;
     /// Lines that consoles did not take: those beside the main output because their reader was too
     /// slow or gone (the main output has them), the main output because its reader was gone (they

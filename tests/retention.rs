@@ -1,6 +1,7 @@
 //! Promise: retention removes complete files of this log alone, the oldest first by their numbers
 //! whatever a clock has said, never the newest nor what was there before the log's first engine; and
-//! the log tells each that goes. One look reads the directory once, however many files there are.
+//! the log tells each that goes, beyond 100 at once together. One look reads the directory once,
+//! however many files there are.
 
 mod common;
 

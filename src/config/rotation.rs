@@ -149,7 +149,8 @@ impl Config {
     /// 0 to 100,000. Default: 100,000. All `retain_*` options hold at once, for all files of the
     /// name, those of second engines ([`InUse::Suffix`](crate::InUse::Suffix)) and compressed ones
     /// as well. The oldest is the one of the lowest number, whatever its date is. Each that goes is
-    /// told in the log, with its name, its length and the option that asked for it.
+    /// told in the log, with its name, its length and the option that asked for it; where more than
+    /// 100 go at once, those beyond are told together, one record for each run of one option.
     ///
     /// Never removed are the file that is being written, and what was there under the log's name
     /// before its first engine: that is rotated as number `000000`, and counts for nothing. Nor is
