@@ -14,6 +14,7 @@ use std::process::Command;
 
 use common::{config, drain, wait_until};
 use fastlog::{Config, Engine, InUse, fastlog};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 const USERS: [u32; 2] = [1001, 1002];
 
@@ -217,8 +218,12 @@ fn planted_files_stop_nothing() {
     // While it runs, in the place of the log itself.
     let live = dir.path().join("test.jsonl");
     for plant in [make_pipe as fn(&Path), |path| fs::create_dir(path).expect("a directory")] {
-        fs::rename(&live, dir.path().join("moved")).expect("renamed");
-        plant(&live);
+        let moved = dir.path().join("moved");
+        // The one left by the last turn, if any.
+        let _ = fs::remove_file(&moved);
+        plant(&moved);
+        // At one instant: what the engine has still to tell would make the log anew in between.
+        renameat_with(CWD, &live, CWD, &moved, RenameFlags::EXCHANGE).expect("exchanged");
         for n in 0..100_u64 {
             fastlog!(logger: logger, INFO, "while something else has the name", n);
         }
@@ -226,7 +231,7 @@ fn planted_files_stop_nothing() {
         let failure = engine.stats().last_failure().unwrap_or_default().to_owned();
         assert!(failure.contains("its open file is written on"), "{failure}");
         if live.is_dir() { fs::remove_dir(&live) } else { fs::remove_file(&live) }.expect("ours");
-        let moved = fs::read_to_string(dir.path().join("moved")).expect("the log");
+        let moved = fs::read_to_string(moved).expect("the log");
         assert!(moved.matches("while something else has the name").count() >= 100);
         wait_until("the name again", || {
             fastlog!(logger: logger, INFO, "a line");
