@@ -3,7 +3,7 @@
 
 use std::ptr;
 
-use crate::primitive::{fence, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::primitive::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sys::mapped_file::MappedFile;
 
 /// Slots that are made together.
