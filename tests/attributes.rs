@@ -41,6 +41,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.is_file()).collect()
 }
 
+// [S24]
 #[test]
 fn rotation_and_renames_keep_mode_owner_and_group() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -74,6 +75,7 @@ fn rotation_and_renames_keep_mode_owner_and_group() {
     drain(&engine);
 }
 
+// [S25]
 #[test]
 fn configured_modes_are_exact() {
     let parent = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,5 @@
-//! Promise: after `flush` a reader sees, and after `sync` the device has, every record logged
-//! before; `drain` does all that, once, for whoever asks; and none of them waits for ever.
+//! Promise [P2] [P4]: after `flush` a reader sees, and after `sync` the device has, every record
+//! logged before; `drain` does all that, once, for whoever asks; and none of them waits for ever.
 //!
 //! Attacked by many threads that flush and read at once, by drains at the same time and in the
 //! middle of logging, with a disk that hangs, and with one that refuses a sync.
@@ -51,6 +51,7 @@ fn arena_files(dir: &Path) -> usize {
     paths.filter(|path| path.extension().is_some_and(|end| end != "lock")).count()
 }
 
+// [S17]
 #[test]
 fn after_flush_a_reader_sees_everything_from_all_threads() {
     const THREADS: u64 = 6;

@@ -132,6 +132,7 @@ fn assert_all_kinds(config: Config, dir: &Path) -> Vec<PathBuf> {
     files(dir)
 }
 
+// [F3]
 #[test]
 fn rotated_files_hold_whole_segments() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -164,6 +165,7 @@ fn the_record_of_the_readme_takes_forty_bytes() {
     assert!(bytes <= RECORDS * 40 + 4_096, "{bytes} bytes");
 }
 
+// [F2] [S37]
 #[test]
 fn a_file_that_was_moved_away_is_followed_by_one_that_decodes_alone() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -189,6 +191,7 @@ fn a_file_that_was_moved_away_is_followed_by_one_that_decodes_alone() {
     assert!(program(&live).into_iter().eq(0..400));
 }
 
+// [S37]
 #[test]
 fn a_file_that_was_cut_from_outside_goes_on_with_a_segment_that_decodes() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -19,6 +19,15 @@ fn cat(arguments: &[&str], paths: &[&Path]) -> Output {
     command.output().expect("the binary starts")
 }
 
+/// As `cat` of one file, in a process with little room for memory.
+fn cat_in_little_memory(path: &Path) -> Output {
+    const KIB_MAX: u32 = 64 * 1024;
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("ulimit -v {KIB_MAX} && exec \"$0\" cat \"$1\""));
+    shell.arg(env!("CARGO_BIN_EXE_fastlog")).arg(path).stdin(Stdio::null());
+    shell.output().expect("a shell")
+}
+
 fn cat_input(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fastlog"));
     command.args(["cat", "-"]).args(arguments).stdin(Stdio::piped());
@@ -69,6 +78,7 @@ fn golden(name: &str) -> Vec<u8> {
     fs::read(Path::new("tests/golden").join(name)).expect("a golden file")
 }
 
+// [F1]
 #[test]
 fn the_golden_log_is_printed_byte_for_byte() {
     let output = cat(&[], &[Path::new("tests/golden/version-1.flog")]);
@@ -167,6 +177,28 @@ fn what_is_damaged_is_told_and_the_rest_printed() {
     let output = cat(&[], &[&live]);
     assert!(output.status.code() == Some(1) && output.stdout.is_empty());
     assert!(said(&output).contains("has version 9 of the binary format"), "{}", said(&output));
+}
+
+/// Each block that says how much follows says the most that it can, in a process that may have no
+/// more memory than it needs for an ordinary file.
+// [F9]
+#[test]
+fn a_length_that_lies_costs_no_memory() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("test.flog");
+    let golden = golden("version-1.flog");
+    fs::write(&path, &golden).expect("written");
+    assert_eq!(cat_in_little_memory(&path).status.code(), Some(0), "enough for what is sound");
+    let mut tried = 0;
+    for (nth, at) in (112..golden.len() - 8).step_by(24).enumerate() {
+        let mut bytes = golden.clone();
+        bytes[at..at + [2, 4, 8][nth % 3]].fill(0xff);
+        fs::write(&path, &bytes).expect("written");
+        let output = cat_in_little_memory(&path);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "at {at}: {output:?}");
+        tried += 1;
+    }
+    assert!(tried > 100, "{tried} lengths");
 }
 
 #[test]

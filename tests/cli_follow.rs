@@ -169,6 +169,7 @@ fn whole_records(bytes: &[u8]) -> usize {
     std::iter::from_fn(|| reader.next_line().expect("memory").map(|_| ())).count()
 }
 
+// [S36]
 #[test]
 fn a_binary_file_is_followed_in_the_middle_of_a_block_and_when_others_are_at_it() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -236,6 +237,7 @@ fn a_named_file_is_followed_over_rotations_too() {
     drain(&engine);
 }
 
+// [S14]
 #[test]
 fn a_line_is_printed_when_it_is_whole() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -85,6 +85,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).expect("the log is UTF-8")
 }
 
+// [S33]
 #[test]
 fn renames_cost_no_line() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -125,6 +126,7 @@ fn a_deleted_file_takes_only_its_own_lines() {
     }
 }
 
+// [S13] [S35]
 #[test]
 fn a_file_that_is_copied_and_cut_has_no_hole() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -60,6 +60,7 @@ fn log(engine: &Engine, numbers: std::ops::Range<u64>) {
     numbers.for_each(|n| fastlog!(logger: logger, INFO, "a line that packs well", n));
 }
 
+// [S2]
 #[test]
 fn every_line_is_there_once_in_what_is_packed() {
     for (compression, suffix) in [(Compression::Zstd, ".zst"), (Compression::Gzip, ".gz")] {

@@ -1,5 +1,5 @@
-//! Promise: a descriptor that somebody else closes, and whose number he uses again, costs no line, no
-//! byte of his file, and no lie about what is on the device.
+//! Promise [P5]: a descriptor that somebody else closes, and whose number he uses again, costs no
+//! line, no byte of his file, and no lie about what is on the device.
 #![allow(unsafe_code)]
 
 mod common;

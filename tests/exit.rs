@@ -1,6 +1,6 @@
-//! Promise: however a process ends by its own will, its engines are drained, within two seconds,
-//! and the end is not held up by an output that is stuck. Attacked by every way to end: return
-//! from `main`, `exit` from any thread, a panic, signals, a tokio runtime; with outputs that
+//! Promise [P5]: however a process ends by its own will, its engines are drained, within two
+//! seconds, and the end is not held up by an output that is stuck. Attacked by every way to end:
+//! return from `main`, `exit` from any thread, a panic, signals, a tokio runtime; with outputs that
 //! nobody reads, and without the exit hook.
 //!
 //! Not under the test harness: the cases need a `main` that is theirs.

@@ -73,6 +73,7 @@ fn check(output: impl Read + Send + 'static, seen: &Arc<AtomicU64>) -> JoinHandl
     })
 }
 
+// [S11] [S13]
 #[test]
 fn tail_sees_every_line_once() {
     let dir = tempfile::tempdir().expect("a directory");

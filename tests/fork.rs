@@ -1,8 +1,8 @@
-//! Promise: a forked child hears nothing of the parent's engine and does nothing to it: its calls
-//! are unheard, its handles answer that the engine does not run there, and it may start an engine
-//! of its own. Attacked by forking while threads log, register callsites, set filters, start and
-//! drain, so that every lock of the engine is held by somebody at some fork; by children that log,
-//! start, exit, are killed, or outlive the parent.
+//! Promise [P5]: a forked child hears nothing of the parent's engine and does nothing to it: its
+//! calls are unheard, its handles answer that the engine does not run there, and it may start an
+//! engine of its own. Attacked by forking while threads log, register callsites, set filters, start
+//! and drain, so that every lock of the engine is held by somebody at some fork; by children that
+//! log, start, exit, are killed, or outlive the parent.
 
 #![allow(unsafe_code)] // fork, waitpid and _exit have no safe form.
 

@@ -1,5 +1,5 @@
-//! Promise: an engine whose disk stands still holds up those alone who wait for its disk. Others
-//! start, log, filter, look, end and drain as ever, and each drain with a limit keeps it.
+//! Promise [P5]: an engine whose disk stands still holds up those alone who wait for its disk.
+//! Others start, log, filter, look, end and drain as ever, and each drain with a limit keeps it.
 //!
 //! Attacked by an ext4 that is frozen, while a thread waits in a page fault of an engine's
 //! dictionary, and while nobody does. Needs the right to mount, and `fsfreeze`; without them the

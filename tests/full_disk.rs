@@ -1,6 +1,6 @@
-//! Promise: a full disk never hurts the host. While it is full calls come back within six seconds,
-//! earlier lines stay as they are, every loss is counted, and when there is room again the log goes
-//! on where it stopped.
+//! Promise [P1] [P5]: a full disk never hurts the host. While it is full calls come back within six
+//! seconds, earlier lines stay as they are, every loss is counted, and when there is room again the
+//! log goes on where it stopped.
 //!
 //! Attacked by a tmpfs of 8 MiB that the log itself fills, under every preset, with the arena in it
 //! and elsewhere, and with the standard output and error of a process redirected into it. Each
@@ -263,6 +263,7 @@ fn production_with_its_arena_elsewhere() {
     run("production elsewhere");
 }
 
+// [S16]
 #[test]
 fn production_in_its_own_directory() {
     run("production");

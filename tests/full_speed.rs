@@ -1,6 +1,7 @@
-//! Nothing is lost and nothing is doubled at full speed: eight threads log as fast as they can under
-//! `Overflow::Block`; every line parses strictly, each thread's records are all there and in order,
-//! and memory stays flat. A million records a thread in release builds, fewer without optimisation.
+//! Promise [P2]: nothing is lost and nothing is doubled at full speed: eight threads log as fast as
+//! they can under `Overflow::Block`; every line parses strictly, each thread's records are all
+//! there and in order, and memory stays flat. A million records a thread in release builds, fewer
+//! without optimisation.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Promise: the host lives, whatever becomes of the file system on which the arena lies, and
+//! Promise [P5]: the host lives, whatever becomes of the file system on which the arena lies, and
 //! whatever it does with `SIGBUS` itself. The account stays exact.
 //!
 //! Attacked by real file systems that are full where each write needs a new block (btrfs, XFS with

@@ -1,7 +1,7 @@
-//! Promise: limits of the process and of its disk do not hurt the host. A file that may not become
-//! longer (`RLIMIT_FSIZE`) is a failure and no signal, on the host's own threads too; with little
-//! room on the disk the engine starts, and says what that costs; memory that may be locked is left
-//! to the host.
+//! Promise [P5]: limits of the process and of its disk do not hurt the host. A file that may not
+//! become longer (`RLIMIT_FSIZE`) is a failure and no signal, on the host's own threads too; with
+//! little room on the disk the engine starts, and says what that costs; memory that may be locked
+//! is left to the host.
 
 #![cfg(all(target_os = "linux", not(fastlog_portable)))]
 #![allow(unsafe_code)] // Limits and signal masks have no safe form.

@@ -1,5 +1,5 @@
-//! A disk that hangs in a system call holds up the thread that made it, and nobody else: other
-//! threads log on, and a drain with a limit ends.
+//! Promise [P5]: a disk that hangs in a system call holds up the thread that made it, and nobody
+//! else: other threads log on, and a drain with a limit ends.
 
 mod common;
 

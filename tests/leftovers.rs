@@ -121,6 +121,7 @@ fn a_reserve_is_given_back_once_nobody_has_the_file_open() {
     assert_eq!(engine.stats().keeper_failures(), 0);
 }
 
+// [S32]
 #[test]
 fn nothing_that_another_writer_appends_is_cut_off() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,5 @@
-//! Promise: where there is no memory for a thread's ring, its calls return at once, dropped and
-//! counted, and are no load on the system: one of them asks again now and then. When there is
+//! Promise [P5]: where there is no memory for a thread's ring, its calls return at once, dropped
+//! and counted, and are no load on the system: one of them asks again now and then. When there is
 //! memory, the thread is heard. Attacked with a limit on the process's address space.
 
 #![cfg(all(target_os = "linux", not(fastlog_portable)))]

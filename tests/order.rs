@@ -1,5 +1,5 @@
-//! Promise: the records of one thread keep their order, and all threads come out merged by time,
-//! except those counted in `late`; nothing is lost or doubled.
+//! Promise [P8]: the records of one thread keep their order, and all threads come out merged by
+//! time, except those counted in `late`; nothing is lost or doubled.
 //!
 //! Attacked with eight threads on rings that overflow all the time, bursts, a slow thread, records
 //! of ERROR among others, an order window of nothing, and a chain of causes across threads whose

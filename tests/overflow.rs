@@ -1,7 +1,7 @@
-//! Promise: a full ring does what its policy says, and no loss is silent. `Drop` never waits,
-//! `BlockFor` waits its budget once per stall, `Block` as long as the output makes progress,
-//! `BlockForever` longer; ERROR and above have a reserve. Each loss is counted by level and reason,
-//! and told in the log.
+//! Promise [P1] [P2] [P5]: a full ring does what its policy says, and no loss is silent. `Drop`
+//! never waits, `BlockFor` waits its budget once per stall, `Block` as long as the output makes
+//! progress, `BlockForever` longer; ERROR and above have a reserve. Each loss is counted by level
+//! and reason, and told in the log.
 //!
 //! Attacked with a disk that blocks, fills up, fails, writes short and crawls, behind the smallest
 //! rings and the least staging.

@@ -510,6 +510,7 @@ fn a_name_in_use_within_one_process() {
     }
 }
 
+// [S3]
 #[test]
 fn a_name_in_use_by_another_process() {
     let case = "a_name_in_use_by_another_process";

@@ -1,6 +1,6 @@
-//! User code may come back into the logger from anywhere: a global allocator that logs, a `Display`
-//! that renders into the scratch it was given, a thread-local destructor whose fields log. Nothing
-//! deadlocks, no text is mixed up, and what cannot be heard is counted.
+//! Promise [P5]: user code may come back into the logger from anywhere: a global allocator that
+//! logs, a `Display` that renders into the scratch it was given, a thread-local destructor whose
+//! fields log. Nothing deadlocks, no text is mixed up, and what cannot be heard is counted.
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 

@@ -115,6 +115,7 @@ fn numbers(dir: &Path) -> Vec<u64> {
     numbers
 }
 
+// [S20] [S21]
 #[test]
 fn without_links_or_on_two_file_systems_the_log_rotates() {
     let cases =
@@ -145,6 +146,7 @@ fn without_links_or_on_two_file_systems_the_log_rotates() {
     }
 }
 
+// [S22]
 #[test]
 fn where_nothing_works_the_file_grows_and_the_log_says_so() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -185,6 +187,7 @@ fn a_directory_that_needs_no_sync_is_no_failure_and_one_that_fails_is() {
 }
 
 /// As after a change of user, and with descriptors used up.
+// [S34]
 #[test]
 fn an_open_file_is_good_until_it_is_proved_bad() {
     let dir = tempfile::tempdir().expect("a directory");

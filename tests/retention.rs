@@ -87,6 +87,7 @@ fn told(engine: &Engine) -> Vec<(String, u64, String)> {
         .collect()
 }
 
+// [S4]
 #[test]
 fn logs_of_like_names_keep_their_files() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -124,6 +125,7 @@ fn logs_of_like_names_keep_their_files() {
     }
 }
 
+// [S27] [S28]
 #[test]
 fn of_thousands_that_go_at_once_the_log_tells_together() {
     const FILES: u64 = 400;
@@ -177,6 +179,7 @@ fn what_is_no_file_stays_and_hangs_nobody() {
     assert!(strange[3].join("something").exists());
 }
 
+// [S31]
 #[test]
 fn the_newest_stays_where_the_limit_has_no_room_for_one() {
     for limit in [0, KIB, 64 * KIB] {
@@ -201,6 +204,7 @@ fn none_stays_where_none_is_to() {
     assert_eq!(names(dir.path()).into_iter().collect::<Vec<_>>(), ["test.jsonl"]);
 }
 
+// [S26]
 #[test]
 fn a_clock_that_was_wrong_removes_nothing_early_and_holds_nothing_up() {
     let day = Duration::from_secs(86_400);
@@ -239,6 +243,7 @@ fn files_that_are_old_by_a_good_clock_go_for_their_age() {
 }
 
 /// Counting on from a number that is too high would end at 0, or the program.
+// [S8]
 #[test]
 fn numbers_that_no_log_reaches_are_nobodys() {
     let strange = [
@@ -283,6 +288,7 @@ fn when_no_number_is_left_the_log_goes_on() {
     assert_eq!(numbers(dir.path(), "test"), [1 << 60]);
 }
 
+// [S7]
 #[test]
 fn what_was_there_before_the_first_engine_stays() {
     const FORMER: u64 = 5 << 20;
@@ -335,6 +341,7 @@ fn what_was_there_before_stays_also_if_a_later_run_rotates_it() {
     assert_eq!(numbers(dir.path(), "test").len(), 3);
 }
 
+// [S30]
 #[test]
 fn a_second_engine_that_has_ended_is_part_of_the_history_and_one_that_lives_is_not() {
     const SURPLUS: u64 = 8 << 20;
@@ -541,4 +548,22 @@ fn a_rotation_beside_many_files_does_not_look_at_each() {
     let stats = disk.stats.load(Ordering::Relaxed);
     // Should the test take minutes, all are looked at once more in each.
     assert!(stats < 5 * FILES, "{stats} looks at files for {} rotations", rotations());
+}
+
+// [S29]
+#[test]
+fn what_goes_while_the_engine_ends_is_counted_and_not_told() {
+    const ROTATIONS: u64 = 12;
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = Watched::new(1 << 40);
+    let config = config(dir.path()).retain_files(2).io(Arc::clone(&disk) as _);
+    let engine = Engine::detached(config).expect("it starts");
+    rotate(&engine, ROTATIONS);
+    drain(&engine);
+    let stats = engine.stats();
+    let texts = names(dir.path()).into_iter().map(|name| dir.path().join(name));
+    let told = texts.flat_map(|path| all_lines(&path)).filter(|line| line["reason"].is_string());
+    assert_eq!(numbers(dir.path(), "test").len(), 2);
+    assert_eq!(stats.removed_files(), stats.rotations() - 2, "all that went are counted");
+    assert!(told.count() as u64 <= stats.removed_files());
 }

@@ -79,6 +79,7 @@ fn a_slow_device_neither_holds_up_the_removal_of_old_files_nor_takes_all_descrip
     assert!(stats.removed_files() >= ROTATIONS - 5, "{stats}");
 }
 
+// [S9]
 #[test]
 fn a_device_that_is_slower_than_the_log_costs_few_descriptors_and_the_drain_waits_for_it() {
     let dir = memory_dir();
@@ -114,6 +115,7 @@ fn a_device_that_is_slower_than_the_log_costs_few_descriptors_and_the_drain_wait
     assert!(numbers.iter().copied().eq(0..n + 2_000), "{} lines", numbers.len());
 }
 
+// [S10] [S14]
 #[test]
 fn every_line_is_there_once_and_in_order_and_no_file_is_too_long() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -139,6 +141,7 @@ fn every_line_is_there_once_and_in_order_and_no_file_is_too_long() {
     assert_eq!(left, ["test.lock"], "nothing but the lock is left");
 }
 
+// [S1] [S11] [S12] [S18]
 #[test]
 fn the_name_is_always_there_and_rotated_files_never_change() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -198,6 +201,7 @@ fn files_that_others_rename_do_not_keep_the_log_from_rotating() {
     drain(&engine);
 }
 
+// [S5] [S6]
 #[test]
 fn numbers_go_on_after_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -270,6 +274,7 @@ impl Io for Broken {
     }
 }
 
+// [S22] [S23]
 #[test]
 fn a_rotation_that_fails_costs_no_line_and_is_tried_again() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -305,6 +310,7 @@ fn a_rotation_that_fails_costs_no_line_and_is_tried_again() {
     assert_eq!(told(dir.path(), "cannot rotate ") as u64, failures, "each is told");
 }
 
+// [S19]
 #[test]
 fn a_process_that_died_between_the_two_steps_loses_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -366,4 +372,24 @@ fn names_next_to_each_other_keep_their_files() {
     let error = Engine::detached(config(dir.path()).name("a-20261120T213300Z-000001"));
     let error = error.expect_err("a rotated file's name").to_string();
     assert!(error.contains("does not end as those of rotated files do"), "{error}");
+}
+
+// [S15]
+#[test]
+fn half_a_line_of_another_time_gets_its_newline_and_no_more() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("test.jsonl");
+    let former = "{\"n\":0}\n{\"n\":";
+    fs::write(&path, former).expect("written");
+    let engine = Engine::detached(config(dir.path())).expect("the engine starts");
+    log(&engine, 1..3);
+    drain(&engine);
+    let text = fs::read_to_string(&path).expect("UTF-8");
+    let ours = text.strip_prefix(former).and_then(|rest| rest.strip_prefix('\n'));
+    let ours: Vec<serde_json::Value> = ours
+        .expect("the newline, then lines")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    assert!(ours.iter().filter_map(|line| line["n"].as_u64()).eq(1..3), "{text}");
 }

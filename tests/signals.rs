@@ -1,5 +1,5 @@
-//! Promise: a handler of a signal may log. Where it has interrupted a call of the same thread, or
-//! another of the engine's functions, its record is turned away and counted; the interrupted
+//! Promise [P5]: a handler of a signal may log. Where it has interrupted a call of the same thread,
+//! or another of the engine's functions, its record is turned away and counted; the interrupted
 //! record stays whole, and the counts agree. Attacked with a storm of signals on a thread whose
 //! calls are inside the engine most of the time: between claim and commit of long records, while
 //! texts are rendered, while the ring is full, at barriers.

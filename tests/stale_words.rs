@@ -1,6 +1,7 @@
-//! Promise: nothing is invented and nothing is lost when the payload of an earlier lap looks like a
-//! commit word. A ring publishes by the word `(position + 1) << 16 | length` at a record's first
-//! granule and is never cleared, so that a value left there by the lap before could pass for one.
+//! Promise [P3]: nothing is invented and nothing is lost when the payload of an earlier lap looks
+//! like a commit word. A ring publishes by the word `(position + 1) << 16 | length` at a record's
+//! first granule and is never cleared, so that a value left there by the lap before could pass for
+//! one.
 //!
 //! Attacked through the public API: in a ring as small as they come, every value is the commit word
 //! that would stand in its place one lap later, followed by what would make an acceptable header;

@@ -1,6 +1,6 @@
-//! Promise: threads come and go as they like. Ten thousand short ones take no memory, more live
-//! ones than the arena holds lose nothing, and what a thread logs while it ends or unwinds is heard
-//! under its name.
+//! Promise [P2]: threads come and go as they like. Ten thousand short ones take no memory, more
+//! live ones than the arena holds lose nothing, and what a thread logs while it ends or unwinds is
+//! heard under its name.
 //!
 //! Attacked with thread-local destructors before and after the engine's own, with panics in the
 //! middle of a call's arguments, and with the fewest rings that may be had.

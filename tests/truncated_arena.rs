@@ -1,6 +1,6 @@
-//! Promise: whoever cuts the arena's files, or makes them shorter and longer again, does not hurt
-//! the host. Records that were in them are counted as damaged, exactly; no ring stands still, and
-//! what is logged afterwards is in the log.
+//! Promise [P5]: whoever cuts the arena's files, or makes them shorter and longer again, does not
+//! hurt the host. Records that were in them are counted as damaged, exactly; no ring stands still,
+//! and what is logged afterwards is in the log.
 //!
 //! Attacked by truncating both files again and again while threads log, in processes of their own,
 //! so that a SIGBUS would show.

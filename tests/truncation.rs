@@ -1,5 +1,5 @@
-//! What is cut says so, whatever path the record took: through the default engine's hot path, a
-//! logger, or with a callsite that the arena's dictionary has no room for.
+//! Promise [P6]: what is cut says so, whatever path the record took: through the default engine's
+//! hot path, a logger, or with a callsite that the arena's dictionary has no room for.
 
 mod common;
 

@@ -1,6 +1,6 @@
-//! Promise: hostile values stay data. Whatever a field or a key holds, its line is valid JSON that
-//! reads back as the same value; what is too long is cut at a character and says so; user code that
-//! logs or panics while it renders hurts neither its neighbours nor its caller.
+//! Promise [P5] [P6]: hostile values stay data. Whatever a field or a key holds, its line is valid
+//! JSON that reads back as the same value; what is too long is cut at a character and says so; user
+//! code that logs or panics while it renders hurts neither its neighbours nor its caller.
 //!
 //! Attacked with strings of control characters, quotes, separators and lone bytes, with extreme
 //! numbers, with every type that has a `Value`; the oracles are serde_json, jiff and std.

@@ -1,7 +1,7 @@
-//! Promise: in steady state neither a call nor any thread of the engine allocates or frees memory.
-//! Attacked with every kind of value, records that are cut, bound fields, urgent records, several
-//! threads, segments and syncs in number, barriers; every allocation of the whole process counts,
-//! in a child in which nothing else runs.
+//! Promise [P1] [P7]: in steady state neither a call nor any thread of the engine allocates or
+//! frees memory. Attacked with every kind of value, records that are cut, bound fields, urgent
+//! records, several threads, segments and syncs in number, barriers; every allocation of the whole
+//! process counts, in a child in which nothing else runs.
 
 #![allow(unsafe_code)] // A global allocator has no safe form.
 

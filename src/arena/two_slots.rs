@@ -85,6 +85,7 @@ mod loom_tests {
     }
 
     /// A reader beside the writer sees a whole value, and never an older one than before.
+    // [P3]
     #[test]
     fn a_reader_sees_only_whole_values() {
         loom::model(|| {

@@ -274,6 +274,7 @@ fn seed() -> impl Strategy<Value = Seed> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
+    // [F1] [F6]
     #[test]
     fn what_is_decoded_is_what_json_would_have_been(
         seeds in prop::collection::vec(seed(), 1..60),
@@ -298,6 +299,7 @@ proptest! {
     }
 }
 
+// [F2] [F5]
 #[test]
 fn segments_decode_alone_and_in_any_order() {
     let (mut log, sites) = (Log::new(&[Detail::Thread], 4_096), sites());
@@ -380,6 +382,7 @@ fn a_record_fits_whole_or_not_at_all() {
     assert!(checked > 200, "{checked}");
 }
 
+// [F10]
 #[test]
 fn an_unknown_version_is_named() {
     let mut log = Log::new(&[], 4_096);

@@ -50,6 +50,7 @@ fn literal(text: &str) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    // [P6]
     #[test]
     fn a_line_is_json_and_says_what_was_logged(
         keys in prop::collection::vec(key(), 4),

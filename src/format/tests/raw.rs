@@ -90,6 +90,7 @@ proptest! {
         prop_assert_eq!(parse(&json("m", &["v"], (&raw, ())))["v"].clone(), value);
     }
 
+    // [P6]
     #[test]
     fn what_only_claims_to_be_json_is_a_text(text in hostile::hostile_text()) {
         let shown = parse(&json("m", &["v"], (&Raw(text.clone()), ())))["v"].clone();

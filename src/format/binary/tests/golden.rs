@@ -58,6 +58,7 @@ fn write_golden() {
     std::fs::write(golden("version-1.jsonl"), lines).expect("written");
 }
 
+// [F11]
 #[test]
 fn the_golden_log_is_read_and_written() {
     let read = |name| std::fs::read(golden(name)).expect("run `write_golden`");
@@ -92,6 +93,7 @@ fn dump(bytes: &[u8]) -> String {
     bytes.chunks(16).enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 
+// [F12]
 #[test]
 fn the_example_of_the_document_is_what_is_written() {
     let document = include_str!("../../../../docs/format.md");

@@ -55,6 +55,7 @@ fn a_log_cut_anywhere_gives_the_lines_before_the_cut() {
     assert!(counts.is_sorted() && counts.len() > 5_000, "{}", counts.len());
 }
 
+// [F8]
 #[test]
 fn reading_goes_on_at_the_next_segment() {
     let (bytes, expected) = valid();
@@ -74,6 +75,7 @@ fn reading_goes_on_at_the_next_segment() {
     assert_eq!(errors, [DecodeError { offset: 112, damage: Damage::Kind(15) }]);
 }
 
+// [F7]
 #[test]
 fn a_value_that_lies_costs_its_record_alone() {
     let site = site(1, Level::Info, "order {symbol}", &["symbol"]);
@@ -90,6 +92,28 @@ fn a_value_that_lies_costs_its_record_alone() {
     let damage = Damage::Values;
     assert_eq!(errors, [DecodeError { offset: second as u64, damage }]);
     assert_eq!((lines.len() * 3, expected.starts_with(&lines[..50])), (expected.len() * 2, true));
+}
+
+// [F4]
+#[test]
+fn a_kind_that_is_none_ends_the_segment_with_an_error() {
+    let (valid, _) = valid_once();
+    let others = (0..16_u8).filter(|kind| ![1, 2, 3, 5, 6, 7].contains(kind));
+    let mut count = 0;
+    for kind in others {
+        let header = (u64::from(kind) << 60).to_le_bytes();
+        let (lines, errors) = decode(&[&valid[..BEGIN_BYTES], &header, valid].concat());
+        // Kind 4 is how a segment begins, which this one does not.
+        let is_told = match errors.first().map(|error| error.damage) {
+            Some(Damage::Kind(told)) => told == kind,
+            Some(Damage::NoSegment | Damage::Begin) => kind == 4,
+            _ => false,
+        };
+        assert!(is_told && errors[0].offset == BEGIN_BYTES as u64, "{kind}: {errors:?}");
+        assert_eq!(lines, valid_once().1, "what follows is read");
+        count += 1;
+    }
+    assert_eq!(count, 10);
 }
 
 proptest! {
