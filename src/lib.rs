@@ -126,6 +126,10 @@ not_loom! {
     // Keeper thread.
     mod keep;
 
+    // What killed processes left.
+    #[allow(dead_code)] // What starts it is not built yet.
+    mod recover;
+
     // What the threads know of each other's progress.
     mod flush;
     mod shared;

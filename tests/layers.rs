@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 8] = [
     &["ring", "envelope", "clock", "stats", "flush"],
     &["callsite", "arena", "segment", "format", "shared"],
     &["registry", "config", "preset", "report"],
-    &["emit", "collector", "publish", "keep"],
+    &["emit", "collector", "publish", "keep", "recover"],
     &["engine"],
     &["macro_support", "macros", "facade", "bench_support", "cli_support", "bin", "lib"],
 ];

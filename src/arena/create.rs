@@ -16,8 +16,10 @@ use crate::sys::process::{self, LockHeld};
 /// Whose arena it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity<'a> {
-    /// The engine's base name.
+    /// The engine's name.
     pub(crate) name: &'a str,
+    /// The name, or the one with a suffix that is used instead: the arena's files have it.
+    pub(crate) base: &'a str,
     /// The visible file's name, without its directory; empty for consoles.
     pub(crate) file_name: &'a str,
     /// Its directory, absolute; empty for consoles.
@@ -31,6 +33,8 @@ pub(crate) struct Lines {
     pub(crate) format: u64,
     pub(crate) details: u64,
     pub(crate) output: u64,
+    pub(crate) colour: u64,
+    pub(crate) message_max: u64,
 }
 
 impl Arena {
@@ -47,7 +51,7 @@ impl Arena {
         guard: SigbusGuard,
     ) -> io::Result<Arena> {
         let id = process::random_u64();
-        let stem = format!("{}.{}-{:016x}", identity.name, process::pid(), id);
+        let stem = format!("{}.{}-{:016x}", identity.base, process::pid(), id);
         let arena_path = dir.join(format!("{stem}.{}", orphans::ARENA_EXTENSION));
         let segments_path = dir.join(format!("{stem}.{}", orphans::SEGMENTS_EXTENSION));
         orphans::remember_own(&arena_path);
@@ -131,15 +135,18 @@ fn write_header(region: &Region, id: u64, identity: Identity<'_>, shape: Shape) 
         (header::FORMAT, identity.lines.format),
         (header::DETAILS, identity.lines.details),
         (header::OUTPUT, identity.lines.output),
+        (header::COLOUR, identity.lines.colour),
+        (header::MESSAGE_MAX, identity.lines.message_max),
+        (header::COMMANDS_AT, layout::COMMANDS_AT as u64),
     ];
     for (offset, value) in words {
         region.word(offset).store(value, Ordering::Relaxed);
     }
     region.write_bytes(header::BOOT_ID, &process::boot_id());
-    let (name, file_name) = (identity.name.as_bytes(), identity.file_name.as_bytes());
     for (offset, bytes) in [
-        (header::NAME, &name[..name.len().min(NAME_BYTES_MAX)]),
-        (header::FILE_NAME, &file_name[..file_name.len().min(NAME_BYTES_MAX)]),
+        (header::NAME, name_bytes(identity.name)),
+        (header::BASE, name_bytes(identity.base)),
+        (header::FILE_NAME, name_bytes(identity.file_name)),
         (header::DIRECTORY, layout::directory_bytes(identity.directory)),
     ] {
         region.word(offset).store(bytes.len() as u64, Ordering::Relaxed);
@@ -147,4 +154,9 @@ fn write_header(region: &Region, id: u64, identity: Identity<'_>, shape: Shape) 
     }
     // Release: a reader of the file that sees the magic sees the whole header.
     region.word(header::MAGIC).store(MAGIC, Ordering::Release);
+}
+
+/// What the header keeps of a name.
+fn name_bytes(name: &str) -> &[u8] {
+    &name.as_bytes()[..name.len().min(NAME_BYTES_MAX)]
 }

@@ -5,23 +5,22 @@
 //! Files are read with `pread` into memory of this process, never mapped, and nothing in them is
 //! trusted: whatever bytes they hold, there is an answer, and what is allocated for it is bounded.
 
-mod header;
 mod rings;
 #[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
 mod tests;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::layout::{COUNTERS_AT, PAGE, shared_memory_dir};
 use super::orphans::{ARENA_EXTENSION, open_foreign};
+use super::read::{Bytes, FIXED_BYTES, Header, Unfit, word};
 use crate::flush::pressure::Pressure;
 use crate::stats::{Counter, Figures, Flow, Stats};
 use crate::sys::process;
-use header::{FIXED_BYTES, Header, word};
 pub use rings::{RingState, RingThread};
 
 /// Beside a log: where its arenas are, unless they were put elsewhere.
@@ -77,7 +76,7 @@ pub struct Snapshot {
     pub pid: u64,
     /// The engine's name.
     pub name: String,
-    /// `json`, `text` or `logfmt`.
+    /// `json`, `text`, `logfmt` or `binary`.
     pub format: &'static str,
     /// `file`, `stdout`, `stderr` or `none`.
     pub output: &'static str,
@@ -95,27 +94,6 @@ pub struct Snapshot {
     pub stats: Stats,
     /// When it was read.
     pub at: Instant,
-}
-
-/// What arenas are read from.
-trait Bytes {
-    /// Fills `to` from `offset` on, as far as there is something.
-    fn read_some(&self, to: &mut [u8], offset: u64) -> io::Result<usize>;
-}
-
-impl Bytes for File {
-    fn read_some(&self, to: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while done < to.len() {
-            match self.read_at(&mut to[done..], offset.saturating_add(done as u64)) {
-                Ok(0) => break,
-                Ok(count) => done += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(done)
-    }
 }
 
 /// The directories beside logs in `dir`, of all users.
@@ -198,13 +176,13 @@ fn inspect(path: &Path) -> Inspected {
             }
             Inspected::Arena(Box::new(snapshot))
         }
-        Ok(Err(why)) => Inspected::Damaged(why),
+        Ok(Err(why)) => Inspected::Damaged(why.to_string()),
         Err(error) => Inspected::Unreadable(error),
     }
 }
 
-/// Reads an arena; a sentence where it is none. Whether it is locked is not looked at.
-fn read(bytes: &impl Bytes) -> io::Result<Result<Snapshot, String>> {
+/// Reads an arena, or says why it is none. Whether it is locked is not looked at.
+fn read(bytes: &impl Bytes) -> io::Result<Result<Snapshot, Unfit>> {
     let mut fixed = vec![0; FIXED_BYTES];
     let len = bytes.read_some(&mut fixed, 0)?;
     let header = match Header::parse(&fixed[..len]) {
@@ -218,7 +196,7 @@ fn read(bytes: &impl Bytes) -> io::Result<Result<Snapshot, String>> {
     let rings = rings::read(bytes, &header, made.saturating_sub(anonymous))?;
     let counters = &mut fixed[COUNTERS_AT..][..PAGE];
     if bytes.read_some(counters, COUNTERS_AT as u64)? < PAGE {
-        return Ok(Err("it was cut short just now".to_owned()));
+        return Ok(Err(Unfit::Damaged("it was cut short just now".to_owned())));
     }
     let pending = rings.iter().map(|ring| ring.records).sum();
     let stats = stats(counters, &header, pending);
@@ -227,8 +205,8 @@ fn read(bytes: &impl Bytes) -> io::Result<Result<Snapshot, String>> {
     Ok(Ok(Snapshot {
         holder,
         pid: header.pid,
-        format: header.format(),
-        output: header.output(),
+        format: header.format_name(),
+        output: header.output_name(),
         made: None,
         uptime: times.iter().sum(),
         ring_bytes: header.ring_bytes as u64,

@@ -1,15 +1,19 @@
-//! Where what stands in an arena. Version 0: written, not yet recovered from.
+//! Where what stands in an arena. Version 1.
 //!
 //! ```text
-//! page 0   header: magic, version, identity of the process, sizes, clock calibration x 2, names,
-//! page 1     how the lines look and where they go
+//! page 0   header: magic, version, identity of the process, sizes, how the lines look and where
+//! page 1     they go, clock x 2, names
 //! page 2   counters, a u64 each
 //! page 3   commit slots x 2, a page each
 //! page 5   intents x 2
-//! page 6.. dictionary of callsites
-//! then     rings, each at a multiple of 64 KiB, | page: released, owner | granules | overhang |
+//! page 6   commands x 2: zeros, kept for what others may ask of a running engine
+//! page 7   zeros
+//! page 8.. dictionary of callsites
+//! then     rings, each at a multiple of 64 KiB: | page: released, owners | granules | overhang |
 //! ```
-//! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it.
+//! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it,
+//! so do the callsites for which the dictionary has no room. What is zero here and reserved is to be
+//! zero: whoever finds anything else there does not know what it means.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -26,8 +30,8 @@ const MAP_ALIGN: usize = 64 * 1024;
 /// `FASTLOGA` in reading order.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"FASTLOGA");
 
-/// Arenas of this version are kept and counted, not recovered.
-pub(crate) const VERSION: u64 = 0;
+/// What is written, and the only one that is read.
+pub(crate) const VERSION: u64 = 1;
 
 /// Offsets in the header, a u64 each unless said.
 pub(crate) mod header {
@@ -40,7 +44,9 @@ pub(crate) mod header {
     pub(crate) const START_TIME: usize = PID + 8;
     /// 16 bytes.
     pub(crate) const BOOT_ID: usize = START_TIME + 8;
-    pub(crate) const RING_BYTES: usize = BOOT_ID + 16;
+    /// How its engine ended, see `EngineState`.
+    pub(crate) const STATE: usize = BOOT_ID + 16;
+    pub(crate) const RING_BYTES: usize = STATE + 8;
     pub(crate) const RECORD_BYTES: usize = RING_BYTES + 8;
     pub(crate) const RING_STRIDE: usize = RECORD_BYTES + 8;
     /// Rings whose blocks are allocated.
@@ -49,22 +55,42 @@ pub(crate) mod header {
     pub(crate) const DICTIONARY_AT: usize = RINGS_AT + 8;
     pub(crate) const DICTIONARY_BYTES: usize = DICTIONARY_AT + 8;
     pub(crate) const SEGMENT_BYTES: usize = DICTIONARY_BYTES + 8;
-    /// Two slots of the clock, see `TwoSlots`.
-    pub(crate) const CLOCK: usize = SEGMENT_BYTES + 8;
-    /// Length u64 and bytes: the engine's base name.
-    pub(crate) const NAME: usize = CLOCK + 2 * super::CLOCK_SLOT_WORDS * 8;
-    /// Length u64 and bytes: the visible file's name within its directory.
-    pub(crate) const FILE_NAME: usize = NAME + 8 + super::NAME_BYTES_MAX;
+    /// Two slots of commands.
+    pub(crate) const COMMANDS_AT: usize = SEGMENT_BYTES + 8;
     /// 1 JSON, 2 text, 3 logfmt, 4 binary.
-    pub(crate) const FORMAT: usize = FILE_NAME + 8 + super::NAME_BYTES_MAX;
+    pub(crate) const FORMAT: usize = COMMANDS_AT + 8;
     /// A sum: 1 thread, 2 file, 4 line.
     pub(crate) const DETAILS: usize = FORMAT + 8;
     /// The main output: 1 file, 2 standard output, 3 standard error, 4 none.
     pub(crate) const OUTPUT: usize = DETAILS + 8;
+    /// 1 where text is coloured.
+    pub(crate) const COLOUR: usize = OUTPUT + 8;
+    /// Where a rendered message is cut, in bytes of the line.
+    pub(crate) const MESSAGE_MAX: usize = COLOUR + 8;
+    /// Zeros: what else lines may one day depend on, a time zone and what is escaped, say.
+    pub(crate) const LINE_OPTIONS: usize = MESSAGE_MAX + 8;
+    /// Two slots of the clock, see `TwoSlots`.
+    pub(crate) const CLOCK: usize = LINE_OPTIONS + 8 * 8;
+    /// Length u64 and bytes: the engine's name.
+    pub(crate) const NAME: usize = CLOCK + 2 * super::CLOCK_SLOT_WORDS * 8;
+    /// Length u64 and bytes: the name, or the one with a suffix that is used instead.
+    pub(crate) const BASE: usize = NAME + 8 + super::NAME_BYTES_MAX;
+    /// Length u64 and bytes: the visible file's name within its directory.
+    pub(crate) const FILE_NAME: usize = BASE + 8 + super::NAME_BYTES_MAX;
     /// Length u64 and bytes: the log's directory, absolute; empty for consoles.
-    pub(crate) const DIRECTORY: usize = OUTPUT + 8;
+    pub(crate) const DIRECTORY: usize = FILE_NAME + 8 + super::NAME_BYTES_MAX;
     const END: usize = DIRECTORY + 8 + super::DIRECTORY_BYTES_MAX;
     const _: () = assert!(END <= super::HEADER_BYTES);
+}
+
+/// How an engine stands, by its arena's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum EngineState {
+    /// It runs, or was killed, or its drain gave up.
+    Live = 0,
+    /// A drain has brought everything to the output: nothing is owed.
+    Drained = 1,
 }
 
 const HEADER_BYTES: usize = 2 * PAGE;
@@ -93,7 +119,10 @@ pub(crate) const COUNTERS_AT: usize = HEADER_BYTES;
 pub(crate) const COMMITS_AT: usize = COUNTERS_AT + PAGE;
 pub(crate) const COMMIT_SLOT_BYTES: usize = PAGE;
 pub(crate) const INTENTS_AT: usize = COMMITS_AT + 2 * COMMIT_SLOT_BYTES;
-pub(crate) const DICTIONARY_AT: usize = INTENTS_AT + PAGE;
+pub(crate) const COMMANDS_AT: usize = INTENTS_AT + PAGE;
+/// Two slots of a page's half, and a page for what comes.
+const COMMANDS_BYTES: usize = 2 * PAGE;
+pub(crate) const DICTIONARY_AT: usize = COMMANDS_AT + COMMANDS_BYTES;
 
 /// Room for some 3,500 callsites of the usual 150 bytes.
 pub(crate) const DICTIONARY_BYTES: usize = 512 * 1024;

@@ -5,8 +5,8 @@
 //!
 //! Where no file can be had (no room, no `fallocate`, a console without a directory) the same
 //! layout lies in anonymous memory: the engine works as well and says that it is not crash-safe.
-//! Arenas of this version are never recovered from; a clean drain unlinks its own, and what a
-//! crash leaves behind is kept and counted.
+//! A clean drain unlinks its own; what a crash leaves behind is kept and counted, and can be
+//! [`read`].
 
 pub(crate) mod commit;
 mod create;
@@ -16,6 +16,8 @@ pub(crate) mod inspect;
 pub(crate) mod intent;
 pub(crate) mod layout;
 mod orphans;
+#[allow(dead_code)] // What asks for it is not built yet.
+pub(crate) mod read;
 // Elsewhere there are no arenas in files.
 #[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
 mod tests;
@@ -30,7 +32,7 @@ use crate::sys::io::{Io, Reserve};
 use crate::sys::mapped_file::MappedFile;
 use crate::sys::mmap::Region;
 use crate::sys::zeros::write_zeros;
-use layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
+use layout::{EngineState, RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
 use two_slots::{TwoSlots, Words};
 
 pub(crate) use create::{Identity, Lines};
@@ -281,14 +283,22 @@ impl Arena {
         TwoSlots::new(words, layout::CLOCK_SLOT_WORDS).write(pieces);
     }
 
+    /// Says that everything is in the output, for whoever reads the file if it stays. May wait for
+    /// a disk, as the removal does.
+    pub(crate) fn set_drained(&self) {
+        // Pairs with whoever reads the file after a crash: what came before is there.
+        self.fixed.word(header::STATE).store(EngineState::Drained as u64, Ordering::Release);
+    }
+
     /// Removes the files, after a clean drain. What is mapped stays usable.
     ///
     /// # Errors
     /// The first of the system's; both removals are tried.
     pub(crate) fn unlink(&self) -> io::Result<()> {
         let Some(files) = &self.files else { return Ok(()) };
-        let first = files.io.unlink(&files.arena_path);
-        let second = files.io.unlink(&files.segments_path);
+        // The arena last: what is left by a death between the two is found by it.
+        let first = files.io.unlink(&files.segments_path);
+        let second = files.io.unlink(&files.arena_path);
         orphans::forget_own(&files.arena_path);
         first.and(second)
     }

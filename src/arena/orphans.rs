@@ -130,19 +130,28 @@ pub(crate) fn find_orphans(
     name: &str,
     log: SameLog<'_>,
 ) -> io::Result<Vec<Orphan>> {
-    let prefix = format!("{name}.");
     let suffix = format!(".{ARENA_EXTENSION}");
     let mut orphans = Vec::new();
     for file_name in io.read_dir_names(dir)? {
         let Some(text) = file_name.to_str() else { continue };
-        // The base name may itself hold dots: what follows it is exactly `pid-id`.
-        let middle = text.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(&suffix));
         let path = dir.join(&file_name);
-        if middle.is_some_and(is_process) && is_orphan(&path, log) {
+        let is_named = text.strip_suffix(&suffix).is_some_and(|stem| is_of(stem, name));
+        if is_named && is_orphan(&path, log) {
             orphans.extend(Orphan::at(io, path));
         }
     }
     Ok(orphans)
+}
+
+/// What stands between a name and what is added to it where another engine has it.
+const SECOND: char = '@';
+
+/// Whether `app.4711-00ff` or `app@17.4711-00ff` is of the name `app`: behind the base, which may
+/// itself hold dots, a process's number and the arena's.
+fn is_of(stem: &str, name: &str) -> bool {
+    let Some((base, process)) = stem.rsplit_once('.') else { return false };
+    let rest = base.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SECOND)) && is_process(process)
 }
 
 /// `4711-00ff`: a process's number and the arena's.

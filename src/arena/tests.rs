@@ -9,8 +9,8 @@ use tempfile::TempDir;
 const SHAPE: Shape = Shape { ring_bytes: 16 << 10, record_bytes: 4 << 10, rings_max: 16 };
 
 fn identity(directory: &Path) -> Identity<'_> {
-    let lines = Lines { format: 1, details: 5, output: 3 };
-    Identity { name: "app", file_name: "app.jsonl", directory, lines }
+    let lines = Lines { format: 1, details: 5, output: 3, colour: 1, message_max: 4 << 10 };
+    Identity { name: "app", base: "app", file_name: "app.jsonl", directory, lines }
 }
 
 fn create(io: impl Io + 'static, dir: &Path) -> Arena {
@@ -142,7 +142,9 @@ fn the_header_says_how_the_lines_look_and_where_they_go() {
     let dir = TempDir::new().unwrap();
     let arena = create(OsIo, dir.path());
     let word = |offset| arena.fixed().word(offset).load(Ordering::Relaxed);
-    assert_eq!([header::FORMAT, header::DETAILS, header::OUTPUT].map(word), [1, 5, 3]);
+    let offsets =
+        [header::FORMAT, header::DETAILS, header::OUTPUT, header::COLOUR, header::MESSAGE_MAX];
+    assert_eq!(offsets.map(word), [1, 5, 3, 1, 4 << 10]);
     let mut directory = [0; 12];
     arena.fixed().read_bytes(header::DIRECTORY + 8, &mut directory);
     assert_eq!((word(header::DIRECTORY), &directory), (12, b"/var/log/app"));

@@ -277,7 +277,6 @@ impl Collector {
     /// The first records of the log: that the engine runs, and what its owner should know.
     fn write_start(&mut self) {
         let ticks = self.start_ticks;
-        self.store_clock();
         let record = self.own.start(ticks, &self.start_note);
         self.batch.write_own(&mut self.sources, &record, &self.clock);
         for warning in &self.start_note.warnings {

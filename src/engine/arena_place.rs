@@ -9,13 +9,14 @@ use std::sync::Arc;
 use super::open::{self, LogPlace};
 use super::orphans::{self, Orphans};
 use super::start::HOT_SEGMENTS;
+use super::wire;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
 use crate::arena::{
     Arena, Identity, Lines, Orphan, SameLog, Shape, find_orphans, shared_memory_dir,
 };
 use crate::config::{Arena as Place, Output, Settings, file_names};
 use crate::error::Error;
-use crate::format::Format;
+use crate::format::Colour;
 use crate::sys::io::Io;
 use crate::sys::{file_system, process};
 
@@ -43,6 +44,7 @@ pub(super) fn place(
     let file_name = log.map(|log| file_names::live(&log.base, settings.unit())).unwrap_or_default();
     let identity = Identity {
         name: &settings.name,
+        base: log.map_or(&settings.name, |log| &log.base),
         file_name: &file_name,
         directory: log_directory(log),
         lines: lines(settings),
@@ -74,12 +76,7 @@ fn log_directory(log: Option<&LogPlace>) -> &Path {
 
 fn lines(settings: &Settings) -> Lines {
     Lines {
-        format: match settings.format {
-            Format::Json => 1,
-            Format::Text => 2,
-            Format::Logfmt => 3,
-            Format::Binary => 4,
-        },
+        format: settings.format.number(),
         details: settings.details.bits(),
         output: match settings.output {
             Output::File => 1,
@@ -87,6 +84,11 @@ fn lines(settings: &Settings) -> Lines {
             Output::Stderr => 3,
             Output::Null => 4,
         },
+        colour: match wire::colour(settings, open::console(&settings.output), settings.colour) {
+            Colour::Off => 0,
+            Colour::On => 1,
+        },
+        message_max: settings.record_bytes as u64,
     }
 }
 

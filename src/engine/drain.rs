@@ -149,6 +149,7 @@ impl Core {
     }
 
     fn remove_files_now(&self) {
+        self.arena.set_drained();
         // What stays behind is counted at the next start.
         let _ = self.arena.unlink();
         if let Some(lock) = &self.lock {

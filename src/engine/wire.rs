@@ -152,6 +152,12 @@ fn collector(
         Error::Memory { bytes: layout::SEGMENT_BYTES, source }
     })?;
     let clock = TickClock::calibrate(front.registry.source);
+    // Before any thread runs, and so before any record: the collector may be late.
+    front.arena.store_clock(
+        clock.pieces().iter().flat_map(|piece| {
+            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift]
+        }),
+    );
     let (binary, segment_age) = match settings.unit() {
         Unit::Lines => (None, None),
         Unit::Segments => {
@@ -234,6 +240,16 @@ pub(super) fn formatter(
     format: Format,
     colour: Colour,
 ) -> Formatter {
+    let colour = self::colour(settings, console, colour);
+    Formatter::new(format, colour, settings.details, settings.record_bytes)
+}
+
+/// Whether an output's text is coloured.
+pub(super) fn colour(
+    settings: &Settings,
+    console: Option<Console>,
+    colour: Colour,
+) -> format::Colour {
     let is_terminal = || {
         let status = console.map(|console| console.with_fd(|fd| settings.io.fstat(fd)));
         status.is_some_and(|status| status.is_ok_and(|s| s.kind == FileKind::Terminal))
@@ -243,8 +259,7 @@ pub(super) fn formatter(
         Colour::Never => false,
         Colour::Auto => is_terminal(),
     };
-    let colour = if is_coloured { format::Colour::On } else { format::Colour::Off };
-    Formatter::new(format, colour, settings.details, settings.record_bytes)
+    if is_coloured { format::Colour::On } else { format::Colour::Off }
 }
 
 fn start_note(settings: &Settings, opened: &Opened) -> StartNote {

@@ -84,6 +84,25 @@ pub enum Format {
     Binary,
 }
 
+impl Format {
+    const ALL: [Format; 4] = [Format::Json, Format::Text, Format::Logfmt, Format::Binary];
+
+    /// As the arena has it.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Format::Json => 1,
+            Format::Text => 2,
+            Format::Logfmt => 3,
+            Format::Binary => 4,
+        }
+    }
+
+    /// The one with this number.
+    pub(crate) fn from_number(number: u64) -> Option<Format> {
+        Format::ALL.into_iter().find(|format| format.number() == number)
+    }
+}
+
 /// What lines show beside the standard keys, in this order, before the fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -163,7 +182,6 @@ impl Details {
     }
 
     /// Those of [`bits`](Details::bits).
-    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
     pub(crate) fn from_bits(bits: u64) -> Option<Details> {
         let is_shown = |bit: u64| bits & bit != 0;
         let details = Details { thread: is_shown(1), file: is_shown(2), line: is_shown(4) };

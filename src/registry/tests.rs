@@ -28,9 +28,10 @@ const LIMITS: controller::Limits = controller::Limits {
 fn registry() -> Registry {
     let identity = Identity {
         name: "app",
+        base: "app",
         file_name: "",
         directory: Path::new(""),
-        lines: Lines { format: 1, details: 0, output: 3 },
+        lines: Lines { format: 1, details: 0, output: 3, colour: 0, message_max: 4 << 10 },
     };
     let shape = Shape { ring_bytes: RING_BYTES, record_bytes: RECORD_BYTES, rings_max: 16 };
     let arena = Arc::new(Arena::anonymous(identity, shape).expect("anonymous memory"));

@@ -3,9 +3,8 @@
 
 use std::io;
 
-use super::Bytes;
-use super::header::{Header, word};
 use crate::arena::layout::{RINGS_AT, ring_stride};
+use crate::arena::read::{Bytes, Header, word};
 use crate::envelope::{HEADER_GRANULES, META, Meta};
 use crate::ring::{
     OWNER_AT, OWNER_NAME_BYTES_MAX, POSITION_SHIFT, RING_HEADER_BYTES, committed_granules,

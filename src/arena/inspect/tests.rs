@@ -26,8 +26,9 @@ impl Bytes for Vec<u8> {
 
 /// An arena with some counts, and a ring that holds a record and a control envelope.
 fn arena(dir: &Path, log: &Path) -> Arena {
-    let lines = Lines { format: 1, details: 0, output: 1 };
-    let identity = Identity { name: "app", file_name: "app.jsonl", directory: log, lines };
+    let lines = Lines { format: 1, details: 0, output: 1, colour: 0, message_max: 4 << 10 };
+    let identity =
+        Identity { name: "app", base: "app", file_name: "app.jsonl", directory: log, lines };
     let arena = Arena::create(Arc::new(OsIo), dir, identity, SHAPE, SigbusGuard::Install)
         .expect("an arena");
     let counters = Counters::new(Arc::clone(arena.fixed()), COUNTERS_AT);
