@@ -53,9 +53,9 @@ pub(crate) struct Tally {
 }
 
 /// Reads what `dead` owes. `rest` receives, in this order, the whole lines (or binary segments)
-/// that were written but never announced, then those formatted from the rings in tick order with the
-/// arena's own format, then, if anything came back or was lost, one record of the engine's own that
-/// says how many. They belong behind the bytes of [`Cut`], and end with a whole line.
+/// that were written but never announced, then those formatted from the rings in tick order with
+/// the arena's own format, then, if anything came back or was lost, one record of the engine's own
+/// that says how many. They belong behind the bytes of [`Cut`], and end with a whole line.
 ///
 /// Called twice on the same files it hands out the same bytes.
 ///
