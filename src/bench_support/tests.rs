@@ -56,7 +56,7 @@ fn seeds() -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/envelope_decode")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/envelope")
 }
 
 #[test]

@@ -8,9 +8,9 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-/// Seeds for the fuzz target `binary_decode`.
+/// Seeds for the fuzz target `binary`.
 fn seed(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/binary_decode").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/binary").join(name)
 }
 
 /// Records with blocks and values of every kind, in two segments.
