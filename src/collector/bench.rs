@@ -118,8 +118,8 @@ impl Passes {
 }
 
 fn identity() -> Identity<'static> {
-    let lines = Lines { format: 0, details: 0, output: 0 };
-    Identity { name: "bench", file_name: "", directory: Path::new(""), lines }
+    let lines = Lines { format: 0, details: 0, output: 0, colour: 0, message_max: 0 };
+    Identity { name: "bench", base: "bench", file_name: "", directory: Path::new(""), lines }
 }
 
 fn registry(arena: &Arc<Arena>, shape: Shape) -> Arc<Registry> {
