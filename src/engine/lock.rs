@@ -1,12 +1,13 @@
 //! One engine per name: a POSIX record lock on `.fastlog/<name>.lock`, and, because such a lock
-//! does not keep out its own process, a table of the names that this process holds. Runs on the
-//! owner.
+//! does not keep out its own process, a table of the names that this process holds. In the file
+//! stands who holds it, for the case that the lock is lost ([`signature`]). Runs on the owner.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::signature;
 use crate::keep::Engines;
 use crate::publish::NameHeld;
 use crate::sys::fork_safe::ForkSafe;
@@ -42,7 +43,9 @@ const TRIES: u32 = 100;
 /// A held name; released when dropped.
 #[derive(Debug)]
 pub(super) struct NameLock {
+    io: Arc<dyn Io>,
     path: PathBuf,
+    how: Use,
     /// None once it is released; without a file while it is being taken.
     entry: Mutex<Option<Option<OwnFile>>>,
 }
@@ -58,32 +61,52 @@ pub(super) enum NotLocked {
 
 impl NameLock {
     /// Takes the lock of a name. `dir` is the directory `.fastlog`, absolute.
-    pub(super) fn take(io: &dyn Io, dir: &Path, name: &str) -> Result<NameLock, NotLocked> {
+    pub(super) fn take(io: &Arc<dyn Io>, dir: &Path, name: &str) -> Result<NameLock, NotLocked> {
         NameLock::take_for(Use::Engine, io, dir, name)
     }
 
-    fn take_for(how: Use, io: &dyn Io, dir: &Path, name: &str) -> Result<NameLock, NotLocked> {
+    fn take_for(
+        how: Use,
+        io: &Arc<dyn Io>,
+        dir: &Path,
+        name: &str,
+    ) -> Result<NameLock, NotLocked> {
         let path = path(dir, name);
         // Before any open: closing a second descriptor would drop our own lock. The table is not
         // locked meanwhile: a disk may hang, and others of this process start elsewhere.
         enter(&path, how)?;
-        let lock = NameLock { path, entry: Mutex::new(Some(None)) };
-        *lock.entry() = Some(Some(lock_file(io, &lock.path)?));
+        let lock = NameLock { io: Arc::clone(io), path, how, entry: Mutex::new(Some(None)) };
+        *lock.entry() = Some(Some(lock_file(how, &**io, &lock.path)?));
         Ok(lock)
     }
 
     /// Removes the lock's file while nobody else can hold it, and releases it. Only for a name that
     /// is used once: who waits for another's would find a new file each time.
-    fn remove(&self, io: &dyn Io) {
+    fn remove(&self) {
         // One that stays is removed the next time.
-        let _ = io.unlink(&self.path);
+        let _ = self.io.unlink(&self.path);
         self.release();
     }
 
     /// Releases the name; again does nothing. The file stays.
     pub(super) fn release(&self) {
         if let Some(file) = self.entry().take() {
+            if let (Some(file), Use::Engine) = (&file, self.how) {
+                self.erase(file);
+            }
             leave(&self.path, file);
+        }
+    }
+
+    /// Takes the signature away, also where somebody has closed the file's descriptor.
+    fn erase(&self, file: &OwnFile) {
+        match file.checked() {
+            Ok(file) => signature::erase(&*self.io, file),
+            // The lock is lost as well: nothing hangs on closing another descriptor.
+            Err(_) => {
+                let again = self.io.open_existing_private(&self.path);
+                let _ = again.map(|file| signature::erase(&*self.io, &file));
+            }
         }
     }
 
@@ -99,12 +122,14 @@ pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
 
 /// Who holds the lock of this file, in the directory of another user: some process, by its number
 /// where the system tells; none also where that cannot be seen.
-pub(super) fn holder_at(path: &Path) -> Option<Option<u32>> {
+pub(super) fn holder_at(io: &dyn Io, path: &Path) -> Option<Option<u32>> {
     // As above: closing a file that this process has locked would drop its lock.
     if enter(path, Use::Look).is_err() {
         return Some(Some(process::pid()));
     }
-    let holder = open::to_read(path).ok().and_then(|file| process::locked_by(&file));
+    let holder = open::to_read(path).ok().and_then(|file| {
+        process::locked_by(&file).or_else(|| signature::of_another(io, &file).map(Some))
+    });
     leave(path, None);
     holder
 }
@@ -147,7 +172,7 @@ impl NameHeld for NameLock {
         if file.checked().is_ok() {
             return Ok(());
         }
-        match lock_file(io, &self.path) {
+        match lock_file(self.how, io, &self.path) {
             Ok(again) => {
                 *file = again;
                 Ok(())
@@ -162,13 +187,22 @@ impl NameHeld for NameLock {
     }
 }
 
-/// Opens the file and locks it.
-fn lock_file(io: &dyn Io, path: &Path) -> Result<OwnFile, NotLocked> {
+/// Opens the file, locks it and, for an engine, signs it.
+fn lock_file(how: Use, io: &dyn Io, path: &Path) -> Result<OwnFile, NotLocked> {
     for _ in 0..TRIES {
         let file = io.open_private(path).and_then(OwnFile::new).map_err(NotLocked::Failed)?;
         match file.checked().map(process::record_lock).map_err(NotLocked::Failed)? {
             // Else somebody has removed it since it was opened, and may hold another one.
-            Ok(()) if is_named(io, &file, path).map_err(NotLocked::Failed)? => return Ok(file),
+            Ok(()) if is_named(io, &file, path).map_err(NotLocked::Failed)? => {
+                let open = file.checked().map_err(NotLocked::Failed)?;
+                if let Some(holder) = signature::of_another(io, open) {
+                    return Err(NotLocked::Held(Some(holder)));
+                }
+                if how == Use::Engine {
+                    signature::sign(io, open);
+                }
+                return Ok(file);
+            }
             Ok(()) => {}
             Err(LockHeld::By { holder }) => return Err(NotLocked::Held(holder)),
             Err(LockHeld::Unknown(error)) => return Err(NotLocked::Failed(error)),
@@ -201,11 +235,11 @@ impl NameLocks {
 
 impl Engines for NameLocks {
     fn while_gone(&self, base: &str, work: &mut dyn FnMut()) -> bool {
-        let Ok(lock) = NameLock::take_for(Use::Look, &*self.io, &self.dir, base) else {
+        let Ok(lock) = NameLock::take_for(Use::Look, &self.io, &self.dir, base) else {
             return false;
         };
         work();
-        lock.remove(&*self.io);
+        lock.remove();
         true
     }
 }
@@ -214,6 +248,7 @@ impl Engines for NameLocks {
 mod tests {
     use super::*;
     use crate::sys::io::OsIo;
+    use crate::sys::process::Identity;
     use std::fs::File;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -236,13 +271,14 @@ mod tests {
     #[test]
     fn a_lock_is_that_of_the_file_that_has_the_name() {
         let dir = tempfile::tempdir().expect("a directory");
-        let io = Removing(AtomicU32::new(3));
+        let removing = Arc::new(Removing(AtomicU32::new(3)));
+        let io: Arc<dyn Io> = removing.clone();
         let lock = NameLock::take(&io, dir.path(), "app").expect("the fourth is there");
-        assert_eq!(io.0.load(Ordering::Relaxed), 0);
+        assert_eq!(removing.0.load(Ordering::Relaxed), 0);
         assert!(dir.path().join("app.lock").exists());
         assert!(matches!(NameLock::take(&io, dir.path(), "app"), Err(NotLocked::Held(_))));
         drop(lock);
-        let always = Removing(AtomicU32::new(u32::MAX));
+        let always: Arc<dyn Io> = Arc::new(Removing(AtomicU32::new(u32::MAX)));
         assert!(matches!(NameLock::take(&always, dir.path(), "app"), Err(NotLocked::Held(_))));
     }
 
@@ -256,9 +292,42 @@ mod tests {
             was_locked = path.exists() && !locks.while_gone("app@7", &mut || unreachable!());
         }));
         assert!(was_locked && !path.exists());
-        let lives = NameLock::take(&OsIo, dir.path(), "app@7").expect("free");
+        let io: Arc<dyn Io> = Arc::new(OsIo);
+        let lives = NameLock::take(&io, dir.path(), "app@7").expect("free");
         assert!(!locks.while_gone("app@7", &mut || unreachable!("it lives")));
         assert!(path.exists());
         drop(lives);
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", not(fastlog_portable)))]
+    fn a_name_whose_holder_has_lost_the_lock_is_free_once_he_is_dead() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let io: Arc<dyn Io> = Arc::new(OsIo);
+        let path = dir.path().join("app.lock");
+        let take = || NameLock::take(&io, dir.path(), "app");
+        let own = take().expect("free");
+        let signed = std::fs::read(&path).expect("signed");
+        assert_eq!(Identity::of_line(&signed), Some(Identity::own()));
+        drop(own);
+        assert_eq!(std::fs::read(&path).expect("there"), b"", "the signature ends with the lock");
+        // A process that lives, and no lock.
+        let other = std::process::Command::new("sleep").arg("1000").spawn();
+        let mut other = other.expect("it starts");
+        let start_time = process::start_time_of(other.id()).expect("it lives");
+        let signed = Identity { pid: other.id(), start_time, ..Identity::own() };
+        std::fs::write(&path, signed.to_line()).expect("written");
+        assert!(matches!(take(), Err(NotLocked::Held(Some(pid))) if pid == other.id()));
+        assert_eq!(holder_at(&OsIo, &path), Some(Some(other.id())));
+        let locks = NameLocks::new(Arc::clone(&io), dir.path().to_owned());
+        assert!(!locks.while_gone("app", &mut || unreachable!("it lives")));
+        assert_eq!(std::fs::read(&path).expect("there"), signed.to_line().as_bytes());
+        other.kill().expect("ours");
+        other.wait().expect("ours");
+        assert_eq!(holder_at(&OsIo, &path), None);
+        // Of this process, which executes another program: the table is empty then.
+        drop(take().expect("it is dead"));
+        std::fs::write(&path, Identity::own().to_line()).expect("written");
+        drop(take().expect("it was this process's"));
     }
 }

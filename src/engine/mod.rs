@@ -13,6 +13,7 @@ mod orphans;
 mod private_dir;
 mod rear;
 mod sides;
+mod signature;
 mod start;
 mod threads;
 mod wire;

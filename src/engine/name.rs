@@ -88,7 +88,7 @@ fn try_to_take(
     (dir, private_dir): (&Path, &Path),
     name: &str,
 ) -> Result<Result<NameLock, Holder>, Error> {
-    let lock = match NameLock::take(&*settings.io, private_dir, name) {
+    let lock = match NameLock::take(&settings.io, private_dir, name) {
         Ok(lock) => lock,
         Err(NotLocked::Held(holder)) => return Ok(Err(Holder::Process(holder))),
         Err(NotLocked::Failed(source)) => {
@@ -97,7 +97,7 @@ fn try_to_take(
     };
     let io = &*settings.io;
     let mut others = private_dir::of_others(io, dir, private_dir).into_iter();
-    if let Some(holder) = others.find_map(|other| lock::holder_at(&lock::path(&other, name))) {
+    if let Some(holder) = others.find_map(|other| lock::holder_at(io, &lock::path(&other, name))) {
         return Ok(Err(Holder::Process(holder)));
     }
     let path = file_path(settings, dir, name);

@@ -74,6 +74,14 @@ pub trait Io: Send + Sync + fmt::Debug {
         super::open::regular_file(path, OFlags::RDWR, Mode::from_raw_mode(0o600))
     }
 
+    /// Opens a file that is there, for reading and writing.
+    ///
+    /// # Errors
+    /// As [`Io::open_log`], and `NotFound`.
+    fn open_existing_private(&self, path: &Path) -> io::Result<File> {
+        super::open::to_change(path)
+    }
+
     /// Creates one directory with `mode` (such as 0o700), of which the umask may take bits.
     fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
         let mode = super::open::mode(mode)?;

@@ -51,6 +51,14 @@ pub(crate) fn to_read(path: &Path) -> io::Result<File> {
     open_regular(path, OFlags::RDONLY, Mode::empty())
 }
 
+/// Opens the regular file at `path` to read and change it.
+///
+/// # Errors
+/// As [`regular_file`], and `NotFound`.
+pub(super) fn to_change(path: &Path) -> io::Result<File> {
+    open_regular(path, OFlags::RDWR, Mode::empty())
+}
+
 /// Opens the regular file at `path`, or the one to which a link there leads, to read it.
 ///
 /// # Errors

@@ -10,6 +10,8 @@ use std::os::fd::AsRawFd;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::{Errno, retry_on_intr};
 
+pub(crate) use identity::Identity;
+
 /// The process's number.
 pub(crate) fn pid() -> u32 {
     std::process::id()
@@ -32,15 +34,25 @@ pub(crate) fn start_time_of(_pid: u32) -> Option<u64> {
     None
 }
 
-/// Field 22 of /proc/PID/stat. Counted from the last `)`: field 2 is the name, in parentheses, and
-/// may itself hold parentheses, spaces and newlines.
+/// Field 22 of /proc/PID/stat; none of a process that is dead but for its number. Counted from the
+/// last `)`: field 2 is the name, in parentheses, and may itself hold parentheses, spaces and
+/// newlines.
 #[cfg_attr(any(not(target_os = "linux"), fastlog_portable), allow(dead_code))]
 fn start_time_in(stat: &[u8]) -> Option<u64> {
-    const START_TIME: usize = 22;
     const FIRST_BEHIND_NAME: usize = 3;
+    const STATE: usize = 3;
+    const THREADS: usize = 20;
+    const START_TIME: usize = 22;
+    const MEMORY_BYTES: usize = 23;
     let name_end = stat.iter().rposition(|&byte| byte == b')')?;
     let fields = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
-    fields.split_ascii_whitespace().nth(START_TIME - FIRST_BEHIND_NAME)?.parse().ok()
+    let field = |number: usize| fields.split_ascii_whitespace().nth(number - FIRST_BEHIND_NAME);
+    // Its parent has not asked for it yet, or it is about to end and its memory is gone. Where the
+    // first thread has ended and others run, it looks the same, but for their number.
+    let is_ending = matches!(field(STATE)?, "Z" | "X") || field(MEMORY_BYTES) == Some("0");
+    let threads: u64 = field(THREADS)?.parse().ok()?;
+    let start_time = field(START_TIME)?.parse().ok()?;
+    (!is_ending || threads > 1).then_some(start_time)
 }
 
 /// Different after each boot of the machine; zeros where the system does not say.
@@ -191,5 +203,6 @@ fn write_lock(start: libc::off_t, len: libc::off_t) -> libc::flock {
     lock
 }
 
+mod identity;
 #[cfg(test)]
 mod tests;

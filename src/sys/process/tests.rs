@@ -22,6 +22,39 @@ fn start_time_is_found_behind_any_name() {
 }
 
 #[test]
+fn a_process_that_is_dead_but_for_its_number_has_no_start_time() {
+    let stat = |state: &str, threads: u32, memory: u64| {
+        let text = format!(
+            "77 (a) {state} 1 2 3 0 -1 4 1 2 3 4 5 6 7 8 20 0 {threads} 0 1234 {memory} 200"
+        );
+        start_time_in(text.as_bytes())
+    };
+    assert_eq!([stat("S", 1, 4096), stat("R", 3, 4096)], [Some(1234); 2]);
+    assert_eq!([stat("Z", 1, 0), stat("X", 0, 0), stat("R", 1, 0)], [None; 3]);
+    assert_eq!(stat("Z", 3, 0), Some(1234), "its first thread has ended, others run");
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn a_killed_child_is_dead_before_anybody_asks_for_it() {
+    let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("it starts");
+    let of_child = || start_time_of(child.id());
+    assert!(of_child().is_some_and(|start| start >= start_time()));
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(child.id() as i32).expect("a number"),
+        rustix::process::Signal::KILL,
+    )
+    .expect("killed");
+    let start = std::time::Instant::now();
+    while of_child().is_some() {
+        assert!(start.elapsed().as_secs() < 60, "it lives on");
+        std::thread::yield_now();
+    }
+    assert!(std::path::Path::new(&format!("/proc/{}", child.id())).exists());
+    child.wait().expect("ours");
+}
+
+#[test]
 #[cfg(all(target_os = "linux", not(fastlog_portable)))]
 fn processes_are_told_apart() {
     assert_ne!(start_time(), 0);
