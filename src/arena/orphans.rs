@@ -16,10 +16,10 @@ use crate::sys::io::Io;
 use crate::sys::process;
 
 /// What an arena's name ends in.
-pub(super) const ARENA_EXTENSION: &str = "arena";
+pub(crate) const ARENA_EXTENSION: &str = "arena";
 
 /// What the name of its segments ends in.
-pub(super) const SEGMENTS_EXTENSION: &str = "segments";
+pub(crate) const SEGMENTS_EXTENSION: &str = "segments";
 
 /// The arenas of this process.
 static OWN: ForkSafe<Vec<PathBuf>> = ForkSafe::new();
