@@ -371,7 +371,7 @@ fn names_next_to_each_other_keep_their_files() {
     drain(&other);
     let error = Engine::detached(config(dir.path()).name("a-20261120T213300Z-000001"));
     let error = error.expect_err("a rotated file's name").to_string();
-    assert!(error.contains("does not end as those of rotated files do"), "{error}");
+    assert!(error.contains("does not end as those of rotated or recovered files do"), "{error}");
 }
 
 // [S15]

@@ -37,7 +37,9 @@ use two_slots::{TwoSlots, Words};
 
 pub(crate) use create::{Identity, Lines};
 pub(crate) use layout::shared_memory_dir;
-pub(crate) use orphans::{ARENA_EXTENSION, Orphan, SEGMENTS_EXTENSION, SameLog, find_orphans, forget_after_fork};
+pub(crate) use orphans::{
+    ARENA_EXTENSION, Orphan, SEGMENTS_EXTENSION, SameLog, find_orphans, forget_after_fork, is_own,
+};
 
 /// A mapping that several modules look into.
 pub(crate) type SharedRegion = Arc<Region>;

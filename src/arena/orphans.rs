@@ -33,6 +33,12 @@ pub(super) fn forget_own(path: &Path) {
     OWN.lock().retain(|own| own != path);
 }
 
+/// Whether the arena is one of this process; by the file's name, of which a part is random: the way
+/// to it may be another.
+pub(crate) fn is_own(path: &Path) -> bool {
+    OWN.lock().iter().any(|own| own.file_name() == path.file_name())
+}
+
 /// Opens the arena of another process to read it; none if it is one of this process. By the file's
 /// name, of which a part is random: the way to it may be another.
 ///

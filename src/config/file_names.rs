@@ -82,6 +82,23 @@ pub(crate) fn second(name: &str, pid: u32, nth: u32) -> String {
     }
 }
 
+/// What stands between a base and the process whose arena was put aside.
+const UNCLEAN: &str = ".unclean-";
+
+/// The name of the file into which an arena's content went that was put aside.
+pub(crate) fn unclean(base: &str, unit: Unit, pid: u32, id: &str) -> String {
+    format!("{base}{UNCLEAN}{pid}-{id}{}", unit.extension())
+}
+
+/// The base of such a file, if the stem of its name is one.
+pub(crate) fn base_of_unclean(stem: &str) -> Option<&str> {
+    let (base, process) = stem.rsplit_once(UNCLEAN)?;
+    let (pid, id) = process.split_once('-')?;
+    let is_pid = pid.parse::<u32>().is_ok_and(|number| number.to_string() == pid);
+    let is_id = !id.is_empty() && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (!base.is_empty() && is_pid && is_id).then_some(base)
+}
+
 /// The name of the file that is written, for a base such as `app` or `app@4711`.
 pub(crate) fn live(base: &str, unit: Unit) -> String {
     format!("{base}{}", unit.extension())
@@ -151,9 +168,10 @@ pub(crate) fn base_of_live(name: &str) -> Option<&str> {
     without_extension(name).filter(|base| !base.is_empty() && !looks_rotated(base))
 }
 
-/// Whether files of this base are files of the log `name`: its own, or those of engines that found
-/// the name in use.
+/// Whether files of this base are files of the log `name`: its own, those of engines that found the
+/// name in use, or what was put aside of either.
 pub(crate) fn is_of(base: &str, name: &str) -> bool {
+    let base = base_of_unclean(base).unwrap_or(base);
     base == name || name_of_second(base) == Some(name)
 }
 
@@ -180,6 +198,8 @@ mod tests {
         assert_eq!(live("app", Unit::Segments), "app.flog");
         assert_eq!(rotated("app", START_NS, 7), "app-20261120T213300Z-000007.jsonl");
         assert_eq!([1, 2].map(|nth| second("app", 47, nth)), ["app@47", "app@47-2"]);
+        let aside = unclean("app", Unit::Segments, 47, "00ff");
+        assert_eq!(aside, "app.unclean-47-00ff.flog");
         assert_eq!(rotated("app@1-2", START_NS, 1 << 20), "app@1-2-20261120T213300Z-1048576.jsonl");
         assert_eq!(rotated("app", 0, 1), "app-19700101T000000Z-000001.jsonl");
     }
@@ -221,10 +241,17 @@ mod tests {
 
     #[test]
     fn a_log_has_its_own_files_and_those_of_second_engines() {
-        for base in ["app", "app@1", "app@4711-2"] {
+        let of_app = ["app", "app@1", "app@4711-2", "app.unclean-47-00ff", "app@7.unclean-8-0"];
+        for base in of_app {
             assert!(is_of(base, "app"), "{base}");
         }
         let others = [
+            "app.unclean-47-",
+            "app.unclean-047-ff",
+            "app.unclean-x-ff",
+            "app.unclean-47-fg",
+            "apps.unclean-47-ff",
+            ".unclean-47-ff",
             "app.2",
             "app.4711-2",
             "app-2",

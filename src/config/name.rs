@@ -17,9 +17,9 @@ pub(super) fn check(name: &str) -> Result<(), ConfigError> {
         format!(
             "1 to {CHARS_MAX} letters of A-Z and a-z, digits, `.`, `_` or `-`, the first no dot"
         )
-    } else if file_names::looks_rotated(name) {
+    } else if file_names::looks_rotated(name) || file_names::base_of_unclean(name).is_some() {
         // Retention of another log would take this one's file for one of its own.
-        "a name that does not end as those of rotated files do".to_owned()
+        "a name that does not end as those of rotated or recovered files do".to_owned()
     } else {
         return Ok(());
     };

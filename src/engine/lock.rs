@@ -65,12 +65,7 @@ impl NameLock {
         NameLock::take_for(Use::Engine, io, dir, name)
     }
 
-    fn take_for(
-        how: Use,
-        io: &Arc<dyn Io>,
-        dir: &Path,
-        name: &str,
-    ) -> Result<NameLock, NotLocked> {
+    fn take_for(how: Use, io: &Arc<dyn Io>, dir: &Path, name: &str) -> Result<NameLock, NotLocked> {
         let path = path(dir, name);
         // Before any open: closing a second descriptor would drop our own lock. The table is not
         // locked meanwhile: a disk may hang, and others of this process start elsewhere.

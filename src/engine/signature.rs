@@ -1,6 +1,6 @@
-//! Who holds a name, written into the lock's file. A process loses a POSIX lock as soon as it closes
-//! any descriptor of the file, as a backup or a look at all files does: it lives on, and its name
-//! is not free. Runs on the owner.
+//! Who holds a name, written into the lock's file. A process loses a POSIX lock as soon as it
+//! closes any descriptor of the file, as a backup or a look at all files does: it lives on, and its
+//! name is not free. Runs on the owner.
 
 use std::fs::File;
 use std::io;

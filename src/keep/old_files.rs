@@ -166,13 +166,14 @@ impl OldFiles {
         (complete, live_bytes)
     }
 
-    /// Whether a second engine wrote it that has ended. Of other users nobody here can know; the
-    /// log's own file waits for the next engine.
+    /// Whether a second engine wrote it that has ended, or recovery has put it aside. Of other
+    /// users nobody here can know; the log's own file waits for the next engine.
     fn is_left(&self, file: &mut File) -> bool {
         let Care { base, engines, uid, .. } = &self.care;
         let of = file.named.base.clone();
         let is_second = of != *base && file_names::name_of_second(&of).is_some();
-        is_second
+        let is_aside = file_names::base_of_unclean(&of).is_some();
+        (is_second || is_aside)
             && file.status.uid == *uid
             && engines.while_gone(&of, &mut || self.give_reserve_back(file))
     }

@@ -1,6 +1,6 @@
-//! Brings a stage's bytes to where they belong: what is there already is found by its content, never
-//! by a file's length. May be killed at any instant and run again. Runs on the owner, at start, and
-//! in the command line.
+//! Brings a stage's bytes to where they belong: what is there already is found by its content,
+//! never by a file's length. May be killed at any instant and run again. Runs on the owner, at
+//! start, and in the command line.
 
 use std::fs::File;
 use std::io;
@@ -143,12 +143,7 @@ fn line_start(stage: &Stage, io: &dyn Io, piece: &Piece, at: u64) -> io::Result<
 
 /// Sends the pieces from `index` on, the first of them from its byte `from` on, to the end of the
 /// file that has the log's name.
-fn displace(
-    stage: &mut Stage,
-    files: &LogFiles<'_>,
-    index: usize,
-    from: u64,
-) -> io::Result<()> {
+fn displace(stage: &mut Stage, files: &LogFiles<'_>, index: usize, from: u64) -> io::Result<()> {
     let live = files.live()?;
     let mut rest: Vec<Piece> = stage.head.pieces[index..].to_vec();
     rest[0] = Piece { at: rest[0].at + from, len: rest[0].len - from, ..rest[0] };

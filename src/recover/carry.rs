@@ -5,7 +5,7 @@
 //! | killed | the next time |
 //! |---|---|
 //! | while it stages | the arena is there: it stages again |
-//! | from then on | the stage counts, and its arena no more: what is left of that goes, what the log lacks comes |
+//! | from then on | the stage counts, and its arena no more: that goes, what the log lacks comes |
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -52,14 +52,15 @@ impl Cargo<'_> {
         }
     }
 
-    /// Goes on with a stage that is complete; none where it is damaged.
+    /// Goes on with a stage that is complete, which knows the log's unit; none where it is damaged.
     ///
     /// # Errors
     /// The system's. The stage is there still.
-    pub(super) fn resume(&self) -> io::Result<Option<Tally>> {
+    pub(super) fn resume(self) -> io::Result<Option<Tally>> {
         let (_, complete) = stage::paths(self.private_dir, self.stem);
-        let stage = Stage::open(self.files.io, &complete)?;
-        stage.map(|stage| self.finish(stage, &complete)).transpose()
+        let Some(stage) = Stage::open(self.files.io, &complete)? else { return Ok(None) };
+        let files = LogFiles { unit: stage.head.unit, ..self.files };
+        Cargo { files, ..self }.finish(stage, &complete).map(Some)
     }
 
     /// Writes the stage; only a tally where nothing is owed.
@@ -118,7 +119,7 @@ impl Cargo<'_> {
         apply(&mut stage, &self.files)?;
         // An arena that cannot be removed would come back without its stage.
         removed?;
-        remove(io, &[path.to_owned()])?;
+        io.unlink(path)?;
         Ok(stage.head.tally)
     }
 }

@@ -2,10 +2,14 @@
 //! start, before the log is opened, and in the command line.
 
 mod apply;
+mod aside;
 mod carry;
 mod find;
+mod judge;
 pub(crate) mod lines;
 pub(crate) mod places;
+mod report;
+mod run;
 mod stage;
 mod stem;
 mod tally;

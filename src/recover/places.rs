@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(bases, ["app", "app@7"]);
         write(&OsIo, dir, "app@7", &[]).expect("removed");
         write(&OsIo, dir, "app@7", &[]).expect("again");
-        assert_eq!(read(&OsIo, dir, "app@7"), [PathBuf::new(); 0]);
+        assert!(read(&OsIo, dir, "app@7").is_empty());
         std::fs::write(path(dir, "app"), b"relative\0/var/arenas\0/cut").expect("planted");
         assert_eq!(read(&OsIo, dir, "app"), [two]);
         std::fs::write(path(dir, "app"), vec![b'/'; 2 * BYTES_MAX]).expect("planted");

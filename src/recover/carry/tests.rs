@@ -38,11 +38,7 @@ impl Dying {
     }
 
     /// The last write is cut short.
-    fn write(
-        &self,
-        bytes: &[u8],
-        write: impl Fn(&[u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    fn write(&self, bytes: &[u8], write: impl Fn(&[u8]) -> io::Result<usize>) -> io::Result<usize> {
         let was_dead = self.is_dead();
         let done = self.step(|| write(bytes));
         if done.is_err() && !was_dead {
@@ -117,8 +113,7 @@ impl Scene {
     /// What a start does.
     fn recover(&self, io: &dyn Io) -> io::Result<()> {
         let (dir, stem) = (self.dir.path(), &self.stem);
-        let cargo =
-            Cargo { stem, private_dir: dir, files: self.files(io), arena: &self.arena };
+        let cargo = Cargo { stem, private_dir: dir, files: self.files(io), arena: &self.arena };
         if stage::paths(dir, stem).1.exists() {
             return cargo.resume().map(|tally| assert!(tally.is_some(), "it is whole"));
         }
@@ -141,9 +136,9 @@ impl Scene {
 
     /// Nothing is left but the log.
     fn is_clear(&self) -> bool {
-        fs::read_dir(self.dir.path()).expect("a directory").all(|entry| {
-            entry.expect("an entry").file_name().to_string_lossy().ends_with(".jsonl")
-        })
+        fs::read_dir(self.dir.path())
+            .expect("a directory")
+            .all(|entry| entry.expect("an entry").file_name().to_string_lossy().ends_with(".jsonl"))
     }
 }
 

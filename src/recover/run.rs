@@ -1,0 +1,283 @@
+//! Goes through all that was found: judges it, and carries it, puts it aside, removes it or keeps
+//! it. Runs on the owner, at start, and in the command line.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::carry::{Cargo, remove};
+use super::find::{self, Left, Spot, Whose};
+use super::judge::{Claim, Verdict, is_gone, judge};
+use super::lines::{self, Owed, Tally};
+use super::report::{Destination, Recovered, Report, files_of};
+use super::stem::{Kind, Stem};
+use super::target::LogFiles;
+use super::{aside, places};
+use crate::arena::layout::EngineState;
+use crate::arena::read::{Dead, Header};
+use crate::config::Modes;
+use crate::config::file_names::Unit;
+use crate::format::Format;
+use crate::sys::io::Io;
+
+/// Whoever knows which names are free.
+pub(crate) trait Names {
+    /// Does the work while no engine of this base lives, or can begin to; says whether.
+    fn while_free(&self, base: &str, work: &mut dyn FnMut()) -> bool;
+}
+
+/// The log that is recovered.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) private_dir: &'a Path,
+    pub(crate) modes: Modes,
+}
+
+/// What is done to what is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It is recovered.
+    Recover,
+    /// Recovered as well, but nothing comes into a log: all into files of their own.
+    SetAside,
+    /// Nothing: it is said what would be.
+    Tell,
+}
+
+/// Where to look, for what, and what to do.
+pub(crate) struct Site<'a> {
+    pub(crate) io: &'a dyn Io,
+    pub(crate) names: &'a dyn Names,
+    /// None for an engine without a file.
+    pub(crate) log: Option<Beside<'a>>,
+    pub(crate) spots: &'a [Spot],
+    pub(crate) purpose: Purpose,
+}
+
+/// Where the lines of an engine without a file go.
+pub(crate) type ConsoleOf<'a> = &'a mut dyn FnMut(u64) -> Option<Box<dyn Write>>;
+
+impl Site<'_> {
+    /// Goes through the arenas of all bases that are wanted. `console` gives what writes to an
+    /// output, by its number in an arena; none where its lines are not wanted.
+    pub(crate) fn run(&self, is_wanted: impl Fn(&str) -> bool, console: ConsoleOf<'_>) -> Report {
+        let mut report = Report::default();
+        let found = find::look(self.io, self.spots, &is_wanted);
+        for (dir, error) in found.unread {
+            let dir = dir.display();
+            report.troubles.push(format!("cannot look for arenas in {dir}: {error}"));
+        }
+        let mut bases: BTreeMap<String, Vec<(Stem, Left)>> = BTreeMap::new();
+        for (stem, left) in found.left {
+            bases.entry(stem.base.clone()).or_default().push((stem, left));
+        }
+        for (base, mut left) in bases {
+            left.sort_by_cached_key(|(_, left)| made(left));
+            let mut work = || {
+                for (stem, left) in &left {
+                    self.settle(stem, left, console, &mut report);
+                }
+            };
+            if !self.names.while_free(&base, &mut work) {
+                report.living +=
+                    left.iter().filter(|(_, left)| left.arena.is_some()).count() as u64;
+            }
+        }
+        self.tidy_places(&is_wanted);
+        report
+    }
+
+    /// One engine's files.
+    fn settle(&self, stem: &Stem, left: &Left, console: ConsoleOf<'_>, report: &mut Report) {
+        if let Some(stage) = &left.stage {
+            let arena = left.arena.as_ref().map(|(arena, _)| arena);
+            if self.resume(stem, stage, arena, report) {
+                return;
+            }
+        }
+        let Some((path, whose)) = &left.arena else {
+            return self.clear(stem, &left.sides, report);
+        };
+        let Some(_claim) = Claim::of(path) else {
+            report.living += 1;
+            return;
+        };
+        let dir = self.log.as_ref().map_or(Path::new(""), |log| log.dir);
+        match judge(self.io, path, stem, (*whose, dir)) {
+            Verdict::Lives => report.living += 1,
+            Verdict::OthersLog => {}
+            Verdict::Unused => self.clear(stem, &files_of(path), report),
+            Verdict::Dead(dead) => match self.recover(stem, path, &dead, console) {
+                Ok(recovered) => report.recovered.push(recovered),
+                Err(error) => report.keep(self.io, path.clone(), files_of(path), error.to_string()),
+            },
+            Verdict::Unfit(why) => report.keep(self.io, path.clone(), files_of(path), why),
+            Verdict::Unknown(error) => {
+                let why = format!("nobody can tell whether its process lives: {error}");
+                report.keep(self.io, path.clone(), Vec::new(), why);
+            }
+        }
+    }
+
+    /// Goes on with a stage; whether that is all there is to do.
+    fn resume(
+        &self,
+        stem: &Stem,
+        stage: &Path,
+        arena: Option<&PathBuf>,
+        report: &mut Report,
+    ) -> bool {
+        let Some(log) = &self.log else { return false };
+        let files = arena.map(|arena| files_of(arena)).unwrap_or_default();
+        let log_files = self.log_files(log, &stem.base, Unit::Lines);
+        let private_dir = log.private_dir;
+        let cargo = Cargo { stem, private_dir, files: log_files, arena: &files };
+        let done = |tally| Recovered { stem: stem.clone(), tally, to: Destination::Log };
+        if self.purpose == Purpose::Tell {
+            // What it holds is told when it comes.
+            report.recovered.push(done(Tally::default()));
+            return true;
+        }
+        match cargo.resume() {
+            Ok(Some(tally)) => {
+                report.recovered.push(done(tally));
+                true
+            }
+            // Damaged: the arena, if it is there, is staged anew.
+            Ok(None) if arena.is_some() => false,
+            Ok(None) => {
+                let stage = stage.to_owned();
+                report.keep(self.io, stage.clone(), vec![stage], "it is damaged".to_owned());
+                true
+            }
+            Err(error) => {
+                let why = error.to_string();
+                report.keep(self.io, stage.to_owned(), vec![stage.to_owned()], why);
+                true
+            }
+        }
+    }
+
+    /// Removes what is of no use without an arena, if its process is gone.
+    fn clear(&self, stem: &Stem, files: &[PathBuf], report: &mut Report) {
+        let arena = Path::new(&stem.file_name(Kind::Arena)).to_owned();
+        if self.purpose == Purpose::Tell || !is_gone(stem) || crate::arena::is_own(&arena) {
+            return;
+        }
+        match remove(self.io, files) {
+            Ok(()) => report.cleared += 1,
+            Err(error) => report.troubles.push(error.to_string()),
+        }
+    }
+
+    fn recover(
+        &self,
+        stem: &Stem,
+        path: &Path,
+        dead: &Dead,
+        console: ConsoleOf<'_>,
+    ) -> io::Result<Recovered> {
+        let (header, files) = (dead.header(), files_of(path));
+        let done = |tally, to| Recovered { stem: stem.clone(), tally, to };
+        let is_owed = header.state != Some(EngineState::Drained);
+        let log = match (header.output_name(), &self.log) {
+            ("none", _) => None,
+            _ if !is_owed => None,
+            ("file", Some(log)) => Some(log),
+            (_, None) => {
+                return self
+                    .to_console(dead, &files, console)
+                    .map(|tally| done(tally, Destination::Console));
+            }
+            // Nobody here has its console.
+            (_, Some(log)) => Some(log),
+        };
+        let Some(log) = log else {
+            if self.purpose != Purpose::Tell {
+                remove(self.io, &files)?;
+            }
+            return Ok(done(Tally::default(), Destination::Nowhere));
+        };
+        let is_aside = self.purpose == Purpose::SetAside
+            || !header.is_of_this_boot()
+            || header.output_name() != "file";
+        let log_files = self.log_files(log, &stem.base, unit(header));
+        let mut owed = |rest: &mut dyn Write| lines::owed(dead, rest);
+        let aside = aside::path(&log_files, stem);
+        if self.purpose == Purpose::Tell {
+            let Owed { tally, .. } = owed(&mut io::sink())?;
+            let to = if is_aside { Destination::Aside(aside) } else { Destination::Log };
+            return Ok(done(tally, to));
+        }
+        if is_aside {
+            let (tally, is_there) = aside::write(&log_files, &aside, &mut owed)?;
+            remove(self.io, &files)?;
+            let to = if is_there { Destination::Aside(aside) } else { Destination::Nowhere };
+            return Ok(done(tally, to));
+        }
+        let private_dir = log.private_dir;
+        let cargo = Cargo { stem, private_dir, files: log_files, arena: &files };
+        cargo.carry(&mut owed).map(|tally| done(tally, Destination::Log))
+    }
+
+    /// At least once: a death before the arena is gone brings all of it again.
+    fn to_console(
+        &self,
+        dead: &Dead,
+        files: &[PathBuf],
+        console: ConsoleOf<'_>,
+    ) -> io::Result<Tally> {
+        let output = dead.header().output;
+        if self.purpose == Purpose::Tell {
+            return lines::owed(dead, &mut io::sink()).map(|owed| owed.tally);
+        }
+        let Some(mut console) = console(output) else {
+            let name = dead.header().output_name();
+            return Err(io::Error::other(format!("its output was {name}, and is another now")));
+        };
+        let Owed { tally, .. } = lines::owed(dead, &mut console)?;
+        console.flush()?;
+        remove(self.io, files)?;
+        Ok(tally)
+    }
+
+    fn log_files<'a>(&'a self, log: &'a Beside<'a>, base: &'a str, unit: Unit) -> LogFiles<'a> {
+        LogFiles { io: self.io, dir: log.dir, base, unit, modes: log.modes }
+    }
+
+    /// Forgets places in which nothing of a base is left.
+    fn tidy_places(&self, is_wanted: &dyn Fn(&str) -> bool) {
+        let Some(log) = self.log.as_ref().filter(|_| self.purpose != Purpose::Tell) else { return };
+        for base in places::bases(self.io, log.private_dir).iter().filter(|base| is_wanted(base)) {
+            self.names.while_free(base, &mut || {
+                let dirs = places::read(self.io, log.private_dir, base);
+                let is_used = |dir: &PathBuf| {
+                    let spot = Spot { dir: dir.clone(), whose: Whose::ManyLogs };
+                    let found = find::look(self.io, &[spot], |found| found == base);
+                    !found.left.is_empty() || !found.unread.is_empty()
+                };
+                let used: Vec<PathBuf> = dirs.iter().filter(|dir| is_used(dir)).cloned().collect();
+                if used.len() < dirs.len() {
+                    // One that stays is looked at once more the next time.
+                    let _ = places::write(self.io, log.private_dir, base, &used);
+                }
+            });
+        }
+    }
+}
+
+fn unit(header: &Header) -> Unit {
+    match Format::from_number(header.format) {
+        Some(Format::Binary) => Unit::Segments,
+        _ => Unit::Lines,
+    }
+}
+
+/// When its engine began: those of one base did so one after the other.
+fn made(left: &Left) -> Option<SystemTime> {
+    let path = left.arena.as_ref().map(|(arena, _)| arena).or(left.stage.as_ref())?;
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    metadata.created().or_else(|_| metadata.modified()).ok()
+}
