@@ -13,6 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::retry_on_intr;
 
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+use super::refused;
 use super::write_signals::WriteSignalsHeld;
 
 /// The operations. Each does the real thing unless overridden; a test overrides what it breaks.
@@ -272,7 +274,7 @@ pub struct OsIo;
 impl Io for OsIo {
     #[cfg(all(target_os = "linux", not(fastlog_portable)))]
     fn append(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        use rustix::io::{Errno, ReadWriteFlags};
+        use rustix::io::ReadWriteFlags;
 
         let _held = WriteSignalsHeld::hold();
         let bytes_at_end = [io::IoSlice::new(bytes)];
@@ -280,10 +282,8 @@ impl Io for OsIo {
             rustix::io::pwritev2(fd, &bytes_at_end, offset, ReadWriteFlags::APPEND)
         });
         match written {
-            // A file system, a kernel before 4.16, or a filter of system calls that is older.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
-                append_by_flag(fd, bytes, offset)
-            }
+            // A kernel before 4.16, for one.
+            Err(error) if refused::is_unknown(error) => append_by_flag(fd, bytes, offset),
             written => Ok(written?),
         }
     }
@@ -418,20 +418,23 @@ pub(crate) fn is_unreadable(error: &io::Error) -> bool {
 #[cfg(all(target_os = "linux", not(fastlog_portable)))]
 fn allocate(fd: BorrowedFd<'_>, reserve: Reserve, offset: u64, len: u64) -> io::Result<()> {
     use rustix::fs::FallocateFlags;
-    use rustix::io::Errno;
     let flags = match reserve {
         Reserve::Extend => FallocateFlags::empty(),
         Reserve::KeepSize => FallocateFlags::KEEP_SIZE,
     };
     match retry_on_intr(|| rustix::fs::fallocate(fd, flags, offset, len)) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+        Err(error) if refused::is_unknown(error) => Err(no_blocks()),
         answer => Ok(answer?),
     }
 }
 
 #[cfg(any(not(target_os = "linux"), fastlog_portable))]
 fn allocate(_: BorrowedFd<'_>, _: Reserve, _: u64, _: u64) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+    Err(no_blocks())
+}
+
+fn no_blocks() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "blocks of the disk cannot be reserved here")
 }
 
 #[cfg(test)]

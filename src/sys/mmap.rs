@@ -106,12 +106,14 @@ impl Region {
     /// False where the kernel does not know how.
     #[cfg(all(target_os = "linux", not(fastlog_portable)))]
     fn advise_populate(&self, offset: usize, len: usize) -> io::Result<bool> {
+        use super::refused;
+        use rustix::io::Errno;
         loop {
             let advice = memmap2::Advice::PopulateWrite;
             let Err(error) = self.map.advise_range(advice, offset, len) else { return Ok(true) };
-            match error.raw_os_error() {
-                Some(libc::EINTR) => {}
-                Some(libc::EINVAL) => return Ok(false),
+            match Errno::from_io_error(&error) {
+                Some(Errno::INTR) => {}
+                Some(errno) if refused::is_unknown(errno) => return Ok(false),
                 _ => return Err(error),
             }
         }

@@ -22,6 +22,8 @@ pub(crate) mod own_file;
 pub(crate) mod process;
 #[cfg(feature = "cli")]
 pub(crate) mod reader;
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+mod refused;
 #[cfg(test)]
 mod rerun;
 pub(crate) mod stderr;

@@ -132,10 +132,7 @@ pub(super) fn mode(mode: u32) -> io::Result<Mode> {
 pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match retry_on_intr(|| renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)) {
-        // A kernel, a file system, or a filter of system calls that does not know it.
-        Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP | Errno::PERM) => {
-            Err(io::ErrorKind::Unsupported.into())
-        }
+        Err(error) if super::refused::is_unknown(error) => Err(io::ErrorKind::Unsupported.into()),
         outcome => Ok(outcome?),
     }
 }

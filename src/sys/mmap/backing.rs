@@ -2,15 +2,21 @@
 //! without its file.
 
 use std::io;
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 use memmap2::MmapRaw;
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+use rustix::io::Errno;
 
 use super::{Region, WORD_BYTES};
 use crate::primitive::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::sys::bus_guard::{self, SigbusGuard, Slot};
 use crate::sys::mapped_file::MappedFile;
 use crate::sys::process::page_bytes;
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+use crate::sys::refused;
 
 /// The file behind a region.
 #[derive(Debug)]
@@ -165,7 +171,38 @@ fn copy_of_process(from: *mut u8, to: &mut [u8]) {
     let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
     let remote = libc::iovec { iov_base: from.cast(), iov_len: to.len() };
     // SAFETY: `to` is as long as it says; the kernel checks the other end.
-    unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
+    let count = unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
+    };
+    let error = Errno::from_io_error(&io::Error::last_os_error());
+    if count < 0 && error.is_some_and(refused::is_unknown) {
+        // What cannot be had at all is left alone, as above.
+        let _ = copy_through_pipe(from, to);
+    }
+}
+
+/// The older way, where a filter takes that call for one of debuggers: also a write fails that is to
+/// take its bytes from memory that cannot be had.
+#[cfg(all(target_os = "linux", not(fastlog_portable)))]
+fn copy_through_pipe(from: *mut u8, to: &mut [u8]) -> io::Result<()> {
+    let mut ends = [0; 2];
+    let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
+    // SAFETY: the kernel writes two descriptors to `ends`, which nobody else has then.
+    let [read, write] = unsafe {
+        if libc::pipe2(ends.as_mut_ptr(), flags) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        ends.map(|end| OwnedFd::from_raw_fd(end))
+    };
+    let mut done = 0;
+    while done < to.len() {
+        // SAFETY: the kernel checks the memory, of which it reads no more than `to` is long.
+        let count =
+            unsafe { libc::write(write.as_raw_fd(), from.add(done).cast(), to.len() - done) };
+        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        done += rustix::io::read(&read, &mut to[done..done + count])?;
+    }
+    Ok(())
 }
 
 /// Elsewhere no region is of a file.
@@ -173,4 +210,31 @@ fn copy_of_process(from: *mut u8, to: &mut [u8]) {
 fn copy_of_process(from: *mut u8, to: &mut [u8]) {
     // SAFETY: the region has as many bytes from there on, and `to` has room for them.
     unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) };
+}
+
+#[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_copy_what_is_there_and_nothing_else() {
+        let page = page_bytes();
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len(2 * page as u64).expect("room");
+        let mapped = MappedFile::new(file, SigbusGuard::Off).expect("a file");
+        let mapped = Arc::new(mapped);
+        let region = Region::of_file(&mapped, 0, 2 * page).expect("a mapping");
+        region.write_bytes(0, &vec![7; 2 * page]);
+        mapped.open().expect("ours").set_len(page as u64).expect("cut");
+        let copy = |n: usize| {
+            let (from, mut direct, mut piped) =
+                (region.as_ptr().wrapping_add(n * page), vec![1; page], vec![1; page]);
+            copy_of_process(from, &mut direct);
+            let outcome = copy_through_pipe(from, &mut piped);
+            assert_eq!(direct, piped);
+            (piped, outcome.is_ok())
+        };
+        assert_eq!(copy(0), (vec![7; page], true));
+        assert_eq!(copy(1), (vec![1; page], false), "there is nothing, and no signal");
+    }
 }
