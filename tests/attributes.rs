@@ -7,16 +7,13 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use common::child::is_root;
 use common::{config, drain, wait_until};
 use fastlog::{Engine, Rotate, fastlog};
 
 const LOG_BYTES: u64 = 64 << 10;
 const OTHER_GROUP: u32 = 4;
 const OTHER_USER: u32 = 1;
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
 
 /// Mode, owner and group.
 fn attributes(path: &Path) -> (u32, u32, u32) {

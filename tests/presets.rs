@@ -373,21 +373,6 @@ fn things_at_the_log_path() {
     });
 }
 
-/// Runs a case as somebody who may do less, if this process may choose.
-fn as_nobody(case: &str, dir: tempfile::TempDir) -> Ended {
-    let inner = child::command(case, dir.path());
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    command.arg(inner.get_program()).args(inner.get_args()).current_dir("/");
-    for (name, value) in inner.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Running::start(&mut command, dir).end()
-}
-
 #[test]
 fn what_this_user_may_not_write() {
     let case = "what_this_user_may_not_write";
@@ -417,19 +402,14 @@ fn what_this_user_may_not_write() {
     fs::create_dir(&open).unwrap();
     fs::write(open.join("test.jsonl"), "not yours\n").unwrap();
     set(&open.join("test.jsonl"), 0o400).unwrap();
-    if uid() == 0 {
+    if child::is_root() {
         // Another user's would count as written by that user: see `tests/private_dir.rs`.
-        chown(open.join("test.jsonl"), Some(65534), None).unwrap();
+        chown(open.join("test.jsonl"), Some(child::NOBODY), None).unwrap();
     }
     set(&open, 0o777).unwrap();
     set(dir.path(), 0o755).unwrap();
     set(&closed, 0o555).unwrap();
-    let ended = if uid() == 0 {
-        as_nobody(case, dir)
-    } else {
-        let mut command = child::command(case, dir.path());
-        Running::start(&mut command, dir).end()
-    };
+    let ended = child::run_as_nobody(case, dir);
     assert!(ended.status.success(), "{ended}");
     let dir = ended.dir.path();
     assert_eq!(names(&dir.join("closed")), Vec::<String>::new());

@@ -6,12 +6,12 @@ mod common;
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use common::{all_lines, config, drain, wait_until};
+use common::{all_lines, child, config, drain, wait_until};
 use fastlog::{Engine, FileStatus, Io, OsIo, SyncPolicy, fastlog};
 
 const LOG_BYTES: u64 = 64 << 10;
@@ -227,22 +227,43 @@ fn an_open_file_is_good_until_it_is_proved_bad() {
     assert!(numbers(dir.path()).into_iter().eq(0..all), "all of {all}");
 }
 
-/// What only a user without all rights meets is tried with the engine's own read of the last byte:
-/// root may read it all the same.
+/// By a process that may not read it, as who may do everything may read it all the same.
 #[test]
-fn a_log_that_may_only_be_written_or_appended_to_opens() {
+fn a_log_that_may_only_be_written_opens() {
+    let case = "a_log_that_may_only_be_written_opens";
+    if child::case().as_deref() == Some(case) {
+        let dir = child::dir();
+        let error = fs::read(dir.join("test.jsonl")).expect_err("it may not be read");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let engine = Engine::detached(config(&dir)).expect("it starts");
+        log(&engine, 1..10);
+        drain(&engine);
+        return;
+    }
     let dir = tempfile::tempdir().expect("a directory");
     let live = dir.path().join("test.jsonl");
     fs::write(&live, "{\"n\":0}\n").expect("a log");
+    if child::is_root() {
+        for path in [&live, dir.path()] {
+            chown(path, Some(child::NOBODY), Some(child::NOBODY)).expect("root may");
+        }
+    }
     fs::set_permissions(&live, Permissions::from_mode(0o200)).expect("ours");
-    let engine = Engine::detached(config(dir.path())).expect("it starts");
-    log(&engine, 1..10);
-    drain(&engine);
+    let ended = child::run_as_nobody(case, dir);
+    assert!(ended.status.success(), "{ended}");
+    let live = ended.dir.path().join("test.jsonl");
     fs::set_permissions(&live, Permissions::from_mode(0o600)).expect("ours");
     let text = fs::read_to_string(&live).expect("the log");
     let lines = text.lines().filter(|line| !line.is_empty());
     let parsed = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
     assert_eq!(parsed.filter(|line| line["n"].is_u64()).count(), 10);
+}
+
+#[test]
+fn a_log_that_may_only_be_appended_to_opens() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let live = dir.path().join("test.jsonl");
+    fs::write(&live, "").expect("a log");
     let chattr = |flag: &str| {
         let done = std::process::Command::new("chattr").arg(flag).arg(&live).output();
         done.is_ok_and(|done| done.status.success())
@@ -253,11 +274,11 @@ fn a_log_that_may_only_be_written_or_appended_to_opens() {
     }
     let engine = Engine::detached(config(dir.path()));
     let outcome = engine.map(|engine| {
-        log(&engine, 10..20);
+        log(&engine, 0..10);
         engine.drain()
     });
     assert!(chattr("-a"));
     outcome.expect("it starts").expect("it drains");
     let text = fs::read_to_string(&live).expect("the log");
-    assert_eq!(text.matches("\"n\":").count(), 20);
+    assert_eq!(text.matches("\"n\":").count(), 10);
 }

@@ -2,6 +2,7 @@
 //! engine, its exit, its signals or its allocator concerns nobody else.
 
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,9 @@ use tempfile::TempDir;
 const CASE: &str = "FASTLOG_TEST_CASE";
 /// The directory that a child may use.
 const DIR: &str = "FASTLOG_TEST_DIR";
+
+/// The user who may do least, where this process can become one.
+pub const NOBODY: u32 = 65534;
 
 /// How long a child may take: much longer than any needs.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -62,6 +66,29 @@ pub fn run_with(
     let ended = Running::start(&mut command, dir).end();
     assert!(ended.status.success(), "{case}: {ended}");
     Some(ended)
+}
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Runs a case as somebody who may do less, if this process may choose; else as who this is.
+pub fn run_as_nobody(case: &str, dir: TempDir) -> Ended {
+    let inner = command(case, dir.path());
+    if !is_root() {
+        return Running::start(&mut { inner }, dir).end();
+    }
+    let mut command = Command::new("setpriv");
+    command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
+    command.arg(inner.get_program()).args(inner.get_args()).current_dir("/");
+    for (name, value) in inner.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::start(&mut command, dir).end()
 }
 
 /// A child at work.
