@@ -5,14 +5,16 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use common::child::is_root;
 use common::disk::{Disk, ENOSPC, Faults};
 use common::{drain, wait_until};
 use fastlog::{Compression, Config, Engine, Io, OsIo, fastlog};
@@ -78,6 +80,49 @@ fn every_line_is_there_once_in_what_is_packed() {
         assert!(numbers(dir.path()).into_iter().eq(0..LINES));
         let len = fs::metadata(dir.path().join(&names[0])).expect("a file").len();
         assert!(len < 64 << 10, "{len} bytes");
+    }
+}
+
+/// Age, rights and owner of a file decide who may read it and how long it is kept.
+#[test]
+fn what_is_packed_has_time_mode_and_owner_of_what_it_takes_the_place_of() {
+    const OWNER: (u32, u32) = (1, 4);
+    const AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+    for compression in [Compression::Zstd, Compression::Gzip] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::detached(config(dir.path(), Compression::None)).expect("it starts");
+        log(&engine, 0..LINES);
+        drain(&engine);
+        let plain = names(dir.path());
+        let rotated = &plain[..plain.len() - 1];
+        let attributes = |path: &Path| {
+            let found = fs::symlink_metadata(path).expect("it is there");
+            (found.mode() & 0o7777, found.uid(), found.gid(), found.modified().expect("a time"))
+        };
+        let expected = rotated.iter().enumerate().map(|(n, name)| {
+            let path = dir.path().join(name);
+            let file = File::options().write(true).open(&path).expect("ours");
+            // Each its own, to the nanosecond.
+            let at = SystemTime::now() - AGE + Duration::from_nanos(1_000_000_007 * n as u64);
+            file.set_modified(at).expect("ours");
+            if is_root() {
+                chown(&path, Some(OWNER.0), Some(OWNER.1)).expect("root may");
+            }
+            let mode = [0o600, 0o640, 0o664, 0o444][n % 4];
+            fs::set_permissions(&path, Permissions::from_mode(mode)).expect("ours");
+            attributes(&path)
+        });
+        let expected: Vec<_> = expected.collect();
+        let engine = Engine::detached(config(dir.path(), compression)).expect("it starts");
+        let count = rotated.len() as u64;
+        wait_until("the keeper", || engine.stats().compressed_files() == count);
+        drain(&engine);
+        let packed = names(dir.path());
+        for ((name, before), expected) in packed.iter().zip(rotated).zip(&expected) {
+            assert!(name.starts_with(&**before) && name != before, "{name} {before}");
+            assert_eq!(attributes(&dir.path().join(name)), *expected, "{name}");
+        }
+        assert!(count > 5 && numbers(dir.path()).into_iter().eq(0..LINES));
     }
 }
 
