@@ -8,13 +8,17 @@
 
 mod common;
 
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::child;
-use common::mount::mount;
-use fastlog::{Arena, Config, Engine, Overflow, Preset, Rotate, SyncPolicy, fastlog};
+use common::mount::{Image, SmallDisk, fill, mount};
+use fastlog::{Arena, Config, Engine, OpenFailure, Overflow, Preset, Rotate, SyncPolicy, fastlog};
+
+/// Tells a child where a disk without room is.
+const DISK: &str = "FASTLOG_TEST_DISK";
 
 fn limit(resource: libc::__rlimit_resource_t, bytes: u64) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
@@ -50,17 +54,7 @@ fn a_file_that_may_not_become_longer_is_a_failure_and_no_signal() {
             let engine = Config::preset(preset).dir(&dir).name("test").ignore_env();
             let engine = engine.barrier_patience(std::time::Duration::from_millis(100));
             let Ok(engine) = Engine::detached(engine.overflow(Overflow::Drop)) else { continue };
-            let logger = engine.logger();
-            for n in 0..1_000 {
-                fastlog!(logger: logger, INFO, "one of some", n);
-            }
-            drop(logger);
-            let report = match engine.drain() {
-                Ok(report) => report,
-                Err(error) => error.report().expect("an account").clone(),
-            };
-            assert!(report.is_balanced(), "{report}");
-            assert!(report.submitted() >= 1_000, "{report}");
+            end_in_balance(&engine, 1_000);
         }
         assert_eq!(signals(), before, "no signal waits, and none is blocked");
         return;
@@ -128,6 +122,61 @@ fn with_little_room_the_engine_starts_and_logs() {
     assert_eq!(checked, 64);
     let unmounted = Command::new("umount").arg("-l").arg(dir.path()).status();
     assert!(unmounted.is_ok_and(|status| status.success()));
+}
+
+/// Of memory, where names cost nothing, and a real one, where a directory needs a block.
+#[test]
+fn without_any_room_the_host_lives_and_hears_why_there_is_no_log() {
+    const RECORDS: u64 = 200;
+    let case = "without_any_room_the_host_lives_and_hears_why_there_is_no_log";
+    let dir_of_case = std::env::var_os(DISK).map(PathBuf::from);
+    if let Some(dir) = dir_of_case.filter(|_| child::case().is_some()) {
+        assert!(fs::write(dir.join("one byte"), "x").is_err(), "there is no room");
+        for preset in [Preset::Production, Preset::Durable, Preset::LowLatency, Preset::Archive] {
+            let config = || {
+                let config = Config::preset(preset).dir(dir.join(format!("{preset:?}")));
+                let config = config.name("test").ignore_env().overflow(Overflow::Drop);
+                config.barrier_patience(std::time::Duration::from_millis(100))
+            };
+            match Engine::detached(config()) {
+                Ok(engine) => end_in_balance(&engine, RECORDS),
+                Err(error) => {
+                    let error = format!("{error} {}", error.source().expect("the system's"));
+                    assert!(error.contains("No space left on device"), "{error}");
+                }
+            }
+            let config = config().on_open_failure(OpenFailure::Stderr);
+            let engine = Engine::detached(config).unwrap_or_else(|error| panic!("{error}"));
+            end_in_balance(&engine, RECORDS);
+        }
+        return;
+    }
+    let memory = SmallDisk::mount();
+    let ext4 = Image::mount("ext4", 16);
+    if memory.is_none() {
+        println!("not tested: mounting a tmpfs is not allowed here");
+    }
+    let disks = memory.iter().map(|disk| disk.path().to_owned());
+    for disk in disks.chain(ext4.iter().map(Image::path)) {
+        fill(&disk.join("ballast"));
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = child::command(case, dir.path());
+        let ended = child::Running::start(command.env(DISK, &disk), dir).end();
+        assert!(ended.status.success(), "{}: {ended}", disk.display());
+    }
+}
+
+/// Logs; whatever became of it, the account is right.
+fn end_in_balance(engine: &Engine, records: u64) {
+    let logger = engine.logger();
+    (0..records).for_each(|n| fastlog!(logger: logger, INFO, "without room", n));
+    drop(logger);
+    let report = match engine.drain() {
+        Ok(report) => report,
+        Err(error) => error.report().expect("an account").clone(),
+    };
+    assert!(report.is_balanced(), "{report}");
+    assert!(report.submitted() >= records, "{report}");
 }
 
 fn locked_bytes() -> u64 {

@@ -76,15 +76,31 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
     let mut reserved = Reserved::take(place)?;
     // The handlers of the process stay: before anything that their failure would leave behind.
     exit::install()?;
-    let generation = process::generation();
-    let core = match build(&settings, &calendar, place, &mut warnings) {
+    let core = match build_confirmed(&settings, &calendar, place, &mut warnings) {
         Err(error) if can_degrade(&settings, &error) => {
             warnings.push(format!("{error}; the log goes to the standard error instead"));
-            build(&settings.to_standard_error(), &calendar, place, &mut warnings)?
+            build_confirmed(&settings.to_standard_error(), &calendar, place, &mut warnings)?
         }
         other => other?,
     };
     warnings.iter().for_each(|warning| stderr::say(warning));
+    exit::remember(&core, settings.exit_hook);
+    if place == Place::Process {
+        process::lock().set_default(Arc::clone(&core.registry));
+    }
+    reserved.is_kept = true;
+    Ok(core)
+}
+
+/// Starts the engine, and sees that it does what its user relies on.
+fn build_confirmed(
+    settings: &Settings,
+    calendar: &Calendar,
+    place: Place,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<Core>, Error> {
+    let generation = process::generation();
+    let core = build(settings, calendar, place, warnings)?;
     if generation != process::generation() {
         return Err(Error::Forked);
     }
@@ -92,11 +108,6 @@ pub(super) fn start(config: Config, place: Place) -> Result<Arc<Core>, Error> {
         // The start record is on the device before anybody relies on it.
         core.sync(None).map_err(|error| undo(&core, error))?;
     }
-    exit::remember(&core, settings.exit_hook);
-    if place == Place::Process {
-        process::lock().set_default(Arc::clone(&core.registry));
-    }
-    reserved.is_kept = true;
     Ok(core)
 }
 
