@@ -155,15 +155,8 @@ fn pretty_is_for_people() {
 fn it_ends_well_when_nobody_reads_and_says_what_is_wrong() {
     let dir = tempfile::tempdir().expect("a directory");
     log(common::config(dir.path()), 0..50_000);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_fastlog"))
-        .arg("cat")
-        .arg(dir.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("it ends");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastlog"));
+    let output = common::child::unread(command.arg("cat").arg(dir.path()));
     assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
     for (arguments, code, words) in [
         (&["--grep", "("][..], 1, "unclosed group"),

@@ -1,9 +1,13 @@
 //! Promise: each command says what its options are, with examples and exit codes, and man pages and
 //! shell completions leave none of them out.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Output, Stdio};
+
+use common::child;
 
 const COMMANDS: [&str; 5] = ["pipe", "cat", "stat", "completions", "man"];
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
@@ -99,14 +103,8 @@ fn man_pages_have_every_option_examples_and_exit_codes() {
 #[test]
 fn a_reader_that_had_enough_is_no_failure() {
     for arguments in [&["completions", "bash"][..], &["man"]] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fastlog"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        drop(child.stdout.take());
-        let output = child.wait_with_output().expect("it ends");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fastlog"));
+        let output = child::unread(command.args(arguments));
         assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
     }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{all_lines, child, config, drain};
+use common::{child, config, drain, numbers};
 use fastlog::{Engine, fastlog};
 
 const LINES: u64 = 5_000;
@@ -78,17 +78,6 @@ fn forbid(command: &mut Command, mut program: Vec<libc::sock_filter>) {
     };
     // SAFETY: two system calls, without allocation.
     unsafe { command.pre_exec(install) };
-}
-
-/// The program's numbers in all files of the directory, sorted.
-fn numbers(dir: &Path) -> Vec<u64> {
-    let entries = std::fs::read_dir(dir).expect("a directory");
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let files = paths.filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
-    let lines = files.flat_map(|path| all_lines(&path));
-    let mut numbers: Vec<_> = lines.filter_map(|line| line["n"].as_u64()).collect();
-    numbers.sort_unstable();
-    numbers
 }
 
 /// Runs the case once for each answer: what it is forbidden, and whether records survive then.

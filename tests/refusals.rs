@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use common::{all_lines, child, config, drain, wait_until};
+use common::{all_lines, child, config, drain, numbers, wait_until};
 use fastlog::{Engine, FileStatus, Io, OsIo, SyncPolicy, fastlog};
+use tempfile::TempDir;
 
 const LOG_BYTES: u64 = 64 << 10;
 const LINES: u64 = 5_000;
@@ -105,14 +106,14 @@ fn log(engine: &Engine, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// The program's numbers in all files of the directory, sorted.
-fn numbers(dir: &Path) -> Vec<u64> {
-    let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("it").path());
-    let files = entries.filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
-    let lines = files.flat_map(|path| all_lines(&path));
-    let mut numbers: Vec<_> = lines.filter_map(|line| line["n"].as_u64()).collect();
-    numbers.sort_unstable();
-    numbers
+/// An engine of a file system that refuses, which has published all lines of many small files.
+fn logged(io: Refusing) -> (Engine, TempDir) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = config(dir.path()).rotate_bytes(LOG_BYTES).io(Arc::new(io));
+    let engine = Engine::detached(config).expect("it starts");
+    log(&engine, 0..LINES);
+    engine.flush().expect("published");
+    (engine, dir)
 }
 
 // [S20] [S21]
@@ -121,14 +122,11 @@ fn without_links_or_on_two_file_systems_the_log_rotates() {
     let cases =
         [(EPERM, 0), (EOPNOTSUPP, 0), (EMLINK, 0), (ENOSYS, 0), (0, EXDEV), (EACCES, EXDEV)];
     for (link, rename) in cases {
-        let dir = tempfile::tempdir().expect("a directory");
-        let io = Arc::new(Refusing::default());
-        io.link.store(link, Ordering::Relaxed);
-        io.rename_from_private.store(rename, Ordering::Relaxed);
-        let config = config(dir.path()).rotate_bytes(LOG_BYTES).io(io);
-        let engine = Engine::detached(config).expect("it starts");
-        log(&engine, 0..LINES);
-        engine.flush().expect("published");
+        let (engine, dir) = logged(Refusing {
+            link: link.into(),
+            rename_from_private: rename.into(),
+            ..Refusing::default()
+        });
         let live = fs::metadata(dir.path().join("test.jsonl")).expect("it is there").len();
         assert!(live <= LOG_BYTES, "{link} {rename}: {live} bytes");
         let stats = engine.stats();
@@ -149,14 +147,8 @@ fn without_links_or_on_two_file_systems_the_log_rotates() {
 // [S22]
 #[test]
 fn where_nothing_works_the_file_grows_and_the_log_says_so() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let io = Arc::new(Refusing::default());
-    io.link.store(EPERM, Ordering::Relaxed);
-    io.rename_new.store(EACCES, Ordering::Relaxed);
-    let config = config(dir.path()).rotate_bytes(LOG_BYTES).io(io);
-    let engine = Engine::detached(config).expect("it starts");
-    log(&engine, 0..LINES);
-    engine.flush().expect("published");
+    let (engine, dir) =
+        logged(Refusing { link: EPERM.into(), rename_new: EACCES.into(), ..Refusing::default() });
     let stats = engine.stats();
     assert!(stats.rotations() == 0 && stats.rotation_failures() > 0, "{stats}");
     assert!(stats.last_failure().is_some_and(|text| text.starts_with("cannot rotate ")), "{stats}");

@@ -158,34 +158,25 @@ fn run(case: &str, ending: &str, how: Cut, format: Format) {
     }
 }
 
-#[test]
-fn an_arena_is_cut() {
-    run("an_arena_is_cut", "arena", Cut::Shrink, Format::Json);
+/// A test for each: what is cut, how, of a log of which format.
+macro_rules! cuts {
+    ($($case:ident: $ending:literal, $how:ident, $format:ident;)*) => {
+        $(
+            #[test]
+            fn $case() {
+                run(stringify!($case), $ending, Cut::$how, Format::$format);
+            }
+        )*
+    };
 }
 
-#[test]
-fn an_arena_is_cut_and_grows_again() {
-    run("an_arena_is_cut_and_grows_again", "arena", Cut::ShrinkAndGrow, Format::Json);
-}
-
-#[test]
-fn segments_are_cut() {
-    run("segments_are_cut", "segments", Cut::Shrink, Format::Json);
-}
-
-#[test]
-fn segments_are_cut_and_grow_again() {
-    run("segments_are_cut_and_grow_again", "segments", Cut::ShrinkAndGrow, Format::Json);
-}
-
-#[test]
-fn an_arena_of_a_binary_log_is_cut() {
-    run("an_arena_of_a_binary_log_is_cut", "arena", Cut::ShrinkAndGrow, Format::Binary);
-}
-
-#[test]
-fn segments_of_a_binary_log_are_cut() {
-    run("segments_of_a_binary_log_are_cut", "segments", Cut::Shrink, Format::Binary);
+cuts! {
+    an_arena_is_cut: "arena", Shrink, Json;
+    an_arena_is_cut_and_grows_again: "arena", ShrinkAndGrow, Json;
+    segments_are_cut: "segments", Shrink, Json;
+    segments_are_cut_and_grow_again: "segments", ShrinkAndGrow, Json;
+    an_arena_of_a_binary_log_is_cut: "arena", ShrinkAndGrow, Binary;
+    segments_of_a_binary_log_are_cut: "segments", Shrink, Binary;
 }
 
 fn run_behind(case: &str, wait: Wait) {

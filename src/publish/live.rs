@@ -61,6 +61,20 @@ pub(super) fn open(
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
+/// Opens something in a directory; where that was removed, in one that is made again.
+///
+/// # Errors
+/// Those of both.
+pub(super) fn in_dir<T>(
+    open: impl Fn() -> io::Result<T>,
+    make_dir: impl FnOnce() -> io::Result<()>,
+) -> io::Result<T> {
+    match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_dir().and_then(|()| open()),
+        outcome => outcome,
+    }
+}
+
 /// Makes an empty file of the log where nothing is.
 ///
 /// # Errors

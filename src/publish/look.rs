@@ -91,17 +91,14 @@ impl FileOutput {
         position: u64,
         before: &FileStatus,
     ) -> io::Result<()> {
-        let open = |output: &FileOutput| {
-            let (io, modes) = (&*output.io, output.places.modes);
-            live::open(io, &output.path, Some(before), modes, position)
-        };
-        let opened = match open(self) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.make_dir_again()?;
-                open(self)?
-            }
-            outcome => outcome?,
-        };
+        let (io, modes) = (&*self.io, self.places.modes);
+        let open = || live::open(io, &self.path, Some(before), modes, position);
+        let mut refused = None;
+        let opened = live::in_dir(open, || {
+            refused = self.make_dir_again()?;
+            Ok(())
+        })?;
+        self.note_refused(refused);
         let is_same = opened.file.identity() == self.current.identity();
         if !is_same {
             live::end_last_line(&*self.io, &opened.file, self.unit)?;
@@ -129,15 +126,14 @@ impl FileOutput {
         }
     }
 
-    /// The log's directory was removed: one like it.
-    fn make_dir_again(&mut self) -> io::Result<()> {
+    /// The log's directory was removed: one like it; gives what it could not be given.
+    fn make_dir_again(&self) -> io::Result<Option<io::Error>> {
         self.io.create_dir(&self.places.dir, DIR_MODE_AT_FIRST)?;
         self.files.set_dir_new();
         let (before, mode) = (self.dir_before.as_ref(), self.places.modes.dir);
         let mode = mode.or(before.is_none().then_some(DIR_MODE));
         let dressed = attributes::inherit_dir(&*self.io, &self.places.dir, before, mode);
-        self.note_refused(dressed.err());
-        Ok(())
+        Ok(dressed.err())
     }
 
     /// Tells, once, that new files do not get what those before them had.

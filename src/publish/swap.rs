@@ -111,14 +111,13 @@ impl Swap<'_> {
                 return Ok(self.dressed(own, file));
             }
         }
-        match self.io.open_fresh(&self.places.own_next()) {
-            Ok(file) => Ok(self.dressed(self.places.own_next(), file)),
-            // The directory was removed, and made again without this one.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.io.create_dir(&self.places.private_dir, PRIVATE_DIR_MODE)?;
-                let file = self.io.open_fresh(&self.places.own_next())?;
-                Ok(self.dressed(self.places.own_next(), file))
-            }
+        let own = self.places.own_next();
+        let made = live::in_dir(
+            || self.io.open_fresh(&own),
+            || self.io.create_dir(&self.places.private_dir, PRIVATE_DIR_MODE),
+        );
+        match made {
+            Ok(file) => Ok(self.dressed(own, file)),
             Err(_) => self.next_beside(),
         }
     }

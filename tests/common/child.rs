@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,14 @@ pub fn run_with(
     let ended = Running::start(&mut command, dir).end();
     assert!(ended.status.success(), "{case}: {ended}");
     Some(ended)
+}
+
+/// What becomes of a command whose standard output nobody reads.
+pub fn unread(command: &mut Command) -> Output {
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the child starts");
+    drop(child.stdout.take());
+    child.wait_with_output().expect("it ends")
 }
 
 /// Whether this process may do everything.

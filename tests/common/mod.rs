@@ -51,6 +51,17 @@ pub fn all_lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
+/// The program's numbers, the fields `n`, in all files of JSON of the directory, sorted.
+pub fn numbers(dir: &Path) -> Vec<u64> {
+    let entries = std::fs::read_dir(dir).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let files = paths.filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
+    let lines = files.flat_map(|path| all_lines(&path));
+    let mut numbers: Vec<_> = lines.filter_map(|line| line["n"].as_u64()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
 /// The lines of a drained engine's log that are the program's.
 pub fn lines(report: &DrainReport) -> Vec<Value> {
     let lines = all_lines(report.log_path().expect("a file"));

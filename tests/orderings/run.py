@@ -80,20 +80,13 @@ CHANGES = [
         PRODUCER,
         "producer.folds.store(folds.wrapping_add(2), Ordering::Release)",
     ),
-    weaker(
-        "committed(): folds Relaxed",
-        RING,
-        "let before = self.producer.folds.load(Ordering::Acquire)",
-    ),
-    weaker(
-        "committed(): committed Relaxed",
-        RING,
-        "let committed = self.producer.committed.load(Ordering::Acquire)",
-    ),
-    weaker(
-        "committed(): tail Relaxed",
-        RING,
-        "let tail = self.producer.tail.load(Ordering::Acquire)",
+    *(
+        weaker(
+            f"committed(): {word} Relaxed",
+            RING,
+            f"let {name} = self.producer.{word}.load(Ordering::Acquire)",
+        )
+        for name, word in [("before", "folds"), ("committed", "committed"), ("tail", "tail")]
     ),
     weaker(
         "take: Relaxed",

@@ -181,8 +181,8 @@ fn copy_of_process(from: *mut u8, to: &mut [u8]) {
     }
 }
 
-/// The older way, where a filter takes that call for one of debuggers: also a write fails that is to
-/// take its bytes from memory that cannot be had.
+/// The older way, where a filter takes that call for one of debuggers: a write fails as well that
+/// is to take its bytes from memory that cannot be had.
 #[cfg(all(target_os = "linux", not(fastlog_portable)))]
 fn copy_through_pipe(from: *mut u8, to: &mut [u8]) -> io::Result<()> {
     let mut ends = [0; 2];
