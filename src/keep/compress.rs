@@ -27,7 +27,6 @@ use crate::config::{Compression, listing};
 use crate::flush::signal::Signal;
 use crate::sys::attributes;
 use crate::sys::io::{FileKind, Io};
-use crate::sys::open;
 use crate::sys::own_file::OwnFile;
 
 /// Files that cannot even be begun, one after the other, before the rest waits for the next look.
@@ -156,7 +155,7 @@ impl Compressor {
         if let Some(what) = self.in_the_way(&to) {
             return Err(what);
         }
-        let Some(input) = unless_gone(open::to_read(&from))? else { return Ok(()) };
+        let Some(input) = unless_gone(self.io.open_to_read(&from))? else { return Ok(()) };
         let len = self.io.fstat(input.as_fd())?.len;
         let packer = match self.packer.take().filter(|packer| !packer.is_dismissed()) {
             Some(packer) => packer,

@@ -12,6 +12,7 @@ mod retain;
 mod sync;
 
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use crate::primitive::Ordering;
 use crate::shared::Shared;
 use crate::stats::Counter;
 use crate::sys::io::Io;
+use crate::sys::moment;
 pub(crate) use old_files::{Care, Engines};
 use old_files::{OldFiles, RETAIN_EVERY};
 use reserve::Reserve;
@@ -89,51 +91,74 @@ impl Keeper {
 
     /// Runs until the publisher has ended; syncs once more then.
     pub(crate) fn run(mut self) {
+        self.begin();
+        loop {
+            self.pack();
+            let bits = self.sleep();
+            if self.step(bits).is_break() {
+                break;
+            }
+        }
+        self.end();
+    }
+
+    /// What is done before there is anything to sync.
+    pub(crate) fn begin(&mut self) {
         self.old_files.clear_own();
         self.prepare();
         // Should it fail, whoever asks for a sync hears of it.
         let _ = self.sync_names();
         self.old_files.look_if_due();
-        loop {
-            if self.old_files.pack() {
-                self.parts.files.set_dir_dirty();
-            }
-            let bits = self.sleep();
-            if bits & bit::ABANDON != 0 {
-                break;
-            }
-            self.note(bits);
-            let published = self.parts.shared.progress.published();
-            let is_last = bits & bit::STOP != 0;
-            if self.parts.shared.progress.synced() < published {
-                self.unsynced_since.get_or_insert_with(Instant::now);
-            }
-            let is_rotated = bits & bit::ROTATED != 0;
-            // Before the sync: what retention removes needs none.
-            if is_rotated {
-                self.old_files.look_after_rotation();
-            } else {
-                self.old_files.look_if_due();
-            }
-            let syncs = self.parts.shared.limits.sync != SyncGoal::Never;
-            // What failed is tried again by itself: a directory may recover, a file be replaced.
-            let is_due = self.has_failed || self.decide(published) == Some(Duration::ZERO);
-            if is_last || is_due || is_rotated && syncs {
-                self.sync(published);
-            } else if is_rotated {
-                self.release_retired();
-            }
-            if is_last {
-                // Abandoned while it synced: whoever gave up may have let another in.
-                let is_abandoned = self.parts.signal.is_raised(bit::ABANDON);
-                if let Some(file) = self.parts.files.current().filter(|_| !is_abandoned) {
-                    self.give_reserve_back(&file);
-                    self.remove_next();
-                }
-                break;
-            }
-            self.prepare();
+    }
+
+    /// Goes on with the compression of old files.
+    fn pack(&mut self) {
+        if self.old_files.pack() {
+            self.parts.files.set_dir_dirty();
         }
+    }
+
+    /// What is done when it wakes with these bits; breaks when it is over.
+    pub(crate) fn step(&mut self, bits: u32) -> ControlFlow<()> {
+        if bits & bit::ABANDON != 0 {
+            return ControlFlow::Break(());
+        }
+        self.note(bits);
+        let published = self.parts.shared.progress.published();
+        let is_last = bits & bit::STOP != 0;
+        if self.parts.shared.progress.synced() < published {
+            self.unsynced_since.get_or_insert_with(moment::now);
+        }
+        let is_rotated = bits & bit::ROTATED != 0;
+        // Before the sync: what retention removes needs none.
+        if is_rotated {
+            self.old_files.look_after_rotation();
+        } else {
+            self.old_files.look_if_due();
+        }
+        let syncs = self.parts.shared.limits.sync != SyncGoal::Never;
+        // What failed is tried again by itself: a directory may recover, a file be replaced.
+        let is_due = self.has_failed || self.decide(published) == Some(Duration::ZERO);
+        if is_last || is_due || is_rotated && syncs {
+            self.sync(published);
+        } else if is_rotated {
+            self.release_retired();
+        }
+        if is_last {
+            // Abandoned while it synced: whoever gave up may have let another in.
+            let is_abandoned = self.parts.signal.is_raised(bit::ABANDON);
+            if let Some(file) = self.parts.files.current().filter(|_| !is_abandoned) {
+                self.give_reserve_back(&file);
+                self.remove_next();
+            }
+            return ControlFlow::Break(());
+        }
+        self.prepare();
+        ControlFlow::Continue(())
+    }
+
+    /// The last of all.
+    pub(crate) fn end(&mut self) {
         self.old_files.end();
         self.parts.shared.progress.set_done(EngineThread::Keeper);
     }
@@ -163,7 +188,7 @@ impl Keeper {
 
     /// When to sync; none: not by itself.
     fn decide(&self, published: u64) -> Option<Duration> {
-        let age = |since: Option<Instant>, none| since.map_or(none, |at| at.elapsed());
+        let age = |since: Option<Instant>, none| since.map_or(none, moment::since);
         let waiting = due::Unsynced {
             bytes: published - self.parts.shared.progress.synced(),
             age: age(self.unsynced_since, Duration::ZERO),

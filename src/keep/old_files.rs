@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "compress")]
 use super::compress::Compressor;
@@ -22,6 +22,7 @@ use crate::flush::Notice;
 use crate::shared::Shared;
 use crate::stats::Counter;
 use crate::sys::io::{Io, Space};
+use crate::sys::moment;
 
 /// How often old files are looked for besides rotations.
 pub(super) const RETAIN_EVERY: Duration = Duration::from_secs(60);
@@ -118,11 +119,11 @@ impl OldFiles {
     }
 
     fn is_due(&self) -> bool {
-        self.looked_at.is_none_or(|at| at.elapsed() >= RETAIN_EVERY)
+        self.looked_at.is_none_or(|at| moment::since(at) >= RETAIN_EVERY)
     }
 
     fn look_anew(&mut self) {
-        self.looked_at = Some(Instant::now());
+        self.looked_at = Some(moment::now());
         self.known.clear();
         self.look();
         leftovers::clear_away(&self.care);
@@ -137,7 +138,7 @@ impl OldFiles {
     fn see(&mut self) -> io::Result<()> {
         let Care { io, dir, name, .. } = &self.care;
         let (mut files, live_bytes) = self.complete(listing::look(&**io, dir, name, &self.known)?);
-        listing::in_order(&mut files, SystemTime::now());
+        listing::in_order(&mut files, moment::utc());
         self.retain(&mut files, live_bytes);
         let names = files.iter().map(|file| &file.named.name);
         self.refused = names.filter(|name| self.refused.contains(*name)).cloned().collect();
@@ -196,7 +197,7 @@ impl OldFiles {
     fn retain(&mut self, files: &mut Vec<File>, live_bytes: u64) {
         let Care { name, retention, .. } = &self.care;
         let complete = Complete { files, name, live_bytes };
-        let doomed = complete.doomed(retention, SystemTime::now());
+        let doomed = complete.doomed(retention, moment::utc());
         let (mut reasons, mut removed) = (doomed.iter(), Vec::new());
         files.retain(|file| match reasons.next() {
             Some(Some(reason)) => !self.remove(file, *reason, &mut removed),

@@ -10,6 +10,7 @@ use crate::flush::controller::RESERVE_BYTES_MAX;
 use crate::flush::files::LogFile;
 use crate::primitive::Ordering;
 use crate::sys::io::{self, Io};
+use crate::sys::moment;
 
 /// The least for which it is worth asking.
 const RESERVE_BYTES_MIN: u64 = 1 << 20;
@@ -64,7 +65,7 @@ impl Reserve {
         end: u64,
         wanted: u64,
     ) -> Option<u64> {
-        if self.refused_at.is_some_and(|at| at.elapsed() >= RETRY) {
+        if self.refused_at.is_some_and(|at| moment::since(at) >= RETRY) {
             (self.bytes, self.refused_at) = (RESERVE_BYTES_MAX, None);
         }
         let space = |io: &dyn Io| io.statvfs(dir).ok();
@@ -87,7 +88,7 @@ impl Reserve {
                 return room;
             }
             self.bytes /= 2;
-            self.refused_at = Some(Instant::now());
+            self.refused_at = Some(moment::now());
         }
         room
     }

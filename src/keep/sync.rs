@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::{Keeper, RETIRED_MAX};
 use crate::flush::SyncFailure;
@@ -15,18 +14,19 @@ use crate::primitive::Ordering;
 use crate::shared::Shared;
 use crate::stats::Counter;
 use crate::sys::io::needs_no_sync;
+use crate::sys::moment;
 
 impl Keeper {
     /// One `fdatasync` for all that was published before.
     pub(super) fn sync(&mut self, published: u64) {
         if self.urgency == Urgency::Record {
-            self.urgent_sync = Some(Instant::now());
+            self.urgent_sync = Some(moment::now());
         }
         self.urgency = Urgency::None;
         let (retired, current) = self.parts.files.take_unsynced();
         self.sync_retired(retired);
         let is_current_good = current.is_none_or(|current| self.sync_file(&current));
-        self.synced_at = Some(Instant::now());
+        self.synced_at = Some(moment::now());
         // Before anybody hears of the sync: a file whose name is lost is lost.
         let names = self.sync_names();
         let are_names_good = names.is_ok();
@@ -98,12 +98,12 @@ impl Keeper {
         if file.is_refused.load(Ordering::Relaxed) {
             return false;
         }
-        let start = Instant::now();
+        let start = moment::now();
         match file.sync(&*self.parts.io) {
             Ok(()) => {
                 // Of many files one after the other: whoever waits for all sees that it goes on.
                 self.parts.shared.progress.moved();
-                let latency = self.latency.add(start.elapsed());
+                let latency = self.latency.add(moment::since(start));
                 self.parts.shared.counters.set(Counter::SyncLatencyNs, latency);
                 self.syncs += 1;
                 self.parts.shared.counters.set(Counter::Syncs, self.syncs);

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sys::moment;
+
 /// The pauses between attempts.
 #[derive(Debug)]
 pub(super) struct Backoff {
@@ -18,7 +20,7 @@ impl Backoff {
 
     /// Whether it may be tried.
     pub(super) fn is_due(&self) -> bool {
-        self.failed.is_none_or(|(at, pause)| at.elapsed() >= pause)
+        self.failed.is_none_or(|(at, pause)| moment::since(at) >= pause)
     }
 
     /// How long after the last attempt, which failed, the next is due.
@@ -34,7 +36,7 @@ impl Backoff {
     /// It has failed.
     pub(super) fn fail(&mut self) {
         let pause = self.failed.map_or(self.first, |(_, pause)| (pause * 2).min(self.most));
-        self.failed = Some((Instant::now(), pause));
+        self.failed = Some((moment::now(), pause));
     }
 
     /// It works.

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::names::{NameHeld, Places};
@@ -18,6 +18,7 @@ use crate::flush::Progress;
 use crate::flush::files::{LogFile, LogFiles};
 use crate::stats::{Counter, Counters};
 use crate::sys::io::{FileStatus, Io};
+use crate::sys::moment;
 
 /// How long a name that leads elsewhere, and cannot be made to lead to a new file, is left alone:
 /// at first, and at most. Each attempt that fails is told in the log.
@@ -82,12 +83,12 @@ impl FileOutput {
         live::mark(&file);
         let before = file.status(&*io)?;
         // The newest line decides to which day the file belongs.
-        rotator.appended(if before.len > 0 { before.modified } else { SystemTime::now() });
+        rotator.appended(if before.len > 0 { before.modified } else { moment::utc() });
         let current = Arc::new(file);
         let mut output = FileOutput {
             before,
             dir_before: io.stat(&places.dir).ok(),
-            marked_at: Instant::now(),
+            marked_at: moment::now(),
             name: Backoff::new(RETRY_FIRST, RETRY_MOST),
             files: Arc::new(LogFiles::new(Arc::clone(&current))),
             io,
@@ -142,7 +143,7 @@ impl FileOutput {
     ) -> Appended {
         let position = start + from as u64;
         let before = Arc::clone(&self.current);
-        let now = SystemTime::now();
+        let now = moment::utc();
         let status = match self.look(progress, position).and_then(|status| {
             self.before = status;
             let is_whole =

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use super::names::ns_since_1970;
 use crate::config::Modes;
@@ -13,7 +12,7 @@ use crate::flush::files::LogFile;
 use crate::primitive::AtomicBool;
 use crate::sys::attributes;
 use crate::sys::io::{FileStatus, Io};
-use crate::sys::open;
+use crate::sys::moment;
 use crate::sys::own_file::OwnFile;
 use crate::sys::process;
 
@@ -115,10 +114,10 @@ pub(super) fn dress(
 /// # Errors
 /// The system's.
 pub(super) fn log_file(io: &dyn Io, file: File, path: &Path, start: u64) -> io::Result<LogFile> {
-    let birth_ns = birth_ns(&file);
+    let birth_ns = io.born(&file).map_or(0, ns_since_1970);
     let file = OwnFile::new(file)?;
     let status = file.status(io)?;
-    let now_ns = ns_since_1970(SystemTime::now());
+    let now_ns = ns_since_1970(moment::utc());
     let (dev, ino) = file.identity();
     Ok(LogFile {
         file,
@@ -159,16 +158,11 @@ pub(super) fn mark(file: &LogFile) {
 
 /// None where the file may be written but not read.
 fn last_byte(io: &dyn Io, file: &LogFile, status: &FileStatus) -> Option<u8> {
-    let reader = OwnFile::new(open::to_read(&file.path).ok()?).ok()?;
+    let reader = OwnFile::new(io.open_to_read(&file.path).ok()?).ok()?;
     if reader.identity() != file.file.identity() {
         return None;
     }
     let mut byte = [0];
     let count = io.pread(reader.seen(), &mut byte, status.len - 1).ok()?;
     (count == 1).then_some(byte[0])
-}
-
-fn birth_ns(file: &File) -> u64 {
-    let birth = file.metadata().and_then(|metadata| metadata.created());
-    birth.map_or(0, ns_since_1970)
 }

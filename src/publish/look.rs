@@ -9,7 +9,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{FileOutput, live};
 use crate::config::file_names::DIR_MODE;
@@ -17,6 +17,7 @@ use crate::flush::Progress;
 use crate::stats::Counter;
 use crate::sys::attributes;
 use crate::sys::io::FileStatus;
+use crate::sys::moment;
 
 /// Mode of a directory until it has the one that it is to have.
 const DIR_MODE_AT_FIRST: u32 = 0o700;
@@ -104,7 +105,7 @@ impl FileOutput {
             live::end_last_line(&*self.io, &opened.file, self.unit)?;
         }
         live::mark(&opened.file);
-        self.marked_at = Instant::now();
+        self.marked_at = moment::now();
         self.note_refused(opened.refused);
         let file = Arc::new(opened.file);
         let replaced = std::mem::replace(&mut self.current, Arc::clone(&file));
@@ -120,9 +121,9 @@ impl FileOutput {
     /// Marks the file again, now and then: whoever in this process closes it, the keeper or the
     /// host that has read its own log, takes the mark off.
     fn renew_mark(&mut self) {
-        if self.marked_at.elapsed() >= MARK_EVERY {
+        if moment::since(self.marked_at) >= MARK_EVERY {
             live::mark(&self.current);
-            self.marked_at = Instant::now();
+            self.marked_at = moment::now();
         }
     }
 

@@ -9,6 +9,7 @@ mod file;
 mod live;
 mod look;
 mod names;
+mod pace;
 mod read_back;
 mod rotate;
 mod salvage;
@@ -19,19 +20,21 @@ mod unit;
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::arena::commit::{Commits, Written};
 use crate::arena::intent::Intents;
 use crate::flush::controller::SyncGoal;
-use crate::flush::due::{self, Unpublished, Urgency};
+use crate::flush::due::Urgency;
 use crate::flush::signal::bit;
 use crate::flush::{EngineThread, Latency};
 use crate::segment::{Pool, Segment};
 use crate::shared::Shared;
 use crate::stats::Counter;
 use crate::sys::io::is_unreadable;
+use crate::sys::moment;
 use backoff::Backoff;
 
 pub(crate) use calendar::Calendar;
@@ -43,14 +46,6 @@ use salvage::{Before, Salvage};
 pub(crate) use side::{SideWriter, SideWriterParts};
 use target::Lines;
 pub(crate) use target::Target;
-
-/// How long the publisher sleeps while there is nothing to publish.
-const IDLE: Duration = Duration::from_secs(3600);
-
-/// A publish of as many bytes is followed by another before long: the publisher then sleeps for the
-/// interval without being woken by the first batch of the next. A wake costs the collector some
-/// microseconds; less than this is published so seldom that one more look would cost more.
-const STREAM_BYTES: u64 = 32 << 10;
 
 /// How long it waits after a failed append: at first, and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -92,6 +87,8 @@ pub(crate) struct Publisher {
     has_urgent: bool,
     publishes: u64,
     latency: Latency,
+    /// Whether the collector has ended.
+    is_last: bool,
     retry: Backoff,
     /// Records of the program that are published, or given up.
     records: u64,
@@ -116,6 +113,7 @@ impl Publisher {
             has_urgent: false,
             publishes: 0,
             latency: Latency::default(),
+            is_last: false,
             retry: Backoff::new(RETRY_FIRST, RETRY_MOST),
             records: 0,
             before: Before::default(),
@@ -125,81 +123,55 @@ impl Publisher {
 
     /// Runs until the collector has ended and everything is published, or it is abandoned.
     pub(crate) fn run(mut self) {
-        let mut is_last = false;
         loop {
             // Once the collector has ended there is nothing to wait for but a failed output.
-            let is_over = is_last && !self.retry.has_failed();
+            let is_over = self.is_last && !self.retry.has_failed();
             let bits = if is_over { self.parts.shared.publisher.take() } else { self.sleep() };
-            is_last |= bits & bit::STOP != 0;
-            if bits & bit::ABANDON != 0 {
+            if self.step(bits).is_break() {
                 break;
             }
-            if bits & bit::URGENT != 0 {
-                self.urgency = Urgency::Record;
-                self.has_urgent = true;
-            }
-            if bits & (bit::BARRIER | bit::SEGMENT | bit::STOP) != 0 || is_last {
-                self.urgency = Urgency::Flush;
-            }
-            self.give_back();
-            let written = self.parts.commits.read();
-            self.is_behind = self.published != written.bytes;
-            if !self.is_behind {
-                if is_last {
-                    break;
-                }
-                if self.has_urgent {
-                    // Published before it was known to be urgent.
-                    self.wake_keeper();
-                }
-                continue;
-            }
+        }
+        self.end();
+    }
+
+    /// What is done when it wakes with these bits; breaks when it is over.
+    pub(crate) fn step(&mut self, bits: u32) -> ControlFlow<()> {
+        self.is_last |= bits & bit::STOP != 0;
+        if bits & bit::ABANDON != 0 {
+            return ControlFlow::Break(());
+        }
+        if bits & bit::URGENT != 0 {
+            self.urgency = Urgency::Record;
+            self.has_urgent = true;
+        }
+        if bits & (bit::BARRIER | bit::SEGMENT) != 0 || self.is_last {
+            self.urgency = Urgency::Flush;
+        }
+        self.give_back();
+        let written = self.parts.commits.read();
+        self.is_behind = self.published != written.bytes;
+        if self.is_behind {
             if self.decide(&written).is_zero() {
                 self.publish(&written);
             }
+            return ControlFlow::Continue(());
         }
+        if self.is_last {
+            return ControlFlow::Break(());
+        }
+        if self.has_urgent {
+            // Published before it was known to be urgent.
+            self.wake_keeper();
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The last of all.
+    pub(crate) fn end(&mut self) {
         self.parts.shared.progress.set_done(EngineThread::Publisher);
         if let Some(keeper) = &self.parts.shared.keeper {
             keeper.raise(bit::STOP);
         }
-    }
-
-    /// Sleeps as long as nothing is due; wakes at once for what is urgent.
-    fn sleep(&mut self) -> u32 {
-        let urgent = bit::STOP | bit::ABANDON | bit::BARRIER | bit::URGENT | bit::SEGMENT;
-        if let Some(retry) = self.retry.pause() {
-            return self.parts.shared.publisher.wait(bit::ABANDON, retry);
-        }
-        let interval = self.parts.shared.actuators.publish_every().saturating_sub(self.rested());
-        // Where each batch is synced, the keeper's work is to give segments back.
-        let gives_back = self.parts.shared.limits.sync == SyncGoal::EachBatch;
-        let is_stream = self.last_bytes >= STREAM_BYTES && !interval.is_zero() && !gives_back;
-        if self.is_behind || is_stream {
-            return self.parts.shared.publisher.wait(urgent, interval);
-        }
-        self.parts.shared.publisher.wait(urgent | bit::WORK, IDLE)
-    }
-
-    /// For how long nothing was published.
-    fn rested(&self) -> Duration {
-        self.published_at.map_or(Duration::MAX, |at| at.elapsed())
-    }
-
-    /// How long the written bytes may still wait.
-    fn decide(&self, written: &Written) -> Duration {
-        if self.retry.has_failed() {
-            return Duration::ZERO;
-        }
-        let waiting = Unpublished {
-            bytes: written.bytes - self.published,
-            since_publish: self.rested(),
-            urgency: self.urgency,
-        };
-        due::publish_in(
-            &waiting,
-            self.parts.shared.actuators.publish_every(),
-            &self.parts.shared.limits,
-        )
     }
 
     /// Publishes everything written, segment by segment.
@@ -207,7 +179,7 @@ impl Publisher {
         let before = self.published;
         match self.publish_to(written) {
             Ok(()) => {
-                self.published_at = Some(Instant::now());
+                self.published_at = Some(moment::now());
                 self.last_bytes = self.published.saturating_sub(before);
                 self.retry.reset();
                 self.is_behind = false;
@@ -227,9 +199,9 @@ impl Publisher {
                 (segment.sealed(), segment.records())
             };
             while (self.from as usize) < end {
-                let start = Instant::now();
+                let start = moment::now();
                 self.publish_part(segment, end, records)?;
-                let latency = self.latency.add(start.elapsed());
+                let latency = self.latency.add(moment::since(start));
                 self.parts.shared.counters.set(Counter::PublishLatencyNs, latency);
                 // The newest completed append ends here: all earlier segments are done with.
                 self.tell();

@@ -7,7 +7,6 @@ use std::os::fd::AsFd;
 
 use super::file::FileOutput;
 use super::salvage::{Before, is_bad};
-use crate::sys::open::to_read;
 
 /// What stands in a stretch of lines.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl FileOutput {
     pub(super) fn read_back(&self, to: usize, before: Before) -> io::Result<(usize, Vec<u8>)> {
         let (offset, from) = self.part;
         let mut bytes = vec![0; to.saturating_sub(from)];
-        let file = to_read(self.path())?;
+        let file = self.io.open_to_read(self.path())?;
         let status = self.io.fstat(file.as_fd())?;
         if status.identity() != self.current.identity() {
             return Err(io::ErrorKind::NotFound.into());

@@ -51,6 +51,14 @@ pub trait Io: Send + Sync + fmt::Debug {
         super::open::existing_file(path)
     }
 
+    /// Opens a file of the log for reading.
+    ///
+    /// # Errors
+    /// As [`Io::open_existing`].
+    fn open_to_read(&self, path: &Path) -> io::Result<File> {
+        super::open::to_read(path)
+    }
+
     /// Makes a file of the log, for writing, with `mode` (such as 0o640), of which the umask may
     /// take bits.
     ///
@@ -191,6 +199,11 @@ pub trait Io: Send + Sync + fmt::Debug {
             status.kind = FileKind::Terminal;
         }
         Ok(status)
+    }
+
+    /// When an open file was made; none where the file system does not tell.
+    fn born(&self, file: &File) -> Option<SystemTime> {
+        file.metadata().and_then(|metadata| metadata.created()).ok()
     }
 
     /// What is at the path; a symbolic link itself, not what it leads to. A terminal is

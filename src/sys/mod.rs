@@ -17,6 +17,7 @@ mod lease;
 pub(crate) mod mapped_file;
 mod memory_lock;
 pub(crate) mod mmap;
+pub(crate) mod moment;
 pub(crate) mod open;
 pub(crate) mod own_file;
 pub(crate) mod process;
