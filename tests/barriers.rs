@@ -342,6 +342,32 @@ fn a_refused_sync_is_told_until_the_file_is_replaced_and_never_tried_again() {
     assert_eq!(syncs_of(bad), 1);
 }
 
+/// Opened by its name, it has another descriptor, of which the system would say that all is well.
+#[test]
+fn a_file_that_refused_is_known_again_when_it_is_opened_anew() {
+    let (engine, disk, dir) = rig(|config| config);
+    let (path, logger) = (log_path(&engine), engine.logger());
+    let (bad, aside) = (inode(&path), dir.path().join("aside"));
+    fastlog!(logger: logger, INFO, "lost", n = 0);
+    disk.set(Faults { sync_error: Some(bad), ..Faults::default() });
+    engine.sync().expect_err("the device refuses");
+    disk.heal();
+    fs::rename(&path, &aside).expect("a rename");
+    fastlog!(logger: logger, INFO, "in a good file", n = 1);
+    engine.sync().expect("the file is replaced");
+    fs::rename(&aside, &path).expect("somebody puts it back");
+    let syncs_of = |ino| disk.synced().iter().filter(|synced| **synced == ino).count();
+    for n in 2..5 {
+        fastlog!(logger: logger, INFO, "in the bad one", n);
+        let error = engine.sync().expect_err("it has refused before");
+        assert!(matches!(error, BarrierError::Sync { .. }), "{error}");
+        assert!(engine.stats().in_doubt_bytes() > 0);
+    }
+    assert_eq!((inode(&path), syncs_of(bad)), (bad, 1), "never tried again");
+    assert_eq!(numbers(&path), HashSet::from([0, 2, 3, 4]));
+    engine.drain().expect_err("what is in it is in doubt");
+}
+
 #[test]
 fn a_refused_sync_makes_drain_fail_with_a_balanced_report() {
     let (engine, disk, _dir) = rig(|config| config);

@@ -30,6 +30,7 @@ use crate::sys::moment;
 pub(crate) use old_files::{Care, Engines};
 use old_files::{OldFiles, RETAIN_EVERY};
 use reserve::Reserve;
+use sync::Refused;
 
 /// How long the keeper sleeps while there is nothing to sync.
 const IDLE: Duration = RETAIN_EVERY;
@@ -69,6 +70,7 @@ pub(crate) struct Keeper {
     urgency: Urgency,
     has_failed: bool,
     syncs: u64,
+    refused: Refused,
     reserve: Reserve,
     old_files: OldFiles,
 }
@@ -86,6 +88,7 @@ impl Keeper {
             urgency: Urgency::None,
             has_failed: false,
             syncs: 0,
+            refused: Refused::default(),
         }
     }
 

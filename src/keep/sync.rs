@@ -1,5 +1,5 @@
-//! The keeper's syncs: of the files, none of which is asked twice once it has refused, and of the
-//! directories, which may be.
+//! The keeper's syncs: of the files, none of which is asked twice once it has refused, whatever
+//! name or descriptor leads to it by then, and of the directories, which may be.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,29 @@ use crate::shared::Shared;
 use crate::stats::Counter;
 use crate::sys::io::needs_no_sync;
 use crate::sys::moment;
+
+/// So many files that have refused are known again at most, when they are opened anew.
+const REFUSED_MAX: usize = 16;
+
+/// Files that have refused a sync. Held open, so that their numbers are nobody else's meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Refused(Vec<(Arc<LogFile>, SyncFailure)>);
+
+impl Refused {
+    fn add(&mut self, file: &Arc<LogFile>, failure: SyncFailure) {
+        if self.0.len() == REFUSED_MAX {
+            self.0.remove(0);
+        }
+        self.0.push((Arc::clone(file), failure));
+    }
+
+    /// How this file, by whichever descriptor, has refused.
+    fn get(&self, file: &LogFile) -> Option<SyncFailure> {
+        let mut refused = self.0.iter();
+        let same = refused.find(|(refused, _)| refused.identity() == file.identity())?;
+        Some(same.1.clone())
+    }
+}
 
 impl Keeper {
     /// One `fdatasync` for all that was published before.
@@ -45,7 +68,16 @@ impl Keeper {
                 self.parts.shared.publisher.raise(bit::WORK);
             }
         }
+        self.forget_removed();
         self.count_doubt();
+    }
+
+    /// Nobody opens a file anew that has no name any more, and its blocks are somebody else's to
+    /// have.
+    fn forget_removed(&mut self) {
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.0.retain(|(file, _)| !self.is_removed(file));
+        self.refused = refused;
     }
 
     fn count_doubt(&self) {
@@ -94,8 +126,13 @@ impl Keeper {
     }
 
     /// Whether the file is on the device; one that has refused before is not asked again.
-    fn sync_file(&mut self, file: &LogFile) -> bool {
+    fn sync_file(&mut self, file: &Arc<LogFile>) -> bool {
         if file.is_refused.load(Ordering::Relaxed) {
+            return false;
+        }
+        if let Some(failure) = self.refused.get(file) {
+            // The same file, opened anew: all that it holds stays in doubt.
+            self.parts.shared.progress.refuse(file, failure);
             return false;
         }
         let start = moment::now();
@@ -113,6 +150,7 @@ impl Keeper {
                 let (path, kind) = (file.path().to_owned(), error.kind());
                 let failure = SyncFailure { path, kind, text: error.to_string() };
                 self.parts.shared.counters.add(Counter::SyncFailures, 1);
+                self.refused.add(file, failure.clone());
                 self.parts.shared.progress.refuse(file, failure);
                 false
             }
