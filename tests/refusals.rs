@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use common::disk::{Disk, ENOSPC, Faults};
 use common::{all_lines, child, config, drain, numbers, wait_until};
 use fastlog::{Engine, FileStatus, Io, OsIo, SyncPolicy, fastlog};
 use tempfile::TempDir;
@@ -273,4 +274,28 @@ fn a_log_that_may_only_be_appended_to_opens() {
     outcome.expect("it starts").expect("it drains");
     let text = fs::read_to_string(&live).expect("the log");
     assert_eq!(text.matches("\"n\":").count(), 10);
+}
+
+/// A process that died on a full disk has left a line without its end, and the disk is still full.
+#[test]
+fn a_line_that_was_left_open_does_not_hold_up_a_start_on_a_full_disk() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("test.jsonl");
+    fs::write(&path, "{\"n\":0}\n{\"n\":").expect("a log");
+    let disk = Disk::new();
+    disk.set(Faults { write_error: Some(ENOSPC), ..Faults::default() });
+    let config = common::config(dir.path()).io(Arc::clone(&disk) as _);
+    let engine = Engine::detached(config).expect("the host starts");
+    let logger = engine.logger();
+    fastlog!(logger: logger, INFO, "when there is room", n = 1);
+    wait_until("a failure", || engine.stats().write_failures() > 0);
+    disk.heal();
+    let report = drain(&engine);
+    assert_eq!(report.written(), 1);
+    let text = fs::read_to_string(&path).expect("the log");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[..2], ["{\"n\":0}", "{\"n\":"], "as they were");
+    let parse = |line: &&str| serde_json::from_str::<serde_json::Value>(line).expect(line);
+    assert_eq!(lines[2..].iter().map(parse).filter(|line| line["n"] == 1).count(), 1, "{text}");
+    assert!(text.contains("cannot end the last line"), "{text}");
 }

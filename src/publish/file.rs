@@ -51,6 +51,8 @@ pub(crate) struct FileOutput {
     pub(super) part: (u64, usize),
     /// Whether the keeper is to hear that a file was replaced.
     pub(super) is_rotated: bool,
+    /// Whether the last line of an earlier engine could not be ended at the start.
+    is_line_open: bool,
     /// What failed and is not told yet.
     pub(super) troubles: Vec<String>,
     pub(super) is_refusal_told: bool,
@@ -79,7 +81,8 @@ impl FileOutput {
         let (path, unit) = (places.live(), places.unit);
         let mut rotator = Rotator::new(Arc::clone(&io), places.clone(), rotation, calendar)?;
         let live::Opened { file, refused } = live::open(&*io, &path, None, places.modes, 0)?;
-        live::end_last_line(&*io, &file, unit)?;
+        // A full disk must not hold up the start: the first append ends it then.
+        let ended = live::end_last_line(&*io, &file, unit);
         live::mark(&file);
         let before = file.status(&*io)?;
         // The newest line decides to which day the file belongs.
@@ -102,10 +105,17 @@ impl FileOutput {
             end: 0,
             part: (0, 0),
             is_rotated: false,
+            is_line_open: ended.is_err(),
             troubles: Vec::new(),
             is_refusal_told: false,
         };
         output.note_refused(refused);
+        if let Err(error) = ended {
+            let path = output.path.display();
+            output.troubles.push(format!(
+                "cannot end the last line of {path} before the first append: {error}"
+            ));
+        }
         if unit == Unit::Segments && before.len > 0 {
             output.rotate(before, 0)?;
         }
@@ -144,7 +154,7 @@ impl FileOutput {
         let position = start + from as u64;
         let before = Arc::clone(&self.current);
         let now = moment::utc();
-        let status = match self.look(progress, position).and_then(|status| {
+        let status = match self.look_and_end_line(progress, position).and_then(|status| {
             self.before = status;
             let is_whole =
                 is_same_file(&before, &self.current) && unit::is_start(self.unit, lines, from);
@@ -189,6 +199,17 @@ impl FileOutput {
         intents.done();
         self.rotator.appended(now);
         Appended { to, result: Ok(()) }
+    }
+
+    /// The state of the file that is to be appended to, behind a whole line.
+    fn look_and_end_line(&mut self, progress: &Progress, position: u64) -> io::Result<FileStatus> {
+        let status = self.look(progress, position)?;
+        if !self.is_line_open {
+            return Ok(status);
+        }
+        live::end_last_line(&*self.io, &self.current, self.unit)?;
+        self.is_line_open = false;
+        self.current.status(&*self.io)
     }
 
     /// Whether it was rotated since the last time that this was asked.

@@ -142,8 +142,10 @@ pub(super) fn log_file(io: &dyn Io, file: File, path: &Path, start: u64) -> io::
 /// The system's.
 pub(super) fn end_last_line(io: &dyn Io, file: &LogFile, unit: Unit) -> io::Result<()> {
     let status = file.status(io)?;
-    if unit == Unit::Lines && status.len > 0 && last_byte(io, file, &status) != Some(b'\n') {
-        io.append(file.file.seen(), b"\n", status.len)?;
+    let is_whole =
+        || unit != Unit::Lines || status.len == 0 || last_byte(io, file, &status) == Some(b'\n');
+    if !is_whole() && io.append(file.file.seen(), b"\n", status.len)? == 0 {
+        return Err(io::ErrorKind::WriteZero.into());
     }
     Ok(())
 }
