@@ -150,6 +150,10 @@ not_loom! {
     #[doc(hidden)]
     pub mod cli_support;
 
+    // Beside the journey: publisher and keeper on a disk in memory, driven by a seed.
+    #[cfg(test)]
+    mod simulation;
+
     // Ground.
     mod error;
     mod stats;

@@ -22,7 +22,16 @@ const LAYERS: [&[&str]; 8] = [
     &["registry", "config", "preset", "report"],
     &["emit", "collector", "publish", "keep", "recover"],
     &["engine"],
-    &["macro_support", "macros", "facade", "bench_support", "cli_support", "bin", "lib"],
+    &[
+        "macro_support",
+        "macros",
+        "facade",
+        "bench_support",
+        "cli_support",
+        "bin",
+        "simulation",
+        "lib",
+    ],
 ];
 
 /// Imports within a layer, each with its reason.

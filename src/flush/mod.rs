@@ -18,6 +18,8 @@ pub(crate) mod signal;
 
 use std::time::Duration;
 
+#[cfg(test)]
+pub(crate) use self::doubt::Asked;
 pub(crate) use self::failures::SyncFailure;
 pub(crate) use self::notice::Notice;
 pub(crate) use self::patience::{GaveUp, Limit, Patience};
