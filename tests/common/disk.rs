@@ -58,7 +58,7 @@ struct State {
     synced: Vec<u64>,
     /// Inodes for which blocks were reserved behind the end.
     reserved: Vec<u64>,
-    /// Inodes that were cut.
+    /// Inodes of logs that were cut.
     cut: Vec<u64>,
     /// Directories that are synced.
     synced_dirs: Vec<PathBuf>,
@@ -132,7 +132,7 @@ impl Disk {
         self.lock().synced_dirs.clone()
     }
 
-    /// The inodes of all cuts so far, in order.
+    /// The inodes of all cuts of logs so far, in order.
     pub fn cut(&self) -> Vec<u64> {
         self.lock().cut.clone()
     }
@@ -230,7 +230,9 @@ impl Io for Disk {
         let mut state = self.lock();
         let is_log = state.reserved.contains(&status.ino);
         assert!(!is_log || status.len == len, "a log is cut at the length it has, not at {len}");
-        state.cut.push(status.ino);
+        if is_log {
+            state.cut.push(status.ino);
+        }
         drop(state);
         OsIo.ftruncate(fd, len)
     }
