@@ -98,7 +98,7 @@ pub fn float(value: f64, out: &mut [u8]) -> usize {
 }
 
 /// Decodes bytes that may be anything, as recovery will: two bytes of length, a callsite's entry,
-/// an envelope with its fields, its bound block and an entry of its own; and formats them. None:
+/// an envelope with its fields and its bound block; and formats them. None:
 /// they are no envelope, or have no line.
 pub fn line_of_foreign_bytes(format: Format, bytes: &[u8]) -> Option<String> {
     const LINE_MAX: usize = 64 * 1024;

@@ -7,8 +7,6 @@
 //! -1                      closed: nobody has decided yet, take the cold path
 //!  0                      disabled by the default engine
 //! (id << 32) | number     open: the default engine's number, its dictionary entry is committed
-//!            | 1 << 31    the same, but the dictionary is full: each record carries the entry,
-//!                         which the cold path sees to
 //! ```
 
 use crate::envelope::site::Site;
@@ -19,8 +17,6 @@ use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 const CLOSED: u64 = u64::MAX;
 /// Not for the default engine.
 const DISABLED: u64 = 0;
-/// Beside an engine's number: no ring has such an engine, so that calls take the cold path.
-const INLINE: u32 = 1 << 31;
 
 /// The newest registered callsite; each points to the one before it.
 static NEWEST: AtomicPtr<Callsite> = AtomicPtr::new(std::ptr::null_mut());
@@ -97,12 +93,6 @@ impl Callsite {
         (u64::from(self.id()) << 32 | u64::from(number as u32)) as i64
     }
 
-    /// As [`open_for`](Callsite::open_for), for a callsite whose entry found no room in the
-    /// dictionary.
-    pub(crate) fn inline_for(&self, number: i32) -> i64 {
-        self.open_for(number) | i64::from(INLINE)
-    }
-
     /// Opens the callsite with such a state, for the default engine. Under the registration lock,
     /// after the dictionary entry: whoever logs on account of this leaves the entry for recovery
     /// first.
@@ -171,16 +161,10 @@ impl Callsite {
     }
 }
 
-/// What `emit` compares with its ring's engine: equal only if the hot path may be taken.
-#[inline(always)]
-pub(crate) fn hot_number_of(state: i64) -> i32 {
-    state as i32
-}
-
 /// The engine's number in an open state.
 #[inline(always)]
 pub(crate) fn number_of(state: i64) -> i32 {
-    (state as u32 & !INLINE) as i32
+    state as i32
 }
 
 /// The callsite's id in an open state.

@@ -58,7 +58,7 @@ fn emit_encoded<E: EncodedFields>(
     let granules = encode::granules(&fields);
     // One comparison for four questions: does this thread have a ring, is it this engine's, does
     // the engine's clock allow the hot path, and is the callsite in the dictionary.
-    if ring.engine() == callsite::hot_number_of(state)
+    if ring.engine() == callsite::number_of(state)
         && (is_short::<E>() || granules <= ring.record_max())
         && !(E::RENDERED && fields.is_cut())
     {
@@ -134,7 +134,6 @@ fn resolve(callsite: &'static Callsite) -> i64 {
     let filters = registry.verdicts.filters();
     let state = match registry.verdicts.decide(callsite) {
         Verdict::No => 0,
-        Verdict::Inline => callsite.inline_for(registry.number()),
         Verdict::Yes | Verdict::Unknown => callsite.open_for(registry.number()),
     };
     process::lock().set_gate(callsite, state, &registry, filters);

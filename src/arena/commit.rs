@@ -2,7 +2,8 @@
 //! sees half of a batch. Written by the collector after each batch, read by the publisher.
 //!
 //! ```text
-//! number | segment seq | length | bytes in all | records in all | moved | (ring, released) x moved
+//! number | segment seq | length | bytes in all | records in all | drops told | moved
+//!        | (ring, released) x moved
 //! ```
 //! Only after the slot is written are the rings' own `released` words stored, and only then does
 //! the next batch begin; recovery redoes the stores of the newest slot.
@@ -18,8 +19,8 @@ use super::{RegionWords, SharedRegion};
 use crate::primitive::AtomicU64;
 use crate::ring::Position;
 
-const FIXED_FIELDS: usize = 5;
-const SLOT_WORDS: usize = COMMIT_SLOT_BYTES / 8;
+pub(super) const FIXED_FIELDS: usize = 6;
+pub(super) const SLOT_WORDS: usize = COMMIT_SLOT_BYTES / 8;
 
 /// Rings that one batch may move: what a slot has room for. The end of a batch costs some 7 ns for
 /// each ring that it moved; with fewer rings here than are busy, each of them moves by one record.
@@ -38,8 +39,8 @@ pub(crate) struct Written {
     pub(crate) records: u64,
 }
 
-/// Words of a slot that the publisher reads: number and fields.
-const LIVE_WORDS: usize = FIXED_FIELDS;
+/// Words of a slot that the publisher reads: number and the first fields.
+const LIVE_WORDS: usize = 5;
 
 /// Memory of the process alone.
 #[derive(Clone, Debug, Default)]
@@ -64,10 +65,11 @@ impl Commits {
         Commits { slots, live: TwoSlots::new(Live::default(), LIVE_WORDS) }
     }
 
-    /// Makes a batch durable against the process's death: its bytes, and how far each ring moved.
-    pub(crate) fn write(&self, written: Written, moved: &[(u32, Position)]) {
-        let fixed =
-            [written.segment, written.len, written.bytes, written.records, moved.len() as u64];
+    /// Makes a batch durable against the process's death: its bytes, how many dropped records gap
+    /// records have told by now, and how far each ring moved.
+    pub(crate) fn write(&self, written: Written, told: u64, moved: &[(u32, Position)]) {
+        let Written { segment, len, bytes, records } = written;
+        let fixed = [segment, len, bytes, records, told, moved.len() as u64];
         let rings = moved.iter().flat_map(|(ring, released)| [u64::from(*ring), *released]);
         self.slots.write(fixed.into_iter().chain(rings));
         self.live.write(fixed.into_iter().take(LIVE_WORDS - 1));

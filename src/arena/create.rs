@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use super::dictionary::{Dictionary, SideFile};
 use super::layout::{self, MAGIC, NAME_BYTES_MAX, PAGE, RINGS_AT, VERSION, header};
 use super::{Arena, Files, Growth, Shape, extend, orphans};
 use crate::primitive::{AtomicBool, Ordering};
@@ -54,6 +55,7 @@ impl Arena {
         let stem = format!("{}.{}-{:016x}", identity.base, process::pid(), id);
         let arena_path = dir.join(format!("{stem}.{}", orphans::ARENA_EXTENSION));
         let segments_path = dir.join(format!("{stem}.{}", orphans::SEGMENTS_EXTENSION));
+        let sites_path = dir.join(format!("{stem}.{}", orphans::SITES_EXTENSION));
         orphans::remember_own(&arena_path);
         let arena =
             io.create_private(&arena_path).inspect_err(|_| orphans::forget_own(&arena_path))?;
@@ -78,13 +80,13 @@ impl Arena {
             Ok(made) => made,
             Err(error) => {
                 // The error that matters is the first one.
-                let _ = io.unlink(&arena_path);
                 let _ = io.unlink(&segments_path);
+                let _ = io.unlink(&arena_path);
                 orphans::forget_own(&arena_path);
                 return Err(error);
             }
         };
-        let files = Files { io, arena, arena_path, segments, segments_path };
+        let files = Files { io, arena, arena_path, segments, segments_path, sites_path };
         Ok(Arena::over(Arc::new(fixed), Some(files), id, identity, shape))
     }
 
@@ -106,14 +108,20 @@ impl Arena {
         shape: Shape,
     ) -> Arena {
         write_header(&fixed, id, identity, shape);
+        let side = files.as_ref().map(|Files { io, sites_path, .. }| SideFile {
+            io: Arc::clone(io),
+            path: sites_path.clone(),
+            arena_id: id,
+        });
         Arena {
             shape,
             id,
-            fixed,
             crash_safe: AtomicBool::new(files.is_some()),
             is_damaged: AtomicBool::new(false),
             files,
             growth: Mutex::new(Growth::default()),
+            dictionary: Mutex::new(Dictionary::new(Arc::clone(&fixed), side)),
+            fixed,
         }
     }
 }

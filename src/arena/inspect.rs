@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::layout::{COUNTERS_AT, PAGE, shared_memory_dir};
 use super::orphans::{ARENA_EXTENSION, open_foreign};
-use super::read::{Bytes, FIXED_BYTES, Header, Unfit, word};
+use super::read::{Bytes, COUNT_MAX, FIXED_BYTES, Header, Unfit, word};
 use crate::flush::pressure::Pressure;
 use crate::stats::{Counter, Figures, Flow, Stats};
 use crate::sys::process;
@@ -28,10 +28,6 @@ const PRIVATE_DIR: &str = ".fastlog";
 
 /// Arenas that one look reads, of each directory.
 const ARENAS_MAX: usize = 1024;
-
-/// What no counter of a real engine reaches (in nanoseconds nine years), so that sums of what
-/// damaged files hold do not overflow.
-const COUNT_MAX: u64 = 1 << 58;
 
 /// A file with the name of an arena.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use super::two_slots::{TwoSlots, Words};
 use super::{RegionWords, SharedRegion};
 use crate::primitive::Ordering;
 
-const SLOT_WORDS: usize = PAGE / 2 / 8;
-const DONE: usize = 9;
+pub(super) const SLOT_WORDS: usize = PAGE / 2 / 8;
+pub(super) const DONE: usize = 9;
 const _: () = assert!(DONE < SLOT_WORDS);
 
 /// One append.

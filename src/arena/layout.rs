@@ -11,9 +11,9 @@
 //! page 8.. dictionary of callsites
 //! then     rings, each at a multiple of 64 KiB: | page: released, owners | granules | overhang |
 //! ```
-//! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it, so
-//! do the callsites for which the dictionary has no room. What is reserved is zero: whoever finds
-//! anything else there does not know what it means.
+//! All numbers little endian, all offsets from the file's start. Segments lie in a file beside it,
+//! so do the callsites for which the dictionary has no room. What is reserved is zero: whoever
+//! finds anything else there does not know what it means.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

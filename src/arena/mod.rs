@@ -10,7 +10,7 @@
 
 pub(crate) mod commit;
 mod create;
-pub(crate) mod dictionary;
+mod dictionary;
 #[cfg(feature = "cli")]
 pub(crate) mod inspect;
 pub(crate) mod intent;
@@ -32,6 +32,7 @@ use crate::sys::io::{Io, Reserve};
 use crate::sys::mapped_file::MappedFile;
 use crate::sys::mmap::Region;
 use crate::sys::zeros::write_zeros;
+use dictionary::Dictionary;
 use layout::{EngineState, RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, header};
 use two_slots::{TwoSlots, Words};
 
@@ -90,6 +91,8 @@ struct Files {
     arena_path: PathBuf,
     segments: Arc<MappedFile>,
     segments_path: PathBuf,
+    /// Made when the dictionary is full.
+    sites_path: PathBuf,
 }
 
 /// How many rings were handed out, and for how many there are blocks.
@@ -107,6 +110,7 @@ pub(crate) struct Arena {
     fixed: SharedRegion,
     files: Option<Files>,
     growth: Mutex<Growth>,
+    dictionary: Mutex<Dictionary>,
     /// False as soon as anything of the engine lies in anonymous memory.
     crash_safe: AtomicBool,
     /// Whether a part of the files could not be had, or was found to be cut: what is mapped from
@@ -279,6 +283,22 @@ impl Arena {
         Ok(())
     }
 
+    /// Commits a callsite's entry, for whoever reads the rings after a crash. May wait for a disk.
+    pub(crate) fn list_site(&self, entry: &[u8]) {
+        let listed = {
+            let mut dictionary = self.dictionary.lock().unwrap_or_else(PoisonError::into_inner);
+            dictionary.append(entry)
+        };
+        if listed.is_err() {
+            self.miss_site();
+        }
+    }
+
+    /// A callsite has no entry: its records will not be read after a crash.
+    pub(crate) fn miss_site(&self) {
+        self.crash_safe.store(false, Ordering::Relaxed);
+    }
+
     /// Stores how ticks become UTC, for whoever reads the rings after a crash.
     pub(crate) fn store_clock(&self, pieces: impl IntoIterator<Item = u64>) {
         let words = RegionWords::new(Arc::clone(&self.fixed), header::CLOCK);
@@ -295,14 +315,18 @@ impl Arena {
     /// Removes the files, after a clean drain. What is mapped stays usable.
     ///
     /// # Errors
-    /// The first of the system's; both removals are tried.
+    /// The first of the system's; all removals are tried.
     pub(crate) fn unlink(&self) -> io::Result<()> {
         let Some(files) = &self.files else { return Ok(()) };
-        // The arena last: what is left by a death between the two is found by it.
-        let first = files.io.unlink(&files.segments_path);
-        let second = files.io.unlink(&files.arena_path);
+        // The arena last: what a death in between leaves is found by it.
+        let segments = files.io.unlink(&files.segments_path);
+        let sites = match files.io.unlink(&files.sites_path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        let arena = files.io.unlink(&files.arena_path);
         orphans::forget_own(&files.arena_path);
-        first.and(second)
+        segments.and(sites).and(arena)
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) const ARENA_EXTENSION: &str = "arena";
 /// What the name of its segments ends in.
 pub(crate) const SEGMENTS_EXTENSION: &str = "segments";
 
+/// And the callsites for which it had no room.
+pub(super) const SITES_EXTENSION: &str = "sites";
+
 /// The arenas of this process.
 static OWN: ForkSafe<Vec<PathBuf>> = ForkSafe::new();
 
@@ -87,8 +90,9 @@ impl Orphan {
     fn at(io: &dyn Io, path: PathBuf) -> Option<Orphan> {
         let arena = io.stat(&path).ok()?;
         // It may have died before it had made them.
-        let segments = io.stat(&path.with_extension(SEGMENTS_EXTENSION));
-        let bytes = arena.disk_bytes + segments.map_or(0, |segments| segments.disk_bytes);
+        let beside = [SEGMENTS_EXTENSION, SITES_EXTENSION]
+            .map(|end| io.stat(&path.with_extension(end)).map_or(0, |status| status.disk_bytes));
+        let bytes = arena.disk_bytes + beside.iter().sum::<u64>();
         Some(Orphan { path, bytes, modified: arena.modified })
     }
 
@@ -114,9 +118,11 @@ impl Orphan {
         if process::record_lock(&file).is_err() {
             return Ok(false);
         }
-        match io.unlink(&self.path.with_extension(SEGMENTS_EXTENSION)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        for beside in [SEGMENTS_EXTENSION, SITES_EXTENSION] {
+            match io.unlink(&self.path.with_extension(beside)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         match io.unlink(&self.path) {
             // Another engine of this process, which the lock does not keep out.

@@ -32,7 +32,7 @@ impl BinaryLog {
     /// begins a segment.
     #[inline]
     pub fn put(&mut self, envelope: &[u8], out: &mut [u8]) -> usize {
-        let site = (self.site.id as usize, || Some(self.site.clone()));
+        let site = (self.site.id as usize, || Some(self.site.to_bytes()));
         let Ok(parts) = Parts::of(envelope) else { return 0 };
         self.writer.put(out, &parts, site, THREAD).unwrap_or(0)
     }

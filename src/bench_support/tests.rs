@@ -46,11 +46,10 @@ fn seeds() -> BTreeMap<&'static str, Vec<u8>> {
     bound.bind("level", &3_u8.encode(&scratch), 99);
     let fields = (&7_u64, (&1.25_f64, (&display(&"q\"\n"), ())));
     let encoded = fields.encode(&scratch);
-    let mut bytes = envelope_of(&encoded, flag::BOUND | flag::SITE | flag::TRUNCATED);
+    let mut bytes = envelope_of(&encoded, flag::BOUND | flag::TRUNCATED);
     bytes.extend(bound.words().iter().flat_map(|word| word.to_le_bytes()));
     let template = "user {user_id:>5} {{paid}} {price:.1} for {symbol:?}";
     let entry = site(template, &NAMES).to_bytes();
-    bytes.extend(&entry);
     seeds.insert("bound_and_entry", seed(&entry, &bytes));
     seeds
 }

@@ -32,7 +32,6 @@ mod tick_clock;
 mod tests;
 
 pub(crate) use piece::Piece;
-#[cfg(any(test, feature = "cli", feature = "bench-internals"))]
 pub(crate) use piece::utc_ns;
 pub(crate) use sample::Sample;
 pub(crate) use tick_clock::TickClock;

@@ -30,6 +30,9 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
+    /// Every tick is the first instant of 1970: where nobody knows better.
+    pub(crate) const NONE: Piece = Piece { base_ticks: 0, base_utc_ns: 0, mult: 0, shift: 0 };
+
     /// UTC at `ticks`, in nanoseconds since 1970.
     #[inline]
     pub(crate) fn utc_ns(&self, ticks: u64) -> i64 {

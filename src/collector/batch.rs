@@ -68,6 +68,8 @@ pub(super) struct Batch {
     late: u64,
     truncated: u64,
     own: u64,
+    /// Dropped records of which gap records tell.
+    told: u64,
     batches: u64,
     has_urgent: bool,
     /// Records that are counted as written.
@@ -99,6 +101,7 @@ impl Batch {
             late: 0,
             truncated: 0,
             own: 0,
+            told: 0,
             batches: 0,
             has_urgent: false,
             counted: 0,
@@ -230,9 +233,11 @@ impl Batch {
         self.has_urgent |= level.is_urgent();
     }
 
-    /// A record of the engine's own has `len` bytes of the segment.
-    pub(super) fn count_own(&mut self, len: usize) {
+    /// A record of the engine's own has `len` bytes of the segment, and tells of so many dropped
+    /// ones.
+    pub(super) fn count_own(&mut self, len: usize, told: u64) {
         self.parts.writer.advance_own(len);
+        self.told += told;
         self.written.bytes += len as u64;
         self.own += 1;
     }
@@ -267,11 +272,13 @@ impl Batch {
         }
         (self.written.segment, self.written.len) = (self.parts.writer.seq(), len);
         self.moved.clear();
-        for source in self.touched.iter().map(|ring| &sources[*ring]) {
+        for ring in &self.touched {
+            let source = &mut sources[*ring];
+            source.tell_owner();
             // What lies in anonymous memory is not recovered.
             self.moved.extend(source.number.map(|number| (number, source.consumer.head())));
         }
-        self.parts.commits.write(self.written, &self.moved);
+        self.parts.commits.write(self.written, self.told, &self.moved);
         for ring in &self.touched {
             sources[*ring].consumer.release();
         }

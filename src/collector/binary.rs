@@ -41,7 +41,9 @@ impl Batch {
             binary.begin(writer.seq());
         }
         let (id, label) = (meta.id, source.label.get());
-        let site = (OWN_KEYS + id as usize, || callsite::by_id(id).map(|callsite| callsite.site()));
+        let site = (OWN_KEYS + id as usize, || {
+            callsite::by_id(id).map(|callsite| callsite.site().to_bytes())
+        });
         let len = binary.put(writer.room(), &parts, site, label)?;
         let record = (parts.ticks, meta);
         for side in &mut self.parts.sides {
@@ -61,7 +63,7 @@ impl Batch {
         if writer.len() == 0 {
             binary.begin(writer.seq());
         }
-        let site = (record.key, || Some(record.site.site()));
+        let site = (record.key, || Some(record.site.site().to_bytes()));
         let parts = write::Parts::of(&record.envelope)?;
         binary.put(writer.room(), &parts, site, OwnRecord::LABEL)
     }

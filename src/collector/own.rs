@@ -15,7 +15,7 @@ use crate::flush::Notice;
 use crate::format::{Formatter, LineBuffer, LineError, Plan, ThreadLabel};
 use crate::level::Level;
 use crate::stats::{Counter, DropReason};
-use crate::value::{Fields, Scratch};
+use crate::value::Fields;
 
 const TARGET: &str = "fastlog";
 
@@ -68,6 +68,8 @@ pub(super) struct OwnRecord<'a> {
     pub(super) plan: &'a Plan,
     pub(super) site: &'static Callsite,
     pub(super) envelope: Vec<u8>,
+    /// How many dropped records it tells of.
+    pub(super) told: u64,
 }
 
 impl OwnRecord<'_> {
@@ -123,18 +125,19 @@ impl OwnRecords {
             plan: &self.start,
             site: &START,
             envelope: envelope(&START, ticks, &fields),
+            told: 0,
         }
     }
 
     pub(super) fn warning(&self, ticks: u64, warning: &str) -> OwnRecord<'_> {
         let envelope = envelope(&WARNING, ticks, &(&warning, ()));
-        OwnRecord { key: 1, plan: &self.warning, site: &WARNING, envelope }
+        OwnRecord { key: 1, plan: &self.warning, site: &WARNING, envelope, told: 0 }
     }
 
     pub(super) fn clock_stepped(&self, ticks: u64, offset_ns: i64) -> OwnRecord<'_> {
         let by_s = offset_ns as f64 / 1e9;
         let envelope = envelope(&CLOCK_STEPPED, ticks, &(&by_s, ()));
-        OwnRecord { key: 2, plan: &self.clock, site: &CLOCK_STEPPED, envelope }
+        OwnRecord { key: 2, plan: &self.clock, site: &CLOCK_STEPPED, envelope, told: 0 }
     }
 
     /// What another thread tells.
@@ -143,11 +146,11 @@ impl OwnRecords {
             Notice::Warning(sentence) => self.warning(ticks, sentence),
             Notice::Removed { file, bytes, reason } => {
                 let envelope = envelope(&REMOVED, ticks, &(file, (bytes, (reason, ()))));
-                OwnRecord { key: 4, plan: &self.removed, site: &REMOVED, envelope }
+                OwnRecord { key: 4, plan: &self.removed, site: &REMOVED, envelope, told: 0 }
             }
             Notice::LeftOut(count) => {
                 let envelope = envelope(&LEFT_OUT, ticks, &(count, ()));
-                OwnRecord { key: 5, plan: &self.left_out, site: &LEFT_OUT, envelope }
+                OwnRecord { key: 5, plan: &self.left_out, site: &LEFT_OUT, envelope, told: 0 }
             }
         }
     }
@@ -161,15 +164,12 @@ impl OwnRecords {
         let rest = (&until, (&levels, (&reasons, ())));
         let fields = (&lost.total(), (&since, rest));
         let envelope = envelope(&GAP, ticks, &fields);
-        OwnRecord { key: 3, plan: &self.gap, site: &GAP, envelope }
+        OwnRecord { key: 3, plan: &self.gap, site: &GAP, envelope, told: lost.total() }
     }
 }
 
 fn envelope<F: Fields>(callsite: &Callsite, ticks: u64, fields: &F) -> Vec<u8> {
-    let scratch = Scratch::new();
-    let encoded = fields.encode(&scratch);
-    let meta = encode::meta::<F::Encoded<'_>>(0, callsite.level() as u8, 0);
-    encode::to_bytes(ticks, meta, &encoded)
+    encode::own(callsite.level(), ticks, fields)
 }
 
 /// `INFO=3 ERROR=1`, without what is 0.
@@ -205,7 +205,7 @@ impl Batch {
             };
             match put {
                 Ok(len) => {
-                    self.count_own(len);
+                    self.count_own(len, record.told);
                     break;
                 }
                 Err(LineError::Full) if self.parts.writer.len() > 0 => {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use crate::envelope::decode::Envelope;
 use crate::envelope::{self, control};
-use crate::format::ThreadLabel;
+use crate::format::{Label, ThreadLabel};
 use crate::registry::room::{Awaited, Room};
 use crate::registry::{ListedRing, Registry};
 use crate::ring::{Consumer, Mapped, Peeked};
-use crate::value::ValueRef;
 
 /// A ring, and whose records it holds.
 pub(super) struct Source {
@@ -17,6 +16,8 @@ pub(super) struct Source {
     /// The ring's number in the arena.
     pub(super) number: Option<u32>,
     pub(super) label: Label,
+    /// Whether a control envelope of this batch has named another thread.
+    has_new_owner: bool,
     /// The next record, as the present pass has seen it.
     pub(super) next: Option<Peeked>,
     /// Records taken or given up over the ring's life.
@@ -54,8 +55,17 @@ impl Source {
     pub(super) fn note(&mut self, envelope: &Envelope<'_>) {
         if envelope.meta.id == control::THREAD {
             self.label.read(envelope);
+            self.has_new_owner = true;
+        }
+    }
+
+    /// Before the batch is committed: whose records come next, for whoever reads the arena.
+    #[inline]
+    pub(super) fn tell_owner(&mut self) {
+        if self.has_new_owner {
+            self.has_new_owner = false;
             let ThreadLabel { id, name } = self.label.get();
-            self.consumer.ring().set_owner(id, name.unwrap_or_default());
+            self.consumer.ring().set_owner(self.consumer.head(), id, name);
         }
     }
 
@@ -63,46 +73,6 @@ impl Source {
     #[inline]
     pub(super) fn ticks(&self, peeked: Peeked) -> u64 {
         self.consumer.ring().granule_of(peeked, envelope::TICKS)
-    }
-}
-
-/// The thread whose records come next from a ring.
-#[derive(Debug)]
-pub(super) struct Label {
-    id: u64,
-    name: [u8; control::NAME_BYTES_MAX],
-    /// None: the thread has no name.
-    name_len: Option<usize>,
-}
-
-impl Default for Label {
-    fn default() -> Label {
-        Label { id: 0, name: [0; control::NAME_BYTES_MAX], name_len: None }
-    }
-}
-
-impl Label {
-    /// Takes over what a control envelope says.
-    pub(super) fn read(&mut self, envelope: &Envelope<'_>) {
-        let mut field = 0;
-        // A damaged control envelope leaves a wrong name, nothing worse.
-        let _ = envelope.fields(|value| {
-            match (field, value) {
-                (0, ValueRef::U64(id)) => self.id = id,
-                (1, ValueRef::Text(name)) => {
-                    let len = name.len().min(control::NAME_BYTES_MAX);
-                    self.name[..len].copy_from_slice(&name[..len]);
-                    self.name_len = Some(len);
-                }
-                (1, _) => self.name_len = None,
-                _ => {}
-            }
-            field += 1;
-        });
-    }
-
-    pub(super) fn get(&self) -> ThreadLabel<'_> {
-        ThreadLabel { id: self.id, name: self.name_len.map(|len| &self.name[..len]) }
     }
 }
 
@@ -121,6 +91,7 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
         room,
         number,
         label: Label::default(),
+        has_new_owner: false,
         next: None,
         taken: 0,
         renewals: 0,
@@ -155,6 +126,7 @@ mod tests {
             room: Arc::default(),
             number: None,
             label: Label::default(),
+            has_new_owner: false,
             next: None,
             taken: 0,
             renewals: 0,

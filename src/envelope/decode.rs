@@ -2,7 +2,6 @@
 //! crash over foreign bytes: total, it gives a record or an error, never a panic.
 
 use super::bound::BoundRef;
-use super::site::SiteRef;
 use super::{HEADER_GRANULES, META, Meta, TICKS, flag};
 use crate::level::Level;
 use crate::value::{RawValue, ValueRef};
@@ -61,7 +60,7 @@ impl<'a> Envelope<'a> {
     /// Whether something follows the values.
     #[inline]
     pub(crate) fn has_trailer(&self) -> bool {
-        self.meta.flags & (flag::BOUND | flag::SITE) != 0
+        self.meta.flags & flag::BOUND != 0
     }
 
     /// Hands all fields to `visit` in call order, which says how many granules each takes, or that
@@ -97,16 +96,10 @@ impl<'a> Envelope<'a> {
 
     /// What follows the fields, which take so many granules.
     pub(crate) fn trailer(&self, granules: usize) -> Result<Trailer<'a>, Malformed> {
-        let mut rest = self.values.get(granules * GRANULE..).unwrap_or_default();
+        let rest = self.values.get(granules * GRANULE..).unwrap_or_default();
         let mut bound = BoundRef::EMPTY;
         if self.meta.flags & flag::BOUND != 0 {
-            let used;
-            (bound, used) = BoundRef::parse(rest).ok_or_else(|| self.malformed(rest))?;
-            rest = &rest[used..];
-        }
-        if self.meta.flags & flag::SITE != 0 {
-            // Whoever shares the process with the caller has the callsite itself.
-            SiteRef::parse(rest).ok_or_else(|| self.malformed(rest))?;
+            (bound, _) = BoundRef::parse(rest).ok_or_else(|| self.malformed(rest))?;
         }
         Ok(Trailer { bound })
     }

@@ -9,7 +9,6 @@
 //!    3.. tags, a byte a field, eight a granule
 //!    ..  values, each padded to a granule
 //!    ..  if BOUND: the logger's bound fields, one block
-//!    ..  if SITE: the callsite's own entry, because the dictionary was full
 //! ```
 
 pub(crate) mod bound;
@@ -36,8 +35,7 @@ pub(crate) mod flag {
     pub(crate) const TRUNCATED: u16 = 1;
     /// A block of bound fields follows the values.
     pub(crate) const BOUND: u16 = 2;
-    /// The callsite's entry follows.
-    pub(crate) const SITE: u16 = 4;
+    // 4 is kept for a scope: a granule with its number, behind the bound fields.
     /// Not a record: the id says what it tells, see [`control`](super::control).
     pub(crate) const CONTROL: u16 = 8;
 }

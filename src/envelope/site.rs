@@ -1,5 +1,5 @@
-//! A callsite's entry: what the dictionary of an arena, or an envelope where it is full, says of a
-//! callsite. Written by the caller's cold path, read by the collector and after a crash.
+//! A callsite's entry: what the dictionary of an arena, or a binary log, says of a callsite.
+//! Written by the caller's cold path and the collector, read after a crash and by the command line.
 //!
 //! ```text
 //! | bytes u32 | id u32 | line u32 | level u8 | names u8 | 0 0 |
@@ -75,15 +75,18 @@ impl<'a> SiteRef<'a> {
         (end == len).then_some(entry)
     }
 
+    /// The entry.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Bytes of the entry.
-    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
     pub(crate) fn len(self) -> usize {
         self.bytes.len()
     }
 
     /// The callsite's id.
-    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
-    fn id(self) -> u32 {
+    pub(crate) fn id(self) -> u32 {
         u32::from_le_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }
 
@@ -93,7 +96,6 @@ impl<'a> SiteRef<'a> {
     }
 
     /// All texts: target, template, file, names. `parse` has checked every range.
-    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
     fn texts(self) -> impl Iterator<Item = &'a str> {
         let texts = 3 + usize::from(self.bytes[13]);
         let mut at = FIXED_BYTES + 2 * texts;
@@ -105,7 +107,6 @@ impl<'a> SiteRef<'a> {
     }
 
     /// Hands the decoded entry to `read`.
-    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
     pub(crate) fn with<R>(self, read: impl FnOnce(&Site<'_>) -> R) -> R {
         let texts: Vec<&str> = self.texts().collect();
         let line =

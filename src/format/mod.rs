@@ -14,6 +14,7 @@ pub(crate) mod digits;
 mod escape;
 mod fields;
 mod json;
+mod label;
 mod line;
 mod logfmt;
 mod message;
@@ -31,6 +32,7 @@ use crate::envelope::site::Site;
 
 use escape::Set;
 use fields::Fields;
+pub(crate) use label::Label;
 pub(crate) use line::LineBuffer;
 pub(crate) use plan::Plan;
 use timestamp::Timestamp;
@@ -120,6 +122,15 @@ pub enum Detail {
 pub(crate) enum Colour {
     Off,
     On,
+}
+
+/// Whether bytes that were read back are a whole line of this format, as far as that shows.
+pub(crate) fn is_line(format: Format, bytes: &[u8]) -> bool {
+    let Some(line) = bytes.strip_suffix(b"\n") else { return false };
+    match format {
+        Format::Json => raw_json::is_line(line),
+        _ => !line.contains(&0) && std::str::from_utf8(line).is_ok(),
+    }
 }
 
 /// The thread that made a record.

@@ -113,8 +113,7 @@ impl Plan {
     }
 
     /// How many fields the call has.
-    #[cfg(any(test, feature = "cli", feature = "bench-internals"))]
-    pub(super) fn fields(&self) -> usize {
+    pub(crate) fn fields(&self) -> usize {
         self.keys.len()
     }
 

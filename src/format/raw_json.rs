@@ -11,7 +11,14 @@ const DEPTH_MAX: u32 = 126;
 /// the other texts of a line would have escaped.
 pub(super) fn is_clean(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    Scanner { text, at: 0, objects: 0, depth: 0 }.value().is_some()
+    Scanner { text, at: 0, objects: 0, depth: 0, depth_max: DEPTH_MAX }.value().is_some()
+}
+
+/// Whether it is an object that a line may be, without its newline.
+pub(super) fn is_line(line: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(line) else { return false };
+    let mut scanner = Scanner { text, at: 0, objects: 0, depth: 0, depth_max: DEPTH_MAX + 1 };
+    text.starts_with('{') && scanner.value().is_some()
 }
 
 /// What a bracket encloses.
@@ -28,6 +35,7 @@ struct Scanner<'a> {
     /// Which of the open brackets are those of objects, the innermost in the lowest bit.
     objects: u128,
     depth: u32,
+    depth_max: u32,
 }
 
 impl Scanner<'_> {
@@ -50,7 +58,7 @@ impl Scanner<'_> {
 
     /// Enters an array or object; says whether a value stands in it.
     fn open(&mut self, enclosed: Enclosed) -> Option<bool> {
-        if self.depth == DEPTH_MAX {
+        if self.depth == self.depth_max {
             return None;
         }
         let is_object = enclosed == Enclosed::Object;

@@ -14,7 +14,6 @@ use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::arena::dictionary::Dictionary;
 use crate::arena::{Arena, RingMemory};
 use crate::clock::TickSource;
 use crate::config::{Filter, Overflow};
@@ -109,7 +108,7 @@ impl Registry {
             source,
             limits,
             shared,
-            verdicts: Verdicts::new(filter, Dictionary::new(Arc::clone(arena.fixed()))),
+            verdicts: Verdicts::new(filter, Arc::clone(&arena)),
             arena,
             rings: Mutex::new(Vec::new()),
             rings_made: AtomicU64::new(0),

@@ -1,14 +1,15 @@
 //! Ring memory in a mapped file or in anonymous memory.
 //!
 //! ```text
-//! | header page: released u64, 0 ..., owner, 0 ... | granules ... | overhang |
+//! | header page: released u64, 0 ..., kind, 0 ..., owner x 2, 0 ... | granules ... | overhang |
 //! ```
-//! The owner, for whoever looks from outside: the thread's id u64, its name's length u64, its name.
+//! An owner, for whoever reads the file: the position from which on the records are its own, the
+//! thread's id, its name's length plus one (0: it has no name), a u64 each, and its name.
 
 use std::io;
 use std::sync::Arc;
 
-use super::{Memory, Peeked, Ring, SharedRing};
+use super::{Memory, Peeked, Position, Ring, SharedRing};
 use crate::primitive::{AtomicU64, Ordering, fence};
 use crate::sys::mmap::Region;
 use crate::sys::wiped::Wiped;
@@ -17,13 +18,26 @@ use crate::sys::wiped::Wiped;
 /// a cache line, nor a write-protected page, with records.
 pub(crate) const RING_HEADER_BYTES: usize = 4096;
 
-/// Where in the header the owner stands: not on the cache line of the released position.
-pub(crate) const OWNER_AT: usize = 128;
+/// Where in the header stands what the ring is: 0, this engine's, whose records are released. Four
+/// words, all zero, kept for rings that overwrite their oldest records and for other processes'.
+pub(crate) const KIND_AT: usize = 64;
+
+/// Where the owners stand: not on the cache line of the released position.
+pub(crate) const OWNERS_AT: usize = 128;
+
+/// Bytes of an owner's slot.
+pub(crate) const OWNER_BYTES: usize = 128;
+
+/// Where in its slot its id stands, then its name's length plus one, then its name.
+pub(crate) const OWNER_ID: usize = 8;
+pub(crate) const OWNER_NAME: usize = OWNER_ID + 8;
 
 /// Bytes of its name that are kept.
 pub(crate) const OWNER_NAME_BYTES_MAX: usize = 64;
 
-const _: () = assert!(OWNER_AT + 16 + OWNER_NAME_BYTES_MAX <= RING_HEADER_BYTES);
+const _: () = assert!(KIND_AT + 4 * 8 <= OWNERS_AT);
+const _: () = assert!(OWNER_NAME + 8 + OWNER_NAME_BYTES_MAX <= OWNER_BYTES);
+const _: () = assert!(OWNERS_AT + 2 * OWNER_BYTES <= RING_HEADER_BYTES);
 
 /// A mapping that holds one ring. The granules' address comes first: the hot path needs it.
 #[derive(Clone)]
@@ -139,19 +153,27 @@ impl Ring<Mapped> {
         }
     }
 
-    /// Says in the header whose records the collector reads from now on. For the collector.
-    pub(crate) fn set_owner(&self, id: u64, name: &[u8]) {
+    /// Says in the header whose records stand from `position` on, the collector's next: before the
+    /// commit slot that moves the ring there. Of the two slots the one with the lower position is
+    /// overwritten. Whoever recovers takes the owner with the highest position that is not above
+    /// where the ring is released to by the newest slot, and so never one that is being written.
+    pub(crate) fn set_owner(&self, position: Position, id: u64, name: Option<&[u8]>) {
         let Some(region) = &self.consumer.memory.region else { return };
-        let name = &name[..name.len().min(OWNER_NAME_BYTES_MAX)];
-        let len = region.word(OWNER_AT + 8);
-        // No name while it changes. The fence pairs with the copy by `pread` in
-        // `arena::inspect::rings`, so does the last store: in this order on every processor. But a
-        // copy is no single instant: it may see a mixture of two owners, and only shows it.
-        len.store(0, Ordering::Relaxed);
-        fence(Ordering::Release); // pairs with that copy
-        region.word(OWNER_AT).store(id, Ordering::Relaxed);
-        region.write_bytes(OWNER_AT + 16, name);
-        len.store(name.len() as u64, Ordering::Release); // pairs with that copy
+        let [first, second] = [0, OWNER_BYTES].map(|at| {
+            let at = OWNERS_AT + at;
+            (region.word(at).load(Ordering::Relaxed), at)
+        });
+        let at = if first.0.wrapping_sub(second.0) as i64 <= 0 { first.1 } else { second.1 };
+        let len = name.map_or(0, |name| name.len().min(OWNER_NAME_BYTES_MAX) + 1);
+        // Nobody's while it changes: of the ring's first owner there is no other slot to take.
+        region.word(at).store(0, Ordering::Relaxed);
+        fence(Ordering::Release); // pairs with whoever reads the file: in this order everywhere
+        region.word(at + OWNER_ID).store(id, Ordering::Relaxed);
+        region.word(at + OWNER_NAME).store(len as u64, Ordering::Relaxed);
+        if let Some(name) = name {
+            region.write_bytes(at + OWNER_NAME + 8, &name[..len - 1]);
+        }
+        region.word(at).store(position, Ordering::Release); // pairs with whoever reads the file
     }
 
     /// A granule of a peeked record, counted from its commit word.

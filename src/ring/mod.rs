@@ -49,10 +49,10 @@ pub(crate) use consumer::{Consumer, Peeked};
 #[cfg(not(loom))]
 pub(crate) use mapped::{Mapped, RING_HEADER_BYTES};
 pub(crate) use producer::{Claim, Producer};
-#[cfg(all(feature = "cli", not(loom)))]
+#[cfg(not(loom))]
 pub(crate) use {
     consumer::committed_granules,
-    mapped::{OWNER_AT, OWNER_NAME_BYTES_MAX},
+    mapped::{KIND_AT, OWNER_BYTES, OWNER_ID, OWNER_NAME, OWNER_NAME_BYTES_MAX, OWNERS_AT},
 };
 
 /// Granules since the arena was made, shifted left by 16.

@@ -10,15 +10,9 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::head::{ARENA_ID, BYTES as HEAD_BYTES, SEALED, SEQ};
 use crate::primitive::{AtomicU64, Ordering};
 use crate::sys::mmap::{Region, WITNESS_BYTES};
-
-const ARENA_ID: usize = 0;
-const SEQ: usize = ARENA_ID + 8;
-const SEALED: usize = SEQ + 8;
-/// A cache line, so that sealing does not disturb whoever reads the first lines.
-const HEAD_BYTES: usize = 64;
-const _: () = assert!(SEALED + 8 <= HEAD_BYTES);
 
 /// A mapped segment.
 #[derive(Debug)]

@@ -9,6 +9,15 @@
 //! segment) → published → given back, and taken again. A segment is given back only when the newest
 //! completed append ends in a later one.
 
+/// Where in a segment's head what stands, and how long it is.
+pub(crate) mod head {
+    pub(crate) const ARENA_ID: usize = 0;
+    pub(crate) const SEQ: usize = ARENA_ID + 8;
+    pub(crate) const SEALED: usize = SEQ + 8;
+    /// A cache line, so that sealing does not disturb whoever reads the first lines.
+    pub(crate) const BYTES: usize = 64;
+    const _: () = assert!(SEALED + 8 <= BYTES);
+}
 mod mapped;
 mod pool;
 mod side;

@@ -119,8 +119,8 @@ LEFT_OUT = [
     ),
     (
         "ring/mapped.rs: `set_owner`",
-        "its reader is another process, which copies by `pread`: no model has that, and a mixture "
-        "of two names is shown at worst",
+        "its readers are other processes, which copy by `pread`: no model has that; `stat` shows a "
+        "mixture of two names at worst, and recovery reads when nobody writes",
     ),
     (
         "flush/signal.rs, registry/room.rs",

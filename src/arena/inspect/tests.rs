@@ -15,15 +15,6 @@ use tempfile::TempDir;
 
 const SHAPE: Shape = Shape { ring_bytes: 16 << 10, record_bytes: 4 << 10, rings_max: 16 };
 
-impl Bytes for Vec<u8> {
-    fn read_some(&self, to: &mut [u8], offset: u64) -> io::Result<usize> {
-        let from = self.get(offset.min(self.len() as u64) as usize..).unwrap_or_default();
-        let len = from.len().min(to.len());
-        to[..len].copy_from_slice(&from[..len]);
-        Ok(len)
-    }
-}
-
 /// An arena with some counts, and a ring that holds a record and a control envelope.
 fn arena(dir: &Path, log: &Path) -> Arena {
     let lines = Lines { format: 1, details: 0, output: 1, colour: 0, message_max: 4 << 10 };
@@ -37,8 +28,13 @@ fn arena(dir: &Path, log: &Path) -> Arena {
     counters.set(Counter::CalmNs, 1_500_000_000);
     counters.drop_record(DropReason::Full, Level::Warn);
     let memory = arena.map_ring().expect("a ring");
-    Ring::new(Mapped::new(Arc::clone(&memory.region)), 2048, 512).set_owner(7, b"worker");
-    for (granule, word) in [(0, 1 << 16 | 3), (3, 4 << 16 | 4), (5, 8 << 48)] {
+    Ring::new(Mapped::new(Arc::clone(&memory.region)), 2048, 512).set_owner(
+        1 << 16,
+        7,
+        Some(b"worker"),
+    );
+    memory.region.word(0).store(1 << 16, Ordering::Relaxed);
+    for (granule, word) in [(1, 2 << 16 | 3), (4, 5 << 16 | 4), (6, 8 << 48)] {
         memory.region.word(RING_HEADER_BYTES + granule * 8).store(word, Ordering::Relaxed);
     }
     arena

@@ -238,7 +238,7 @@ impl Decoder {
         let plan = site as usize;
         let fields = usize::from(meta.fields);
         let is_of_site = self.plans.get(plan).is_some_and(|plan| plan.fields() == fields);
-        let flags = flag::TRUNCATED | flag::BOUND | flag::SITE;
+        let flags = flag::TRUNCATED | flag::BOUND;
         if !is_of_site
             || tags.len() != fields.div_ceil(8) * GRANULE
             || Level::from_index(meta.level).is_none()

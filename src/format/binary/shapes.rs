@@ -1,8 +1,6 @@
 //! What the binary writer knows of a callsite: the shapes that its records have had. Runs on the
 //! collector; allocates for a shape that is new, and then no more.
 
-use crate::envelope::site::Site;
-
 /// Shapes that are remembered for a callsite; of more, the oldest are forgotten, and written anew
 /// when they come again.
 const SHAPES_MAX: usize = 64;
@@ -10,7 +8,8 @@ const SHAPES_MAX: usize = 64;
 /// A callsite that has had records.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) site: Site<'static>,
+    /// Its entry.
+    pub(super) site: Box<[u8]>,
     pub(super) epoch: u32,
     pub(super) number: u32,
     shapes: Vec<Shape>,
@@ -29,8 +28,8 @@ pub(super) struct Shape {
 
 impl Known {
     /// One that no segment has yet.
-    pub(super) fn new(site: Site<'static>) -> Known {
-        Known { site, epoch: 0, number: 0, shapes: Vec::new(), oldest: 0 }
+    pub(super) fn new(site: Vec<u8>) -> Known {
+        Known { site: site.into(), epoch: 0, number: 0, shapes: Vec::new(), oldest: 0 }
     }
 
     /// The shape with these tags; a new one takes the place of the oldest where there are many.

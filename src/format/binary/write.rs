@@ -8,7 +8,6 @@ use super::{
 };
 use crate::clock::Piece;
 use crate::envelope::decode::Malformed;
-use crate::envelope::site::Site;
 use crate::envelope::{HEADER_GRANULES, META, Meta, TICKS, control};
 use crate::format::line::copy_short;
 use crate::format::{Details, LineBuffer, LineError, ThreadLabel};
@@ -141,7 +140,7 @@ impl Writer {
     }
 
     /// Writes a record, and before it what a reader needs to know; says how many bytes that took.
-    /// `key` is the callsite's place in the tables, `site` the callsite.
+    /// `key` is the callsite's place in the tables, `site` its entry.
     ///
     /// # Errors
     ///
@@ -152,7 +151,7 @@ impl Writer {
         &mut self,
         out: &mut [u8],
         parts: &Parts<'_>,
-        (key, site): (usize, impl FnOnce() -> Option<Site<'static>>),
+        (key, site): (usize, impl FnOnce() -> Option<Vec<u8>>),
         thread: ThreadLabel<'_>,
     ) -> Result<usize, LineError> {
         let delta = parts.ticks.wrapping_sub(self.ticks);
@@ -188,12 +187,13 @@ impl Writer {
         &mut self,
         out: &mut [u8],
         parts: &Parts<'_>,
-        (key, site): (usize, impl FnOnce() -> Option<Site<'static>>),
+        (key, site): (usize, impl FnOnce() -> Option<Vec<u8>>),
         thread: ThreadLabel<'_>,
     ) -> Result<usize, LineError> {
         if self.known.get(key).is_none_or(Option::is_none) {
             // The offset of the id in the envelope.
-            let site = site().ok_or(LineError::Malformed { offset: META * GRANULE })?;
+            let site = site().filter(|site| site.len() <= GRANULES_MAX * GRANULE);
+            let site = site.ok_or(LineError::Malformed { offset: META * GRANULE })?;
             self.know(key, site);
         }
         let out = &mut LineBuffer::new(out);
@@ -234,7 +234,7 @@ impl Writer {
 
     /// Makes places for a callsite.
     #[cold]
-    fn know(&mut self, key: usize, site: Site<'static>) {
+    fn know(&mut self, key: usize, site: Vec<u8>) {
         if self.known.len() <= key {
             self.known.resize_with(key + 1, || None);
             self.last.resize(key + 1, Last::default());
@@ -328,12 +328,8 @@ fn put_block(
 }
 
 fn put_site(out: &mut LineBuffer<'_>, known: &Known) {
-    let len = known.site.entry_bytes();
-    // The limit on static text is far below.
-    debug_assert!(len <= GRANULES_MAX * GRANULE);
-    put_block(out, Kind::Site, (len as u32, known.number as u16), len, |out| {
-        known.site.for_each_part(|part| out.put(part));
-    });
+    let len = known.site.len();
+    put_block(out, Kind::Site, (len as u32, known.number as u16), len, |out| out.put(&known.site));
 }
 
 /// A record's block; says how long it is, or nothing where it does not fit.
