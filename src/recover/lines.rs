@@ -4,8 +4,27 @@
 
 use std::io;
 
-use crate::arena::read::Dead;
-use crate::format::{Details, Format};
+use super::pen::Pen;
+use super::rings::Records;
+use super::written::{Output, Written};
+use crate::arena::layout::EngineState;
+use crate::arena::read::{Commit, Dead};
+use crate::clock::Piece;
+use crate::envelope::encode;
+use crate::envelope::site::Site;
+use crate::level::Level;
+
+/// What the record of the engine's own says.
+const RECOVERED: Site<'static> = Site {
+    id: 0,
+    level: Level::Info,
+    target: "fastlog",
+    template: "recovered what process {pid} left: {records} records from its rings, {lines} lines \
+        that were not in the log",
+    file: file!(),
+    line: line!(),
+    names: &["pid", "records", "lines", "lines_bytes", "dropped", "unreadable"],
+};
 
 /// What a dead arena still owes its output, besides what [`owed`] hands to `rest`.
 #[derive(Debug, Default)]
@@ -52,6 +71,13 @@ pub(crate) struct Tally {
     pub(crate) rest_bytes: u64,
 }
 
+impl Tally {
+    /// Whether nothing came back and nothing is missing.
+    pub(crate) fn is_nothing(&self) -> bool {
+        *self == Tally { pid: self.pid, rest_bytes: self.rest_bytes, ..Tally::default() }
+    }
+}
+
 /// Reads what `dead` owes. `rest` receives, in this order, the whole lines (or binary segments)
 /// that were written but never announced, then those formatted from the rings in tick order with
 /// the arena's own format, then, if anything came back or was lost, one record of the engine's own
@@ -63,12 +89,85 @@ pub(crate) struct Tally {
 /// The system's, of reading the arena's files, and those of `rest`. A damaged arena is none: what
 /// cannot be read is counted.
 pub(crate) fn owed(dead: &Dead, rest: &mut dyn io::Write) -> io::Result<Owed> {
-    let header = dead.header();
-    let mut tally = Tally { pid: header.pid, ..Tally::default() };
-    if Format::from_number(header.format).is_none() || Details::from_bits(header.details).is_none()
-    {
-        tally.unreadable += 1;
+    let mut tally = Tally { pid: dead.header().pid, ..Tally::default() };
+    let output = Output::of(dead);
+    if dead.header().state == Some(EngineState::Drained) || output == Output::Null {
+        return Ok(Owed { append: None, tally });
     }
-    rest.flush()?;
-    Ok(Owed { append: None, tally })
+    let mut rest = Counted { out: rest, bytes: 0 };
+    let commit = dead.commit()?.unwrap_or_default();
+    tally.untold_drops = dead.figures()?.dropped.total().saturating_sub(commit.told);
+    let written = Written::open(dead)?;
+    let append = if output == Output::File { written.cut(&mut tally)? } else { None };
+    written.rest((output, &commit), &mut tally, &mut rest)?;
+    put_records(dead, &commit, &mut tally, &mut rest)?;
+    tally.rest_bytes = rest.bytes;
+    Ok(Owed { append, tally })
+}
+
+/// Writes what the rings hold, and how much came back.
+fn put_records(
+    dead: &Dead,
+    commit: &Commit,
+    tally: &mut Tally,
+    rest: &mut dyn io::Write,
+) -> io::Result<()> {
+    let sites = dead.sites()?;
+    let pieces = dead.clock()?;
+    // The clock is stored before the first record is.
+    tally.unreadable += sites.unreadable + u64::from(pieces.is_none());
+    let pieces = pieces.unwrap_or([Piece::NONE; 2]);
+    let segment = commit.written.segment.wrapping_add(1);
+    let mut pen = Pen::new(dead.header(), (&sites, pieces, segment));
+    let mut records = Records::open(dead, commit)?;
+    let mut newest = None;
+    while let Some((envelope, thread)) = records.next()? {
+        match pen.put(rest, envelope, thread)? {
+            Some(ticks) => {
+                tally.records += 1;
+                newest = newest.max(Some((pen.utc_ns(ticks), ticks)));
+            }
+            None => tally.unreadable += 1,
+        }
+    }
+    tally.unreadable += records.unreadable();
+    if !tally.is_nothing() {
+        // Without a record of its time, the time at which the clock was looked at last.
+        let ticks = newest.map_or(pieces[1].base_ticks, |(_, ticks)| ticks);
+        put_own(&mut pen, tally, ticks, rest)?;
+    }
+    pen.finish(rest)
+}
+
+/// Writes the record that says how much came back.
+fn put_own(
+    pen: &mut Pen<'_>,
+    tally: &Tally,
+    ticks: u64,
+    rest: &mut dyn io::Write,
+) -> io::Result<()> {
+    let Tally { pid, records, lines, lines_bytes, untold_drops, unreadable, .. } = tally;
+    let is_whole = *untold_drops == 0 && *unreadable == 0;
+    let site = Site { level: if is_whole { Level::Info } else { Level::Warn }, ..RECOVERED };
+    let losses = (untold_drops, (unreadable, ()));
+    let fields = (pid, (records, (lines, (lines_bytes, losses))));
+    pen.put_own(rest, &site, &encode::own(site.level, ticks, &fields))
+}
+
+/// Counts what goes out.
+struct Counted<'a> {
+    out: &'a mut dyn io::Write,
+    bytes: u64,
+}
+
+impl io::Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
