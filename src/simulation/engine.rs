@@ -263,7 +263,7 @@ impl Life {
             return;
         }
         (self.written.segment, self.written.len) = (self.writer.seq(), len);
-        self.commits.write(self.written, &[]);
+        self.commits.write(self.written, 0, &[]);
         self.shared.progress.set_written(self.written.bytes);
         self.shared.publisher.raise(bit::WORK | urgency);
     }
