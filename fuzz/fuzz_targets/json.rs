@@ -28,11 +28,11 @@ fuzz_target!(|bytes: &[u8]| {
     let list = [input.text(), input.text()];
     let wide = u128::from(unsigned) << 64 | u128::from(input.u64());
     // Names of a shape in which none is the log's own and none stands twice.
-    let names: Vec<String> = (0..10).map(|nth| format!("k{nth}{}", input.text())).collect();
+    let names: Vec<String> = (0..10).map(|nth| format!("k{nth}:{}", input.text())).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let rest = (&text, (&raw, (&list, (&wide, ()))));
     let fields = (&unsigned, (&signed, (&double, (&single, (&flag, (&missing, (&char, rest)))))));
-    let names = [&names[..], &["k10"]].concat();
+    let names = [&names[..], &["wide"]].concat();
 
     let envelope = envelope(&fields);
     let mut memory = vec![0; LINE_MAX];
