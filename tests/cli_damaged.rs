@@ -214,3 +214,19 @@ fn an_output_that_takes_nothing_is_told() {
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("--since is not before --until"), "{}", said(&output));
 }
+
+/// What a power cut leaves, and what the next start writes behind it.
+#[test]
+fn what_is_no_record_is_counted_and_the_records_behind_it_are_printed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("app.jsonl");
+    let broken: [&[u8]; 3] = [&[0; 5000], b"{\"timestamp\":\"20", b"\xff\xfe\0"];
+    let lines = broken
+        .iter()
+        .enumerate()
+        .flat_map(|(n, broken)| [line(n as u64).as_bytes(), broken, b"\n"].concat());
+    fs::write(&path, lines.chain(line(3).bytes()).collect::<Vec<_>>()).expect("written");
+    let output = cat(&[path]);
+    assert_eq!(numbers(&output.stdout), [0, 1, 2, 3]);
+    assert!(said(&output).contains("3 lines are no records"), "{}", said(&output));
+}

@@ -163,7 +163,12 @@ fn build(
     let undo = Unlink(Some(Arc::clone(&arena)));
     let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
     let destination = match &log {
-        Some(log) => destination(settings, log, calendar.clone(), counters.clone())?,
+        Some(log) => {
+            let (destination, troubles) =
+                destination(settings, log, calendar.clone(), counters.clone())?;
+            warnings.extend(troubles);
+            destination
+        }
         None => Destination { target: console_target(settings, &counters), files: None },
     };
     if let (Some(log), SyncPolicy::EachBatch) = (&log, settings.sync) {
@@ -202,13 +207,14 @@ fn destination(
     log: &LogPlace,
     calendar: Calendar,
     counters: Counters,
-) -> Result<Destination, Error> {
-    let file = open::log_file(settings, log, calendar, counters)?;
+) -> Result<(Destination, Vec<String>), Error> {
+    let mut file = open::log_file(settings, log, calendar, counters)?;
+    let troubles = file.take_troubles();
     let files = file.files();
     if log.is_dir_new {
         files.set_dir_new();
     }
-    Ok(Destination { target: Target::File(Box::new(file)), files: Some(files) })
+    Ok((Destination { target: Target::File(Box::new(file)), files: Some(files) }, troubles))
 }
 
 fn console_target(settings: &Settings, counters: &Counters) -> Target {

@@ -77,7 +77,7 @@ impl LogFile {
 /// So many files at most are replaced and still open, synced or not, when the log is rotated: where
 /// the device takes them more slowly than they fill, the log goes on in a file that is too long.
 /// Each is an open file of the program.
-const OPEN_MAX: usize = 16;
+pub(crate) const OPEN_MAX: usize = 16;
 
 /// The file that is being written, and those that hold bytes which may not be on the device.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::backoff::Backoff;
 use super::names::{NameHeld, Places};
 use super::rotate::Rotator;
-use super::{Calendar, Lines, live, unit};
+use super::{Calendar, Lines, broken_end, live, unit};
 use crate::arena::intent::{Intent, Intents};
 use crate::config::Rotation;
 use crate::config::file_names::Unit;
@@ -81,6 +81,8 @@ impl FileOutput {
         let (path, unit) = (places.live(), places.unit);
         let mut rotator = Rotator::new(Arc::clone(&io), places.clone(), rotation, calendar)?;
         let live::Opened { file, refused } = live::open(&*io, &path, None, places.modes, 0)?;
+        let mut troubles = broken_end::end_complete(&*io, &places);
+        troubles.extend(broken_end::told(&*io, &file, unit));
         // A full disk must not hold up the start: the first append ends it then.
         let ended = live::end_last_line(&*io, &file, unit);
         live::mark(&file);
@@ -106,7 +108,7 @@ impl FileOutput {
             part: (0, 0),
             is_rotated: false,
             is_line_open: ended.is_err(),
-            troubles: Vec::new(),
+            troubles,
             is_refusal_told: false,
         };
         output.note_refused(refused);
@@ -120,6 +122,11 @@ impl FileOutput {
             output.rotate(before, 0)?;
         }
         Ok(output)
+    }
+
+    /// What its opening has found, to be told with the start.
+    pub(crate) fn take_troubles(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.troubles)
     }
 
     /// The files, for the keeper.

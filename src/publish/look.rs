@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FileOutput, live};
+use super::{FileOutput, broken_end, live};
 use crate::config::file_names::DIR_MODE;
 use crate::flush::Progress;
 use crate::stats::Counter;
@@ -102,6 +102,8 @@ impl FileOutput {
         self.note_refused(refused);
         let is_same = opened.file.identity() == self.current.identity();
         if !is_same {
+            let told = broken_end::told(&*self.io, &opened.file, self.unit);
+            self.troubles.extend(told);
             live::end_last_line(&*self.io, &opened.file, self.unit)?;
         }
         live::mark(&opened.file);

@@ -3,6 +3,7 @@
 //! else.
 
 mod backoff;
+mod broken_end;
 mod calendar;
 mod console;
 mod file;
