@@ -44,6 +44,21 @@ pub fn command(case: &str, dir: &Path) -> Command {
     command
 }
 
+/// The command, run by another one that is given as far as the arguments before it.
+pub fn within(mut outer: Command, command: &Command) -> Command {
+    outer.process_group(0).arg(command.get_program()).args(command.get_args());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(key, value),
+            None => outer.env_remove(key),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        outer.current_dir(dir);
+    }
+    outer
+}
+
 /// The body of a test of this name: runs `body` in a child, with a directory that is there for it.
 /// Gives what the child left to the parent, and nothing in the child.
 pub fn run(case: &str, body: impl FnOnce(&Path)) -> Option<Ended> {

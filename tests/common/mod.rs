@@ -1,11 +1,14 @@
 //! What the scenario tests share: an engine in a directory of its own, and its log read back.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub mod acks;
 pub mod child;
 pub mod disk;
 pub mod flog;
 pub mod frozen;
+pub mod life;
 pub mod mount;
+pub mod random;
 
 use std::fs::File;
 use std::io::{BufReader, Read};

@@ -62,6 +62,11 @@ impl Image {
     pub fn path(&self) -> std::path::PathBuf {
         self.dir.path().join("disk")
     }
+
+    /// What it is in.
+    pub fn file(&self) -> std::path::PathBuf {
+        self.dir.path().join("image")
+    }
 }
 
 impl Drop for Image {
