@@ -2,6 +2,10 @@
 //! never announced, and the rings' records as the dead engine would have formatted them. Runs on
 //! the owner at start, and in the command line; does no I/O but to read the arena.
 
+// Elsewhere there are no arenas in files.
+#[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
+mod tests;
+
 use std::io;
 
 use super::pen::Pen;
