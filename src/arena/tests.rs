@@ -189,3 +189,49 @@ fn who_removes_an_orphan_holds_nobody_up_and_may_be_late() {
     assert!(!found[0].remove(&io).unwrap(), "another was faster");
     assert!(!found[0].remove(&OsIo).unwrap());
 }
+
+/// Notes what is removed.
+#[derive(Debug, Default)]
+struct Removals(Arc<Mutex<Vec<String>>>);
+
+impl Io for Removals {
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        self.0.lock().unwrap().push(ending.to_owned());
+        OsIo.unlink(path)
+    }
+}
+
+#[test]
+fn an_arena_goes_last_of_its_files() {
+    let dir = TempDir::new().unwrap();
+    let removed = Arc::<Mutex<Vec<String>>>::default();
+    let arena = create(Removals(Arc::clone(&removed)), dir.path());
+    let entry = [1; 4096];
+    let room = layout::DICTIONARY_BYTES / entry.len();
+    (0..room).for_each(|_| arena.list_site(&entry));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+    assert!(arena.is_crash_safe());
+    arena.unlink().unwrap();
+    assert_eq!(*removed.lock().unwrap(), ["segments", "sites", "arena"]);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_arena_that_cannot_list_a_callsite_is_not_crash_safe() {
+    #[derive(Debug)]
+    struct Refuses;
+    impl Io for Refuses {
+        fn pwrite(&self, _: BorrowedFd<'_>, _: &[u8], _: u64) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+    let dir = TempDir::new().unwrap();
+    let arena = create(Refuses, dir.path());
+    let entry = [1; 4096];
+    (0..layout::DICTIONARY_BYTES / entry.len() - 1).for_each(|_| arena.list_site(&entry));
+    assert!(arena.is_crash_safe());
+    arena.list_site(&entry);
+    assert!(!arena.is_crash_safe());
+    arena.unlink().unwrap();
+}

@@ -10,6 +10,9 @@ mod rings;
 mod segments;
 mod sites;
 mod slots;
+// Elsewhere there are no arenas in files.
+#[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
+mod tests;
 
 use std::fmt;
 use std::fs::File;

@@ -271,3 +271,39 @@ fn drops_that_no_gap_record_has_told_are_told() {
     let tallies = kill_some("drops", ["\"n\":", "\"by\":"]);
     assert!(tallies.iter().any(|tally| tally.untold_drops > 0), "{tallies:?}");
 }
+
+/// The collector may run for the first time when the first records are there.
+#[test]
+fn the_clock_stands_in_the_arena_as_soon_as_an_engine_has_started() {
+    for _ in 0..10 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::detached(config("json", dir.path())).expect("the engine starts");
+        let path = engine.stats().arena_path().expect("a file").to_owned();
+        let bytes = fs::read(path).expect("readable");
+        let dead = Dead::of(Box::new(bytes), None, None).expect("memory").expect("an arena");
+        assert!(dead.clock().expect("memory").is_some());
+        engine.drain().expect("the engine drains");
+    }
+}
+
+/// Removes nothing.
+#[derive(Debug)]
+struct Keeps;
+
+impl crate::Io for Keeps {
+    fn unlink(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+}
+
+#[test]
+fn nothing_is_owed_by_an_engine_that_was_drained() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = config("json", dir.path()).io(std::sync::Arc::new(Keeps));
+    let engine = Engine::detached(config).expect("the engine starts");
+    log(&engine, 0, &[site(0)], 0..100);
+    engine.drain().expect("the engine drains");
+    let left = Left { dir, told: [0; THREADS as usize] };
+    let (owed, rest) = left.owed();
+    assert!(owed.append.is_none() && owed.tally.is_nothing() && rest.is_empty(), "{owed:?}");
+}
