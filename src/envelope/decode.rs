@@ -57,9 +57,9 @@ impl<'a> Envelope<'a> {
         Level::from_index(self.meta.level).ok_or(Malformed { offset: 2 * GRANULE + 5 })
     }
 
-    /// Whether something follows the values.
+    /// Whether bound fields follow the values.
     #[inline]
-    pub(crate) fn has_trailer(&self) -> bool {
+    pub(crate) fn has_bound(&self) -> bool {
         self.meta.flags & flag::BOUND != 0
     }
 
@@ -81,27 +81,25 @@ impl<'a> Envelope<'a> {
         Ok((self.values.len() - bytes.len()) / GRANULE)
     }
 
-    /// Decodes all fields, handing each to `visit` in call order, and gives what follows them.
+    /// Decodes all fields, handing each to `visit` in call order, and gives the bound
+    /// ones.
     pub(crate) fn fields(
         &self,
         mut visit: impl FnMut(ValueRef<'a>),
-    ) -> Result<Trailer<'a>, Malformed> {
+    ) -> Result<BoundRef<'a>, Malformed> {
         let granules = self.raw_fields(|raw| {
             let (value, granules) = raw.decode()?;
             visit(value);
             Some(granules)
         })?;
-        self.trailer(granules)
+        if self.has_bound() { self.bound(granules) } else { Ok(BoundRef::EMPTY) }
     }
 
-    /// What follows the fields, which take so many granules.
-    pub(crate) fn trailer(&self, granules: usize) -> Result<Trailer<'a>, Malformed> {
+    /// The logger's bound fields, behind the call's own, which take so many granules.
+    pub(crate) fn bound(&self, granules: usize) -> Result<BoundRef<'a>, Malformed> {
         let rest = self.values.get(granules * GRANULE..).unwrap_or_default();
-        let mut bound = BoundRef::EMPTY;
-        if self.meta.flags & flag::BOUND != 0 {
-            (bound, _) = BoundRef::parse(rest).ok_or_else(|| self.malformed(rest))?;
-        }
-        Ok(Trailer { bound })
+        let (bound, _) = BoundRef::parse(rest).ok_or_else(|| self.malformed(rest))?;
+        Ok(bound)
     }
 
     /// One of the values, which begins this many granules behind the tags.
@@ -117,13 +115,6 @@ impl<'a> Envelope<'a> {
         let start = HEADER_GRANULES * GRANULE + self.tags.len().div_ceil(8) * GRANULE;
         Malformed { offset: start + (self.values.len() - rest.len()) }
     }
-}
-
-/// What follows an envelope's values.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trailer<'a> {
-    /// The logger's bound fields.
-    pub(crate) bound: BoundRef<'a>,
 }
 
 /// One granule of the header.

@@ -33,7 +33,7 @@ impl<'e, 'a> Fields<'e, 'a> {
         if usize::from(self.envelope.meta.fields) != plan.keys.len() {
             return Err(Malformed { offset: COUNT_OFFSET });
         }
-        if plan.has_holes() || self.envelope.has_trailer() { self.walk() } else { Ok(()) }
+        if plan.has_holes() || self.envelope.has_bound() { self.walk() } else { Ok(()) }
     }
 
     #[inline(never)]
@@ -47,8 +47,8 @@ impl<'e, 'a> Fields<'e, 'a> {
             at += granules as u16;
             Some(granules)
         })?;
-        if self.envelope.has_trailer() {
-            self.bound = self.envelope.trailer(granules)?.bound;
+        if self.envelope.has_bound() {
+            self.bound = self.envelope.bound(granules)?;
         }
         Ok(())
     }
