@@ -16,14 +16,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::mount::{Image, fill, mount};
-use common::{child, wait_until};
-use fastlog::{
-    Config, DrainReport, DropReason, Engine, Logger, Overflow, Preset, Rotate, SigbusGuard, fastlog,
-};
-
-/// Names the disk that a child uses.
-const DISK: &str = "FASTLOG_TEST_DISK";
+use common::mount::{DISK, fill, mount, on_image};
+use common::{child, settle, wait_until};
+use fastlog::{Config, DropReason, Engine, Logger, Overflow, Preset, Rotate, SigbusGuard, fastlog};
 
 /// A configuration that drops rather than waits, and does not wait long for a disk.
 fn config(dir: &Path) -> Config {
@@ -37,33 +32,6 @@ fn log(logger: &Logger, records: std::ops::Range<u64>) {
     for n in records {
         fastlog!(logger: logger, INFO, "load", n, pad);
     }
-}
-
-/// Drains, whatever the disk says, and checks the account.
-fn settle(engine: &Engine) -> DrainReport {
-    let report = match engine.drain() {
-        Ok(report) => report,
-        Err(error) => error.report().expect("an account").clone(),
-    };
-    assert!(report.is_balanced(), "{report}");
-    report
-}
-
-/// Runs `body` in a child with a file system of this kind.
-fn on_image(case: &str, kind: &str, mib: u64, body: impl FnOnce(&Path)) {
-    if child::case().is_none() {
-        let Some(image) = Image::mount(kind, mib) else { return };
-        let ended = child::run_with(
-            case,
-            |command| {
-                command.env(DISK, image.path());
-            },
-            |_| {},
-        );
-        print!("{}", ended.expect("the parent's part").stdout);
-        return;
-    }
-    child::run(case, |_| body(Path::new(&std::env::var_os(DISK).expect("a disk"))));
 }
 
 #[test]

@@ -47,6 +47,16 @@ pub fn drain(engine: &Engine) -> DrainReport {
     report
 }
 
+/// Drains, whatever the disk says, and checks the account.
+pub fn settle(engine: &Engine) -> DrainReport {
+    let report = match engine.drain() {
+        Ok(report) => report,
+        Err(error) => error.report().expect("an account").clone(),
+    };
+    assert!(report.is_balanced(), "{report}");
+    report
+}
+
 /// All lines of a log, each of which must be JSON.
 pub fn all_lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).expect("the log is UTF-8");

@@ -6,6 +6,8 @@ use std::thread;
 
 use tempfile::TempDir;
 
+use super::child;
+
 /// A mounted tmpfs of 8 MiB, unmounted and removed at the end.
 pub struct SmallDisk(TempDir);
 
@@ -75,6 +77,26 @@ impl Drop for Image {
         let is_unmounted = is_done(Command::new("umount").arg("-l").arg(self.path()));
         assert!(is_unmounted || thread::panicking());
     }
+}
+
+/// Names the disk that a child uses.
+pub const DISK: &str = "FASTLOG_TEST_DISK";
+
+/// Runs `body` in a child with a file system of this kind.
+pub fn on_image(case: &str, kind: &str, mib: u64, body: impl FnOnce(&Path)) {
+    if child::case().is_none() {
+        let Some(image) = Image::mount(kind, mib) else { return };
+        let ended = child::run_with(
+            case,
+            |command| {
+                command.env(DISK, image.path());
+            },
+            |_| {},
+        );
+        print!("{}", ended.expect("the parent's part").stdout);
+        return;
+    }
+    child::run(case, |_| body(Path::new(&std::env::var_os(DISK).expect("a disk"))));
 }
 
 fn is_done(command: &mut Command) -> bool {
