@@ -68,6 +68,58 @@ fn a_file_that_may_not_become_longer_is_a_failure_and_no_signal() {
     }
 }
 
+/// What has a descriptor goes on, what needs one more is told and waits.
+#[test]
+fn a_process_that_has_used_up_its_descriptors_keeps_its_log() {
+    /// More than a file has room for.
+    const ROUND: u64 = 1_000;
+    child::run("a_process_that_has_used_up_its_descriptors_keeps_its_log", |dir| {
+        let config = common::config(dir).rotate_bytes(64 << 10).keep_free_bytes(0);
+        let engine = Engine::detached(config).expect("the engine starts");
+        let logger = engine.logger();
+        let mut next = 0;
+        let mut log = || {
+            (next..next + ROUND).for_each(|n| fastlog!(logger: logger, INFO, "load", n));
+            next += ROUND;
+            engine.flush().expect("published");
+        };
+        log();
+        engine.sync().expect("synced");
+        let before = descriptors(|limit| libc::rlimit { rlim_cur: 0, ..limit });
+        let null = fs::File::open("/dev/null").expect_err("there is none left");
+        assert_eq!(null.raw_os_error(), Some(libc::EMFILE));
+        let rotations = engine.stats().rotations();
+        let all_of = |failures: &fastlog::Stats| failures.rotation_failures() > 0;
+        common::wait_until("a rotation to fail", || {
+            log();
+            all_of(&engine.stats())
+        });
+        let failure = engine.stats().last_failure().expect("a sentence").to_owned();
+        assert!(failure.contains("os error 24"), "{failure}");
+        assert!(engine.stats().rotations() <= rotations + 1, "by the file that was made ahead");
+        descriptors(|_| before);
+        common::wait_until("a rotation", || {
+            log();
+            engine.stats().rotations() > rotations + 1
+        });
+        engine.sync().expect("the names as well");
+        let report = common::drain(&engine);
+        assert_eq!(report.written(), next, "{report}");
+        assert!(common::numbers(dir).into_iter().eq(0..next));
+    });
+}
+
+/// Changes how many descriptors this process may have; gives how many it might.
+fn descriptors(change: impl FnOnce(libc::rlimit) -> libc::rlimit) -> libc::rlimit {
+    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes to `before` alone.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) }, 0);
+    let after = change(before);
+    // SAFETY: the call reads `after` alone.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const after) }, 0);
+    before
+}
+
 /// Room on a disk of memory, in steps of a quarter of a MiB.
 #[test]
 fn with_little_room_the_engine_starts_and_logs() {
@@ -107,11 +159,7 @@ fn with_little_room_the_engine_starts_and_logs() {
                 assert_eq!(lines[0]["crash_safe"], false);
             } else {
                 // Where the user wants the arena there, it may take all there is.
-                let report = match engine.drain() {
-                    Ok(report) => report,
-                    Err(error) => error.report().expect("an account").clone(),
-                };
-                assert!(report.is_balanced(), "{report}");
+                common::settle(&engine);
             }
             for name in ["ballast", "logs", "arena"].map(|name| disk.join(name)) {
                 let _ = fs::remove_file(&name).or_else(|_| fs::remove_dir_all(&name));
@@ -171,11 +219,7 @@ fn end_in_balance(engine: &Engine, records: u64) {
     let logger = engine.logger();
     (0..records).for_each(|n| fastlog!(logger: logger, INFO, "without room", n));
     drop(logger);
-    let report = match engine.drain() {
-        Ok(report) => report,
-        Err(error) => error.report().expect("an account").clone(),
-    };
-    assert!(report.is_balanced(), "{report}");
+    let report = common::settle(&engine);
     assert!(report.submitted() >= records, "{report}");
 }
 
