@@ -190,3 +190,60 @@ fn a_directory_that_vanished_is_made_again_and_rotates() {
     }
     assert_eq!(report.written(), counts.iter().sum::<u64>());
 }
+
+/// What has the log's name by now is no file, or leads to another's: nothing of it is followed,
+/// waited for or changed.
+#[test]
+fn what_is_planted_at_the_name_is_left_alone_and_costs_no_line() {
+    const PLANTS: usize = 8;
+    let dir = tempfile::tempdir().expect("a directory");
+    let (logs, precious) = (dir.path().join("logs"), dir.path().join("precious"));
+    fs::write(&precious, "precious").expect("a file");
+    let live = logs.join("test.jsonl");
+    let plant = |path: &Path, round: usize| match round % 4 {
+        0 => std::os::unix::fs::symlink(&precious, path).expect("a link"),
+        1 => std::os::unix::fs::symlink(dir.path().join("nowhere"), path).expect("a link"),
+        2 => {
+            let mode = rustix::fs::Mode::RWXU;
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).expect("a pipe");
+        }
+        _ => fs::create_dir(path).expect("a directory"),
+    };
+    let (report, counts) = under_load(common::config(&logs), |engine, round| {
+        // Each takes a second: the name is tried again after that.
+        if round >= PLANTS {
+            return;
+        }
+        fs::rename(&live, logs.join(format!("moved-{round:03}"))).expect("renamed");
+        // The engine is faster now and then: what it made is one more that was moved.
+        let mut moved = 0;
+        let planted = logs.join("planted");
+        plant(&planted, round);
+        while fs::symlink_metadata(&live).is_ok_and(|there| there.is_file()) {
+            moved += 1;
+            fs::rename(&live, logs.join(format!("moved-{round:03}-{moved}"))).expect("renamed");
+        }
+        if fs::rename(&planted, &live).is_ok() {
+            let published = engine.stats().published_bytes();
+            wait_until("lines to be published all the same", || {
+                engine.stats().published_bytes() > published + 20_000
+            });
+        }
+        let _ = fs::remove_file(&live).or_else(|_| fs::remove_dir(&live));
+        let _ = fs::remove_file(&planted).or_else(|_| fs::remove_dir(&planted));
+        wait_until("the log's own file again", || {
+            fs::symlink_metadata(&live).is_ok_and(|there| there.is_file())
+        });
+    });
+    assert_eq!(fs::read(&precious).expect("a file"), b"precious");
+    assert!(!dir.path().join("nowhere").exists());
+    let entries = fs::read_dir(&logs).expect("a directory").map(|e| e.expect("an entry").path());
+    let mut paths: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    paths.sort();
+    let texts: Vec<_> = paths.iter().map(|path| read(path)).collect();
+    for (mut numbers, count) in numbers(&texts).into_iter().zip(counts) {
+        numbers.sort_unstable();
+        assert!(numbers.iter().copied().eq(0..count), "{} of {count}", numbers.len());
+    }
+    assert_eq!(report.written(), counts.iter().sum::<u64>());
+}
