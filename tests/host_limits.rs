@@ -219,7 +219,7 @@ fn end_in_balance(engine: &Engine, records: u64) {
     let logger = engine.logger();
     (0..records).for_each(|n| fastlog!(logger: logger, INFO, "without room", n));
     drop(logger);
-    let report = common::settle(&engine);
+    let report = common::settle(engine);
     assert!(report.submitted() >= records, "{report}");
 }
 

@@ -1,12 +1,10 @@
-//! Promise: a real disk that is full, gone or read-only hurts neither the host nor what is in the
-//! log. While it lasts every loss is counted and the state is told; where room comes back, the log
-//! goes on where it stopped.
+//! Promise [P2] [P5]: a real disk that is full, gone or read-only hurts neither the host nor what is
+//! in the log. While it lasts every loss is counted and the state is told; where room comes back,
+//! the log goes on where it stopped.
 //!
 //! Attacked on an ext4 in a file: filled by another process, shut down under load, and made
 //! read-only by an error of its own. Each case is a process of its own. Where nothing can be
 //! mounted the tests say so, and pass.
-
-// [P2] [P5] [S16]
 
 #![cfg(all(target_os = "linux", not(fastlog_portable)))]
 #![allow(unsafe_code)] // The call that shuts a file system down has no safe form.

@@ -1,12 +1,10 @@
-//! Promise: a thread of the engine that gets no time costs the host neither time nor memory without
-//! end: calls do what the overflow policy says, each loss is counted, barriers give up in time, and
+//! Promise [P1] [P2] [P5]: a thread of the engine that gets no time costs the host neither time nor
+//! memory without end: calls do what the overflow policy says, each loss is counted, barriers give up in time, and
 //! when the thread goes on, all that was kept is in the log. And one processor is enough.
 //!
 //! Attacked by freezing one thread in a control group of its own (version 2, which a thread may
 //! have), and by a process that has one processor and wants it for itself. Each case is a process
 //! of its own. Where there are no such groups the tests say so, and pass.
-
-// [P1] [P2] [P5]
 
 #![cfg(all(target_os = "linux", not(fastlog_portable)))]
 #![allow(unsafe_code)] // Which processors a process may use is set by libc alone.

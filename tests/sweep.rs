@@ -1,11 +1,10 @@
-//! Promise: whichever call to the disk goes wrong, and however, the engine goes on: earlier bytes
-//! stay as they are, each line is there once and whole, the counts agree, and the failure is told.
+//! Promise [P2] [P5]: whichever call to the disk goes wrong, and however, the engine goes on: earlier
+//! bytes stay as they are, each line is there once and whole, the counts agree, and the failure is
+//! told.
 //!
 //! Attacked by letting the Nth call of each kind fail, or take less than it was given, for N from 1
 //! on until there is no Nth: while the engine runs, and from its start on. What runs is a log that
 //! rotates, is renamed by others, loses its directory, syncs and is drained.
-
-// [P5]
 
 mod common;
 #[path = "sweep/nth.rs"]
@@ -18,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use common::disk::{EIO, ENOSPC, inode, memory_dir};
-use common::{all_lines, drain};
+use common::all_lines;
 use fastlog::{Engine, Io, Logger, Stats, fastlog};
 use nth::{Call, How, Nth};
 
