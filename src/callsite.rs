@@ -7,6 +7,8 @@
 //! -1                      closed: nobody has decided yet, take the cold path
 //!  0                      disabled by the default engine
 //! (id << 32) | number     open: the default engine's number, its dictionary entry is committed
+//!            | 1 << 31    the same, but the engine hides values of some of its fields: the cold
+//!                         path leaves them out
 //! ```
 
 use crate::envelope::site::Site;
@@ -17,6 +19,9 @@ use crate::primitive::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 const CLOSED: u64 = u64::MAX;
 /// Not for the default engine.
 const DISABLED: u64 = 0;
+/// Beside an engine's number, where values of some fields are hidden: no ring has such an engine,
+/// so that calls take the cold path.
+const HIDING: u32 = 1 << 31;
 
 /// The newest registered callsite; each points to the one before it.
 static NEWEST: AtomicPtr<Callsite> = AtomicPtr::new(std::ptr::null_mut());
@@ -93,6 +98,11 @@ impl Callsite {
         (u64::from(self.id()) << 32 | u64::from(number as u32)) as i64
     }
 
+    /// Such a state, where the engine hides values of some of the callsite's fields.
+    pub(crate) fn hiding(state: i64) -> i64 {
+        state | i64::from(HIDING)
+    }
+
     /// Opens the callsite with such a state, for the default engine. Under the registration lock,
     /// after the dictionary entry: whoever logs on account of this leaves the entry for recovery
     /// first.
@@ -142,6 +152,11 @@ impl Callsite {
         self.level
     }
 
+    /// The names of its fields, in the order of the call.
+    pub(crate) fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+
     /// What the filter looks at.
     pub(crate) fn target(&self) -> &'static str {
         self.target
@@ -161,10 +176,22 @@ impl Callsite {
     }
 }
 
+/// What `emit` compares with its ring's engine: equal only if the hot path may be taken.
+#[inline(always)]
+pub(crate) fn hot_number_of(state: i64) -> i32 {
+    state as i32
+}
+
 /// The engine's number in an open state.
 #[inline(always)]
 pub(crate) fn number_of(state: i64) -> i32 {
-    state as i32
+    (state as u32 & !HIDING) as i32
+}
+
+/// Whether values of the callsite's fields are hidden, in an open state.
+#[inline(always)]
+pub(crate) fn is_hiding(state: i64) -> bool {
+    state as u32 & HIDING != 0
 }
 
 /// The callsite's id in an open state.

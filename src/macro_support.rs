@@ -35,6 +35,10 @@ pub fn admit(logger: &Logger, callsite: &'static Callsite) -> bool {
 pub fn emit_to<F: Fields>(logger: &Logger, callsite: &'static Callsite, fields: F) {
     let registry: &Arc<_> = logger.registry();
     let scratch = Scratch::new();
-    let encoded = fields.encode(&scratch);
+    let encoded = if registry.verdicts.hides(callsite) {
+        fields.encode_shown(&scratch, &registry.verdicts.hidden(callsite))
+    } else {
+        fields.encode(&scratch)
+    };
     emit::emit_routed(&Route::to_logger(callsite, registry, logger.bound()), &encoded);
 }

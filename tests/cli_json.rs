@@ -49,6 +49,22 @@ fn rest(line: &str) -> &str {
 }
 
 #[test]
+fn secrets_are_hidden_wherever_they_stand() {
+    let input = concat!(
+        r#"{"msg":"in","user":{"name":"ann","Password":"hunter2","keys":[{"api-key":"hunter2"},7]},"#,
+        r#""token":"hunter2","n":1.50}"#,
+    );
+    let (_, dir) = run(&[], input.as_bytes());
+    let expected = concat!(
+        r#""INFO","target":"pipe","message":"in","user":{"name":"ann","Password":"[redacted]","#,
+        r#""keys":[{"api-key":"[redacted]"},7]},"token":"[redacted]","n":1.50}"#
+    );
+    assert_eq!(rest(&log(dir.path())[0]), expected);
+    let (_, dir) = run(&["--show-secrets"], input.as_bytes());
+    assert_eq!(rest(&log(dir.path())[0]).matches("hunter2").count(), 3);
+}
+
+#[test]
 fn what_structlog_pino_and_bunyan_write_keeps_its_fields() {
     let input = concat!(
         r#"{"user_id": 1, "event": "signed in", "level": "info", "#,

@@ -11,7 +11,8 @@ use fastlog::{Config, Engine, Level, Overflow, Preset, Shed, SyncPolicy, UrgentS
 /// Fields of `Config` that no setter sets.
 const NO_OPTION: [&str; 1] = ["preset"];
 /// Fields whose setter has another name.
-const SET_BY: [(&str, &str); 2] = [("details", "include"), ("compression", "compress")];
+const SET_BY: [(&str, &str); 3] =
+    [("details", "include"), ("compression", "compress"), ("redaction", "redact")];
 /// Fields that hold the values of several setters.
 const GROUPS: [&str; 3] = ["modes", "rotation", "retention"];
 /// Where a field of a group has another setter.
@@ -172,6 +173,7 @@ fn ranges_are_those_that_a_start_accepts() {
         ("retain_bytes", |c| c.retain_bytes(u64::MAX)),
         ("keep_free_bytes", |c| c.keep_free_bytes(u64::MAX)),
     ];
+    let names = ("redact", Config::default().ignore_env().redact([""]));
     let level = ("shed", Config::default().ignore_env().shed(Shed::Below(Level::CRITICAL)));
     type TimeCase = (&'static str, fn(Config, Duration) -> Config, Duration);
     let times: [TimeCase; 10] = [
@@ -190,7 +192,7 @@ fn ranges_are_those_that_a_start_accepts() {
     let config = || Config::default().ignore_env();
     let sizes = sizes.into_iter().map(|(name, set)| (name, set(config())));
     let times = times.into_iter().map(|(name, set, value)| (name, set(config(), value)));
-    for (name, config) in sizes.chain(times).chain([level]) {
+    for (name, config) in sizes.chain(times).chain([level, names]) {
         let error = Engine::detached(config).expect_err(name).to_string();
         let row = &rows[name][1];
         let allowed = error.split(": use ").nth(1).expect("what is allowed");

@@ -3,10 +3,11 @@
 
 use serde_json::{Map, Number, Value as Json};
 
+use crate::config::Redaction;
 use crate::engine::Logger;
 use crate::envelope::HEADER_GRANULES;
 use crate::envelope::bound::BoundBlock;
-use crate::value::{Encode, Scratch, Text, Value};
+use crate::value::{Encode, Hidden, REDACTED, Scratch, Text, Value};
 
 /// Granules of the header and of the one tag, the message's.
 const HEAD_GRANULES: usize = HEADER_GRANULES + 1;
@@ -18,15 +19,53 @@ const LEFT_GRANULES: usize = 32;
 /// them and of this message would have to be cut.
 ///
 /// Integers up to 128 bits, texts, booleans and null travel as such. Other numbers, arrays and
-/// objects travel as the JSON that they are, digit by digit.
+/// objects travel as the JSON that they are, digit by digit. Values that the engine
+/// [hides](crate::Config::redact) stay behind, those in objects in a value too.
 pub fn with_fields(logger: &Logger, fields: &Map<String, Json>, message: &str) -> Option<Logger> {
     let record = logger.registry().limits.record_granules;
     let message = message.encode(&Scratch::new()).granules();
     let left = record.checked_sub(HEAD_GRANULES + message)?;
     let max = left.min((record * 3 / 4).saturating_sub(LEFT_GRANULES));
     let mut block = BoundBlock::default();
-    let fits = fields.iter().all(|(key, value)| push(&mut block, key, value, max));
+    let redaction = logger.registry().verdicts.redaction();
+    let fits = fields.iter().all(|(key, value)| {
+        if redaction.hides(key) {
+            return block.push(key, &Hidden, max);
+        }
+        match shown(value, redaction) {
+            Some(shown) => push(&mut block, key, &shown, max),
+            None => push(&mut block, key, value, max),
+        }
+    });
     fits.then(|| logger.with_block(block))
+}
+
+/// The value without what is hidden in it; none if that is nothing.
+fn shown(value: &Json, redaction: &Redaction) -> Option<Json> {
+    match value {
+        Json::Object(object) => {
+            let mut shown_object = None;
+            for (key, value) in object {
+                let is_hidden = redaction.hides(key);
+                let instead =
+                    if is_hidden { Some(REDACTED.into()) } else { shown(value, redaction) };
+                if let Some(instead) = instead {
+                    shown_object.get_or_insert_with(|| object.clone())[key] = instead;
+                }
+            }
+            shown_object.map(Json::Object)
+        }
+        Json::Array(values) => {
+            let mut shown_values = None;
+            for (at, value) in values.iter().enumerate() {
+                if let Some(instead) = shown(value, redaction) {
+                    shown_values.get_or_insert_with(|| values.clone())[at] = instead;
+                }
+            }
+            shown_values.map(Json::Array)
+        }
+        _ => None,
+    }
 }
 
 fn push(block: &mut BoundBlock, key: &str, value: &Json, max: usize) -> bool {

@@ -11,7 +11,7 @@ use crate::arena::commit::Commits;
 use crate::arena::{Arena, Identity, Lines, Shape, layout};
 use crate::callsite::Callsite;
 use crate::clock::{TickClock, TickSource};
-use crate::config::{Filter, Overflow};
+use crate::config::{Filter, Overflow, Redaction};
 use crate::envelope;
 use crate::flush::controller::{Limits, Mode, SyncGoal};
 use crate::format::{Colour, Details, Format, Formatter};
@@ -140,6 +140,7 @@ fn registry(arena: &Arc<Arena>, shape: Shape) -> Arc<Registry> {
         ),
         arena: Arc::clone(arena),
         filter: Filter::parse("", Level::Info).expect("no directive"),
+        redaction: Redaction::default(),
     }))
 }
 

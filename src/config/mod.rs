@@ -10,6 +10,7 @@ mod modes;
 mod name;
 mod options;
 mod pressure;
+mod redaction;
 mod rotation;
 mod settings;
 
@@ -27,6 +28,7 @@ pub use self::options::{
     UrgentSync,
 };
 pub use self::pressure::{FlushControl, Shed};
+pub(crate) use self::redaction::Redaction;
 #[cfg(feature = "compress")]
 pub use self::rotation::Compression;
 pub(crate) use self::rotation::{Retention, Rotation};
@@ -71,6 +73,7 @@ pub struct Config {
     pub(crate) format: Format,
     pub(crate) colour: Colour,
     pub(crate) details: Details,
+    pub(crate) redaction: Redaction,
     pub(crate) modes: Modes,
     pub(crate) rotation: Rotation,
     pub(crate) retention: Retention,
@@ -150,6 +153,7 @@ impl Config {
             format,
             colour: Colour::Auto,
             details: Details::default(),
+            redaction: Redaction::default(),
             modes: Modes::default(),
             rotation: Rotation::DEFAULT,
             retention: Retention::DEFAULT,

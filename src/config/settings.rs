@@ -118,6 +118,7 @@ impl Config {
         limits::ring(self.ring_bytes, self.record_bytes)?;
         limits::staging(self.staging_bytes)?;
         limits::count("max_rings", self.max_rings, limits::RINGS)?;
+        self.redaction.check()?;
         self.modes.check()?;
         limits::bytes("rotate_bytes", self.rotation.bytes, limits::ROTATE_BYTES)?;
         limits::duration("segment_age", self.rotation.segment_age, limits::SEGMENT_AGE)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::core::Handles;
 use crate::envelope::bound::BoundBlock;
 use crate::registry::Registry;
-use crate::value::{Scratch, Value};
+use crate::value::{Hidden, Scratch, Value};
 
 /// A handle to log through: names an engine and carries fields for each record. Made by
 /// [`Engine::logger`](crate::Engine::logger), cheap to clone, usable from any thread.
@@ -40,12 +40,18 @@ impl Logger {
     /// A logger with one more bound field. It is encoded now, once (the one allocation), and copied
     /// into each record. A key bound again replaces the value before; a call's own field of the
     /// same key wins. What would grow the block beyond a quarter of
-    /// [`record_bytes`](crate::Config::record_bytes) is left out.
+    /// [`record_bytes`](crate::Config::record_bytes) is left out. Of a key that the engine
+    /// [hides](crate::Config::redact) the value is neither encoded nor kept.
     #[must_use = "this logger stays as it is"]
     pub fn with(&self, key: impl AsRef<str>, value: impl Value) -> Logger {
         let max = self.registry().limits.record_granules / 4;
         let mut bound = (*self.bound).clone();
-        bound.bind(key.as_ref(), &value.encode(&Scratch::new()), max);
+        let key = key.as_ref();
+        if self.registry().verdicts.redaction().hides(key) {
+            bound.bind(key, &Hidden, max);
+        } else {
+            bound.bind(key, &value.encode(&Scratch::new()), max);
+        }
         Logger { handles: Arc::clone(&self.handles), bound: Arc::new(bound) }
     }
 

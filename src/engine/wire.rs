@@ -60,6 +60,7 @@ impl Front {
             shared: Shared::new(opened.counters.clone(), limits(settings), keeper),
             arena: Arc::clone(&arena),
             filter: settings.filter.clone(),
+            redaction: settings.redaction.clone(),
         });
         let commits = Commits::new(Arc::clone(arena.fixed()));
         Front { arena, commits, registry: Arc::new(registry), barriers: Arc::default() }

@@ -3,7 +3,7 @@
 
 use super::{HEADER_GRANULES, Meta};
 use crate::level::Level;
-use crate::value::{EncodedFields, Fields, Scratch};
+use crate::value::{EncodedFields, FieldSet, Fields, Limits, Scratch};
 
 /// Granules of an envelope with these fields, without what a logger or callsite appends.
 #[inline(always)]
@@ -46,8 +46,17 @@ pub(crate) unsafe fn put<F: EncodedFields>(
     }
 }
 
-/// As [`put`], for fields that together are too long: cuts the longest values, evenly, so that all
-/// fit `room` granules. The cold path.
+/// As [`granules`], for fields some of which are hidden, none of the others longer than `limit`.
+pub(crate) fn granules_shown<F: EncodedFields>(
+    fields: &F,
+    limit: usize,
+    hidden: &FieldSet,
+) -> usize {
+    HEADER_GRANULES + tag_granules::<F>() + fields.granules_within(limit, hidden)
+}
+
+/// As [`put`], for fields that together may be too long: cuts the longest values, evenly, so that
+/// all fit `room` granules. Of hidden fields no value is read. The cold path.
 ///
 /// # Safety
 ///
@@ -58,6 +67,7 @@ pub(crate) unsafe fn put_cut<F: EncodedFields>(
     meta: u64,
     fields: &F,
     room: usize,
+    hidden: &FieldSet,
 ) -> *mut u64 {
     // SAFETY: header and tags fit by contract, and the values get what is left.
     unsafe {
@@ -69,17 +79,25 @@ pub(crate) unsafe fn put_cut<F: EncodedFields>(
         }
         let values = tags.add(tag_granules::<F>());
         let room = room - HEADER_GRANULES - tag_granules::<F>();
-        let used = fields.put_within(tags.cast(), values, fair_limit(fields, room), room);
+        let limits = Limits { value: fair_limit(fields, room, hidden), room };
+        let used = fields.put_within(tags.cast(), values, limits, hidden);
         values.add(used)
     }
 }
 
 /// The greatest length at which all values, the longer ones cut to it, fit `room`; at least 1.
-fn fair_limit<F: EncodedFields>(fields: &F, room: usize) -> usize {
+fn fair_limit<F: EncodedFields>(fields: &F, room: usize, hidden: &FieldSet) -> usize {
+    if fields.granules_within(room.max(1), hidden) <= room {
+        return room.max(1);
+    }
     let (mut fits, mut too_long) = (1, room + 1);
     while too_long - fits > 1 {
         let middle = fits.midpoint(too_long);
-        if fields.granules_within(middle) <= room { fits = middle } else { too_long = middle }
+        if fields.granules_within(middle, hidden) <= room {
+            fits = middle
+        } else {
+            too_long = middle
+        }
     }
     fits
 }

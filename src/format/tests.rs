@@ -9,7 +9,7 @@ use super::*;
 use crate::envelope::bound::BoundBlock;
 use crate::envelope::encode;
 use crate::level::Level;
-use crate::value::{self, Redacted, Scratch, Value};
+use crate::value::{self, FieldSet, Redacted, Scratch, Value};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 use std::ffi::OsStr;

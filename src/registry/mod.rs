@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::arena::{Arena, RingMemory};
 use crate::clock::TickSource;
-use crate::config::{Filter, Overflow};
+use crate::config::{Filter, Overflow, Redaction};
 use crate::primitive::{AtomicU8, AtomicU64, Ordering, fence};
 use crate::ring::{Mapped, Producer, Ring, SharedRing};
 use crate::shared::Shared;
@@ -95,12 +95,13 @@ pub(crate) struct Parts {
     pub(crate) shared: Shared,
     pub(crate) arena: Arc<Arena>,
     pub(crate) filter: Filter,
+    pub(crate) redaction: Redaction,
 }
 
 impl Registry {
     /// The registry of a new engine, with a number of its own.
     pub(crate) fn new(parts: Parts) -> Registry {
-        let Parts { source, limits, shared, arena, filter } = parts;
+        let Parts { source, limits, shared, arena, filter, redaction } = parts;
         Registry {
             number: process::next_number(),
             generation: process::generation(),
@@ -108,7 +109,7 @@ impl Registry {
             source,
             limits,
             shared,
-            verdicts: Verdicts::new(filter, Arc::clone(&arena)),
+            verdicts: Verdicts::new(filter, redaction, Arc::clone(&arena)),
             arena,
             rings: Mutex::new(Vec::new()),
             rings_made: AtomicU64::new(0),

@@ -52,6 +52,7 @@ fn registry() -> Registry {
         ),
         arena,
         filter: Filter::parse("info", Level::INFO).expect("a filter"),
+        redaction: Redaction::default(),
     })
 }
 

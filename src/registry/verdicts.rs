@@ -1,5 +1,5 @@
-//! What an engine's filter says of each callsite, and the callsite's entry in its dictionary.
-//! Callers ask on their cold paths; the owner replaces the filter.
+//! What an engine's filter says of each callsite, which of its fields are hidden, and its entry in
+//! the engine's dictionary. Callers ask on their cold paths; the owner replaces the filter.
 //!
 //! Two locks, both the engine's own and never held together: the filter's for an answer's time, the
 //! turn's while an entry is written, which may wait for a frozen disk.
@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use super::process;
 use crate::arena::Arena;
 use crate::callsite::Callsite;
-use crate::config::Filter;
+use crate::config::{Filter, Redaction};
 use crate::primitive::{AtomicU8, AtomicU64, Ordering};
+use crate::value::FieldSet;
 
 /// Callsites for which an engine remembers its verdict, in chunks that are made when the first of
 /// them is decided on. A program has as many as its source has calls: there are no more.
@@ -22,6 +23,10 @@ const NO: u8 = 1;
 const YES: u8 = 2;
 /// Beside one of the above: the dictionary has the callsite's entry.
 const LISTED: u8 = 4;
+/// Beside one of the above: values of some of the callsite's fields are hidden.
+const HIDING: u8 = 8;
+/// What stays when the filter changes.
+const KEPT: u8 = LISTED | HIDING;
 
 /// What the filter says of a callsite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,17 +71,19 @@ pub(crate) struct Verdicts {
     /// Whose turn it is to write an entry.
     turn: Mutex<()>,
     filter: RwLock<Filter>,
+    redaction: Redaction,
     /// How often the filter was set.
     filters: AtomicU64,
     slots: Box<Slots>,
 }
 
 impl Verdicts {
-    pub(super) fn new(filter: Filter, arena: Arc<Arena>) -> Verdicts {
+    pub(super) fn new(filter: Filter, redaction: Redaction, arena: Arc<Arena>) -> Verdicts {
         Verdicts {
             arena,
             turn: Mutex::default(),
             filter: RwLock::new(filter),
+            redaction,
             filters: AtomicU64::new(0),
             slots: Box::new(Slots::new()),
         }
@@ -88,9 +95,29 @@ impl Verdicts {
         match self.slots.get(callsite.id()) {
             // Pairs with the Release store in `remember`: the callsite is registered, its entry
             // committed.
-            Some(verdict) => verdict_of(verdict.load(Ordering::Acquire) & !LISTED),
+            Some(verdict) => verdict_of(verdict.load(Ordering::Acquire) & !KEPT),
             None => Verdict::Unknown,
         }
+    }
+
+    /// Whether the values of some of the callsite's fields are hidden. Of a callsite that was
+    /// decided on.
+    pub(crate) fn hides(&self, callsite: &Callsite) -> bool {
+        match self.slots.get(callsite.id()) {
+            // Relaxed: whoever asks has had the verdict, which was stored with this.
+            Some(verdict) => verdict.load(Ordering::Relaxed) & HIDING != 0,
+            None => !self.hidden(callsite).is_empty(),
+        }
+    }
+
+    /// The callsite's fields whose values are hidden.
+    pub(crate) fn hidden(&self, callsite: &Callsite) -> FieldSet {
+        FieldSet::of(callsite.names(), |name| self.redaction.hides(name))
+    }
+
+    /// The names whose values are hidden.
+    pub(crate) fn redaction(&self) -> &Redaction {
+        &self.redaction
     }
 
     /// Decides on a callsite and, if it is to be logged, commits its dictionary entry: that alone
@@ -136,13 +163,14 @@ impl Verdicts {
 
     /// Remembers the verdict, unless the filter says another by now.
     fn remember(&self, callsite: &Callsite, slot: &AtomicU8, verdict: u8) -> bool {
+        let hiding = if self.hidden(callsite).is_empty() { 0 } else { HIDING };
         // Held meanwhile: a filter that is set later forgets the verdict.
         let filter = self.filter.read().unwrap_or_else(PoisonError::into_inner);
         let is_current = filter.enabled(callsite.level(), callsite.target()) == (verdict != NO);
         if is_current {
             // Pairs with the Acquire load in `verdict`. Succeeds: the closure always gives one.
             let _ = slot.fetch_update(Ordering::Release, Ordering::Relaxed, |present| {
-                Some(present & LISTED | verdict)
+                Some(present & KEPT | hiding | verdict)
             });
         }
         is_current
@@ -154,7 +182,7 @@ impl Verdicts {
             let mut present = self.filter.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut *present, &mut filter);
             self.slots.for_each(|verdict| {
-                verdict.fetch_and(LISTED, Ordering::Relaxed);
+                verdict.fetch_and(KEPT, Ordering::Relaxed);
             });
             // Pairs with the Acquire load in `filters`: who counts it finds the new filter.
             self.filters.fetch_add(1, Ordering::Release);

@@ -2,7 +2,7 @@
 //! compiles as fast as one with few. Runs on the caller.
 #![allow(unsafe_code)] // Puts values one behind the other into claimed ring memory.
 
-use super::{Encode, Scratch, Tag, Value};
+use super::{Encode, FieldSet, Scratch, Tag, Value};
 
 /// The fields of a call: `()` or `(&value, rest)`. Made by the macro.
 pub trait Fields {
@@ -13,6 +13,10 @@ pub trait Fields {
 
     /// Encodes each in order; user code runs here.
     fn encode<'a>(&'a self, scratch: &'a Scratch) -> Self::Encoded<'a>;
+
+    /// As `encode`, for a call some of whose values are not to be copied: no user code of theirs
+    /// runs.
+    fn encode_shown<'a>(&'a self, scratch: &'a Scratch, hidden: &FieldSet) -> Self::Encoded<'a>;
 }
 
 impl Fields for () {
@@ -20,6 +24,8 @@ impl Fields for () {
 
     #[inline(always)]
     fn encode<'a>(&'a self, _: &'a Scratch) {}
+
+    fn encode_shown<'a>(&'a self, _: &'a Scratch, _: &FieldSet) {}
 }
 
 impl<A: Value + ?Sized, B: Fields> Fields for (&A, B) {
@@ -32,6 +38,21 @@ impl<A: Value + ?Sized, B: Fields> Fields for (&A, B) {
     fn encode<'a>(&'a self, scratch: &'a Scratch) -> Self::Encoded<'a> {
         (self.0.encode(scratch), self.1.encode(scratch))
     }
+
+    fn encode_shown<'a>(&'a self, scratch: &'a Scratch, hidden: &FieldSet) -> Self::Encoded<'a> {
+        let is_hidden = hidden.has(B::Encoded::COUNT);
+        let first = if is_hidden { A::Encoded::BLANK } else { self.0.encode(scratch) };
+        (first, self.1.encode_shown(scratch, hidden))
+    }
+}
+
+/// How many granules values may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Each one of variable length; at least 1.
+    pub value: usize,
+    /// All together.
+    pub room: usize,
 }
 
 /// Fields in their travelling form: `()` or `(encoded, rest)`.
@@ -67,16 +88,24 @@ pub unsafe trait EncodedFields {
     /// `out` is valid for writing `granules()` granules and 8-byte aligned.
     unsafe fn put(&self, out: *mut u64);
 
-    /// Granules when each value of variable length may take at most `limit` (at least 1).
-    fn granules_within(&self, limit: usize) -> usize;
+    /// Granules when each value of variable length may take at most `limit` (at least 1), and those
+    /// of the hidden fields none.
+    fn granules_within(&self, limit: usize, hidden: &FieldSet) -> usize;
 
-    /// Writes tags and values, those of variable length cut to `limit` granules, and null for
-    /// each that `room` does not hold; says how many granules the values took.
+    /// Writes tags and values, those of variable length cut to `limit` granules, for each hidden
+    /// field that it is one, and null for each value that `room` does not hold; says how many
+    /// granules the values took.
     ///
     /// # Safety
     ///
-    /// `tags` is valid for writing `COUNT` bytes, `out` for `room` granules, aligned to 8.
-    unsafe fn put_within(&self, tags: *mut u8, out: *mut u64, limit: usize, room: usize) -> usize;
+    /// `tags` is valid for writing `COUNT` bytes, `out` for `limits.room` granules, aligned to 8.
+    unsafe fn put_within(
+        &self,
+        tags: *mut u8,
+        out: *mut u64,
+        limits: Limits,
+        hidden: &FieldSet,
+    ) -> usize;
 
     /// Whether any was cut while rendering.
     fn is_cut(&self) -> bool;
@@ -104,11 +133,11 @@ unsafe impl EncodedFields for () {
     #[inline(always)]
     unsafe fn put(&self, _: *mut u64) {}
 
-    fn granules_within(&self, _: usize) -> usize {
+    fn granules_within(&self, _: usize, _: &FieldSet) -> usize {
         0
     }
 
-    unsafe fn put_within(&self, _: *mut u8, _: *mut u64, _: usize, _: usize) -> usize {
+    unsafe fn put_within(&self, _: *mut u8, _: *mut u64, _: Limits, _: &FieldSet) -> usize {
         0
     }
 
@@ -154,19 +183,32 @@ unsafe impl<A: Encode, B: EncodedFields> EncodedFields for (A, B) {
         }
     }
 
-    fn granules_within(&self, limit: usize) -> usize {
-        self.0.granules_within(limit) + self.1.granules_within(limit)
+    fn granules_within(&self, limit: usize, hidden: &FieldSet) -> usize {
+        let first = if hidden.has(B::COUNT) { 0 } else { self.0.granules_within(limit) };
+        first + self.1.granules_within(limit, hidden)
     }
 
-    unsafe fn put_within(&self, tags: *mut u8, out: *mut u64, limit: usize, room: usize) -> usize {
-        let fits = self.0.granules_within(limit) <= room;
-        let tag = if fits { self.0.tag_within(limit) } else { Tag::Null };
+    unsafe fn put_within(
+        &self,
+        tags: *mut u8,
+        out: *mut u64,
+        Limits { value, room }: Limits,
+        hidden: &FieldSet,
+    ) -> usize {
+        let is_hidden = hidden.has(B::COUNT);
+        let fits = !is_hidden && self.0.granules_within(value) <= room;
+        let tag = match (is_hidden, fits) {
+            (true, _) => Tag::Redacted,
+            (false, true) => self.0.tag_within(value),
+            (false, false) => Tag::Null,
+        };
         // SAFETY: room for COUNT tags; the value is only put when `room` holds it, and the rest
         // gets what is left.
         unsafe {
             tags.write(tag as u8);
-            let used = if fits { self.0.put_within(out, limit) } else { 0 };
-            used + self.1.put_within(tags.add(1), out.add(used), limit, room - used)
+            let used = if fits { self.0.put_within(out, value) } else { 0 };
+            let left = Limits { value, room: room - used };
+            used + self.1.put_within(tags.add(1), out.add(used), left, hidden)
         }
     }
 
@@ -312,14 +354,17 @@ mod tests {
             let scratch = Scratch::new();
             let fields = (&first, (&list, (&5_u64, (&numbers, ()))));
             let encoded = fields.encode(&scratch);
-            let need = encoded.granules_within(limit);
+            let need = encoded.granules_within(limit, &FieldSet::NONE);
             let room = need.saturating_sub(spare);
             let mut tags = [0xff_u8; 4];
             let mut words = vec![0_u64; room + 1];
             words[room] = 0xdead;
             // SAFETY: four tags, and `room` granules before the guard word.
             let used = unsafe {
-                encoded.put_within(tags.as_mut_ptr(), words.as_mut_ptr(), limit, room)
+                let limits = Limits { value: limit, room };
+                encoded.put_within(
+                    tags.as_mut_ptr(), words.as_mut_ptr(), limits, &FieldSet::NONE,
+                )
             };
             prop_assert!(used <= room);
             prop_assert_eq!(words[room], 0xdead);

@@ -43,6 +43,7 @@ impl Sealed for Numbers<'_> {}
 // SAFETY: writes one granule and then `bytes`, which is what `granules` counts; `put_within` cuts
 // the bytes to whole elements that fit.
 unsafe impl Encode for Numbers<'_> {
+    const BLANK: Self = Numbers { kind: ElementKind::U64, bytes: &[] };
     const FIXED: Option<usize> = None;
 
     fn tag(&self) -> Tag {
@@ -91,6 +92,7 @@ impl<T: AsRef<str>> Texts<'_, T> {
 // `AsRef<str>` is only ever that of `String`, `&str` and their like (`Element` is sealed), so the
 // lengths do not change between `granules` and `put`.
 unsafe impl<T: AsRef<str>> Encode for Texts<'_, T> {
+    const BLANK: Self = Texts { texts: &[] };
     const FIXED: Option<usize> = None;
 
     fn tag(&self) -> Tag {

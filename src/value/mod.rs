@@ -13,6 +13,7 @@
 //!   null    |                                           | no granule at all
 //! ```
 
+mod field_set;
 mod fields;
 mod list;
 mod raw;
@@ -23,7 +24,8 @@ mod text;
 mod wire;
 mod wrap;
 
-pub use fields::{EncodedFields, Fields};
+pub use field_set::FieldSet;
+pub use fields::{EncodedFields, Fields, Limits};
 pub use list::Element;
 pub use scratch::{Rendered, Scratch};
 pub use text::Text;
@@ -33,6 +35,9 @@ pub use wrap::{Chain, Debug, Display, Redacted, chain, debug, display};
 pub(crate) use raw::RawValue;
 pub(crate) use text::floor_char_boundary;
 pub(crate) use wire::{ListRef, ValueRef};
+pub(crate) use wrap::Hidden;
+#[cfg(feature = "cli")]
+pub(crate) use wrap::REDACTED;
 
 /// What a field's value may be.
 ///
@@ -87,7 +92,9 @@ pub trait Value {
 /// `put` writes exactly `granules()` granules and `put_within` exactly as many as it returns, which
 /// are at most `granules_within(limit)`; a value that says `FIXED = Some(n)` has `granules() == n`.
 #[allow(unsafe_code)]
-pub unsafe trait Encode: sealed::Sealed {
+pub unsafe trait Encode: sealed::Sealed + Sized {
+    /// In place of a value that is not to be encoded; what it says is never shown.
+    const BLANK: Self;
     /// Whether it lies in the scratch, which the emitting call then gives back.
     const RENDERED: bool = false;
     /// The granules that every value of this type takes, if they all take the same.

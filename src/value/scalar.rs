@@ -10,11 +10,12 @@ use super::{Encode, Scratch, Tag, Value};
 
 /// A scalar of a fixed number of granules whose words are given by an expression.
 macro_rules! scalar {
-    ($($type:ty => $tag:ident, $granules:literal, |$value:ident| $words:expr;)*) => {$(
+    ($($type:ty => $tag:ident, $blank:expr, $granules:literal, |$value:ident| $words:expr;)*) => {$(
         impl Sealed for $type {}
 
         // SAFETY: `put` writes the array's length, which is `FIXED` and `granules()`.
         unsafe impl Encode for $type {
+            const BLANK: Self = $blank;
             const FIXED: Option<usize> = Some($granules);
 
             #[inline(always)]
@@ -47,31 +48,33 @@ macro_rules! scalar {
     )*};
 }
 
+const NO_SOCKET: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+
 scalar! {
-    u8 => U64, 1, |v| [v.into()];
-    u16 => U64, 1, |v| [v.into()];
-    u32 => U64, 1, |v| [v.into()];
-    u64 => U64, 1, |v| [v];
-    usize => U64, 1, |v| [v as u64];
-    i8 => I64, 1, |v| [i64::from(v) as u64];
-    i16 => I64, 1, |v| [i64::from(v) as u64];
-    i32 => I64, 1, |v| [i64::from(v) as u64];
-    i64 => I64, 1, |v| [v as u64];
-    isize => I64, 1, |v| [v as u64];
-    u128 => U128, 2, |v| [v as u64, (v >> 64) as u64];
-    i128 => I128, 2, |v| [v as u64, (v >> 64) as u64];
-    f32 => F32, 1, |v| [v.to_bits().into()];
-    f64 => F64, 1, |v| [v.to_bits()];
-    bool => Bool, 1, |v| [v.into()];
-    char => Char, 1, |v| [u64::from(u32::from(v))];
-    Duration => Duration, 2, |v| [v.as_secs(), v.subsec_nanos().into()];
-    SystemTime => Time, 2, |v| time_words(v);
-    Ipv4Addr => Ipv4, 1, |v| [u32::from_le_bytes(v.octets()).into()];
-    Ipv6Addr => Ipv6, 2, |v| octet_words(v.octets());
-    SocketAddrV4 => SocketV4, 1, |v| [
+    u8 => U64, 0, 1, |v| [v.into()];
+    u16 => U64, 0, 1, |v| [v.into()];
+    u32 => U64, 0, 1, |v| [v.into()];
+    u64 => U64, 0, 1, |v| [v];
+    usize => U64, 0, 1, |v| [v as u64];
+    i8 => I64, 0, 1, |v| [i64::from(v) as u64];
+    i16 => I64, 0, 1, |v| [i64::from(v) as u64];
+    i32 => I64, 0, 1, |v| [i64::from(v) as u64];
+    i64 => I64, 0, 1, |v| [v as u64];
+    isize => I64, 0, 1, |v| [v as u64];
+    u128 => U128, 0, 2, |v| [v as u64, (v >> 64) as u64];
+    i128 => I128, 0, 2, |v| [v as u64, (v >> 64) as u64];
+    f32 => F32, 0.0, 1, |v| [v.to_bits().into()];
+    f64 => F64, 0.0, 1, |v| [v.to_bits()];
+    bool => Bool, false, 1, |v| [v.into()];
+    char => Char, '\0', 1, |v| [u64::from(u32::from(v))];
+    Duration => Duration, Duration::ZERO, 2, |v| [v.as_secs(), v.subsec_nanos().into()];
+    SystemTime => Time, UNIX_EPOCH, 2, |v| time_words(v);
+    Ipv4Addr => Ipv4, Ipv4Addr::UNSPECIFIED, 1, |v| [u32::from_le_bytes(v.octets()).into()];
+    Ipv6Addr => Ipv6, Ipv6Addr::UNSPECIFIED, 2, |v| octet_words(v.octets());
+    SocketAddrV4 => SocketV4, NO_SOCKET, 1, |v| [
         u64::from(u32::from_le_bytes(v.ip().octets())) | u64::from(v.port()) << 32
     ];
-    SocketAddrV6 => SocketV6, 4, |v| {
+    SocketAddrV6 => SocketV6, SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0), 4, |v| {
         let [low, high] = octet_words(v.ip().octets());
         [low, high, u64::from(v.port()) | u64::from(v.flowinfo()) << 32, v.scope_id().into()]
     };
@@ -79,7 +82,7 @@ scalar! {
 
 #[cfg(feature = "uuid")]
 scalar! {
-    uuid::Uuid => Uuid, 2, |v| octet_words(v.into_bytes());
+    uuid::Uuid => Uuid, uuid::Uuid::nil(), 2, |v| octet_words(v.into_bytes());
 }
 
 fn octet_words(octets: [u8; 16]) -> [u64; 2] {
@@ -104,11 +107,12 @@ fn time_words(time: SystemTime) -> [u64; 2] {
 
 /// Types that are one of two others.
 macro_rules! either {
-    ($($type:ident;)*) => {$(
+    ($($type:ident, $blank:expr;)*) => {$(
         impl Sealed for $type {}
 
         // SAFETY: delegates to the variant's own implementation throughout.
         unsafe impl Encode for $type {
+            const BLANK: Self = $type::V4($blank);
             const FIXED: Option<usize> = None;
 
             #[inline]
@@ -151,8 +155,8 @@ macro_rules! either {
 }
 
 either! {
-    IpAddr;
-    SocketAddr;
+    IpAddr, Ipv4Addr::UNSPECIFIED;
+    SocketAddr, NO_SOCKET;
 }
 
 /// Newtypes around a number that travel as the number.

@@ -261,6 +261,7 @@ impl Sealed for Rendered<'_> {}
 
 // SAFETY: delegates to `Text`.
 unsafe impl Encode for Rendered<'_> {
+    const BLANK: Self = Rendered { text: Text::new(&[]), cut: false };
     const RENDERED: bool = true;
     const FIXED: Option<usize> = None;
 

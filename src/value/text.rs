@@ -56,6 +56,7 @@ impl Sealed for Text<'_> {}
 // SAFETY: `copy` writes LEN_BYTES + len bytes, which is `granules()` rounded up; `put_within` cuts
 // the bytes to what `limit` granules hold.
 unsafe impl Encode for Text<'_> {
+    const BLANK: Self = Text::new(&[]);
     const FIXED: Option<usize> = None;
 
     #[inline(always)]

@@ -15,6 +15,7 @@ impl<E: Encode> Sealed for Option<E> {}
 
 // SAFETY: `None` has no granules and writes none; `Some` delegates.
 unsafe impl<E: Encode> Encode for Option<E> {
+    const BLANK: Self = None;
     const RENDERED: bool = E::RENDERED;
     const FIXED: Option<usize> = None;
 
@@ -118,6 +119,7 @@ impl Sealed for Hidden {}
 
 // SAFETY: no granules, and `put` writes none.
 unsafe impl Encode for Hidden {
+    const BLANK: Self = Hidden;
     const FIXED: Option<usize> = Some(0);
 
     fn tag(&self) -> Tag {

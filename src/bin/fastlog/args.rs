@@ -79,6 +79,9 @@ pub struct Pipe {
     /// Lines that are JSON objects keep their fields
     #[arg(long)]
     pub json: bool,
+    /// With --json, show also what fields called password, token, authorization and the like hold
+    #[arg(long)]
+    pub show_secrets: bool,
     /// Go on in a new file before this size: 64KiB to 1TiB
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub rotate_bytes: Size,

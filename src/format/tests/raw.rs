@@ -56,7 +56,7 @@ fn encode_cut<F: value::Fields>(fields: F, room: usize) -> Vec<u8> {
     #[allow(unsafe_code)]
     // SAFETY: `room` granules, which are more than header and tags.
     unsafe {
-        encode::put_cut(words.as_mut_ptr(), 1, meta, &encoded, room);
+        encode::put_cut(words.as_mut_ptr(), 1, meta, &encoded, room, &FieldSet::NONE);
     }
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

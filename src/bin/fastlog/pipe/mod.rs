@@ -64,7 +64,9 @@ pub fn run(arguments: &Pipe) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn config(arguments: &Pipe) -> Config {
-    Config::preset(Preset::Production)
+    let config = Config::preset(Preset::Production);
+    let config = if arguments.show_secrets { config.redact_only([""; 0]) } else { config };
+    config
         .ignore_env()
         .level(Level::TRACE)
         .dir(&arguments.dir)
