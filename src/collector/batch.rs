@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
+use super::contain;
 use super::damage;
 use super::governor::Governor;
 use super::plans::Plans;
@@ -58,7 +60,7 @@ pub(super) struct Parts {
 /// All that turns records into committed lines.
 pub(super) struct Batch {
     pub(super) parts: Parts,
-    plans: Plans,
+    pub(super) plans: Plans,
     pub(super) copy: Box<[u8; RECORD_BYTES_MAX]>,
     pub(super) written: Written,
     /// Rings that gave records to the present batch.
@@ -74,6 +76,8 @@ pub(super) struct Batch {
     has_urgent: bool,
     /// Records that are counted as written.
     counted: u64,
+    /// Whether a panic would be one over the record that comes next in the first ring.
+    is_record_in_hand: bool,
 }
 
 /// What became of a record.
@@ -105,6 +109,7 @@ impl Batch {
             batches: 0,
             has_urgent: false,
             counted: 0,
+            is_record_in_hand: false,
         }
     }
 
@@ -123,9 +128,7 @@ impl Batch {
             }
         }
         let source = &mut sources[ring];
-        if source.consumer.held() == 0 {
-            self.touched.push(ring);
-        }
+        self.touch(source, ring);
         source.consumer.advance(peeked);
         // Held times its inverse is at least the ring: a division takes as long as four fields.
         let part = self.parts.governor.decision().batch_part;
@@ -135,6 +138,29 @@ impl Batch {
             return Taken::Committed;
         }
         Taken::Kept
+    }
+
+    /// The batch takes a record of this ring.
+    #[inline(always)]
+    pub(super) fn touch(&mut self, source: &Source, ring: usize) {
+        if source.consumer.held() == 0 {
+            self.touched.push(ring);
+        }
+    }
+
+    /// Records of the first ring are taken from here on, one after the other.
+    pub(super) fn take_in_hand(&mut self) {
+        self.is_record_in_hand = true;
+    }
+
+    /// None is taken any more.
+    pub(super) fn put_down(&mut self) {
+        self.is_record_in_hand = false;
+    }
+
+    /// Whether one was being taken. What is done between two of them, as each batch ends, is none.
+    pub(super) fn has_record_in_hand(&mut self) -> bool {
+        std::mem::take(&mut self.is_record_in_hand)
     }
 
     /// Goes on after a record that was not written: in a new segment, or without it.
@@ -163,7 +189,9 @@ impl Batch {
         }
         // A whole segment holds any line, see LINE_BYTES_MAX.
         let level = damage::level_of(&self.copy[..]);
-        self.parts.shared.counters.drop_record(DropReason::Damaged, level);
+        let is_barred = damage::meta_of(&self.copy[..]).is_some_and(|m| self.plans.is_barred(m.id));
+        let reason = if is_barred { DropReason::Panicked } else { DropReason::Damaged };
+        self.parts.shared.counters.drop_record(reason, level);
         sources[ring].taken += 1;
         Taken::Kept
     }
@@ -201,6 +229,8 @@ impl Batch {
             return Ok(());
         }
         let level = envelope.level()?;
+        #[cfg(test)]
+        contain::provoke(envelope.meta.id, &self.plans);
         let plan = self
             .plans
             .of(&self.parts.formatter, envelope.meta.id)
@@ -270,6 +300,7 @@ impl Batch {
         if self.touched.is_empty() && len == self.written.len {
             return;
         }
+        let is_record_in_hand = std::mem::take(&mut self.is_record_in_hand);
         (self.written.segment, self.written.len) = (self.parts.writer.seq(), len);
         self.moved.clear();
         for ring in &self.touched {
@@ -292,6 +323,7 @@ impl Batch {
         self.parts.shared.publisher.raise(bit::WORK | urgency);
         self.parts.sides.iter_mut().for_each(Side::wake);
         self.has_urgent = false;
+        self.is_record_in_hand = is_record_in_hand;
     }
 
     fn count(&mut self) {
@@ -315,6 +347,7 @@ impl Batch {
     /// Goes on in a new segment, after a wait while none is free; false when the engine is to be
     /// abandoned.
     pub(super) fn next_segment(&mut self, sources: &[Source]) -> bool {
+        let is_record_in_hand = std::mem::take(&mut self.is_record_in_hand);
         while !self.parts.writer.roll(self.written.records) {
             self.govern(sources);
             // Callers go on, and want to know the time.
@@ -332,6 +365,7 @@ impl Batch {
             sealing.restart();
         }
         self.parts.shared.publisher.raise(bit::SEGMENT);
+        self.is_record_in_hand = is_record_in_hand;
         true
     }
 }

@@ -15,7 +15,7 @@ use crate::ring::Peeked;
 use crate::stats::Counter;
 
 /// Own records have the first places in the writer's tables, then come callsites by their ids.
-const OWN_KEYS: usize = OwnRecord::KINDS;
+pub(super) const OWN_KEYS: usize = OwnRecord::KINDS;
 
 impl Batch {
     /// Copies one record, or takes note of a control envelope.
@@ -40,10 +40,12 @@ impl Batch {
         if writer.len() == 0 {
             binary.begin(writer.seq());
         }
-        let (id, label) = (meta.id, source.label.get());
-        let site = (OWN_KEYS + id as usize, || {
-            callsite::by_id(id).map(|callsite| callsite.site().to_bytes())
-        });
+        let (id, label, plans) = (meta.id, source.label.get(), &self.plans);
+        #[cfg(test)]
+        super::contain::provoke(id, plans);
+        let site = || callsite::by_id(id).filter(|_| !plans.is_barred(id));
+        let site =
+            (OWN_KEYS + id as usize, || site().map(|callsite| callsite.site().to_bytes()));
         let len = binary.put(writer.room(), &parts, site, label)?;
         let record = (parts.ticks, meta);
         for side in &mut self.parts.sides {

@@ -17,11 +17,15 @@ use crate::sys::bus_guard;
 /// The level under which a record counts that cannot be written: its callsite's, else the one that
 /// stands in its header, else INFO, as nobody knows.
 pub(super) fn level_of(envelope: &[u8]) -> Level {
-    let word = envelope.get(META * 8..).and_then(<[u8]>::first_chunk);
-    let Some(word) = word else { return Level::Info };
-    let meta = Meta::from_word(u64::from_le_bytes(*word));
+    let Some(meta) = meta_of(envelope) else { return Level::Info };
     let callsites = callsite::by_id(meta.id).map(Callsite::level);
     callsites.or_else(|| Level::from_index(meta.level)).unwrap_or(Level::Info)
+}
+
+/// What stands in its header.
+pub(super) fn meta_of(envelope: &[u8]) -> Option<Meta> {
+    let word = envelope.get(META * 8..).and_then(<[u8]>::first_chunk)?;
+    Some(Meta::from_word(u64::from_le_bytes(*word)))
 }
 
 /// What the owner was told.

@@ -53,6 +53,8 @@ impl Collector {
     /// What other threads tell, up to now.
     pub(super) fn tell_notices(&mut self, now: u64) {
         while let Some(notice) = self.registry.shared.progress.take_notice() {
+            #[cfg(test)]
+            super::contain::provoke_besides(&notice);
             let record = self.own.notice(now, &notice);
             self.batch.write_own(&mut self.sources, &record, &self.clock);
         }

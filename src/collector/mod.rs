@@ -7,6 +7,7 @@ mod batch;
 #[cfg(all(feature = "bench-internals", not(loom)))]
 pub(crate) mod bench;
 mod binary;
+mod contain;
 mod damage;
 mod due;
 mod gap;
@@ -35,6 +36,7 @@ use crate::registry::Registry;
 use crate::segment::SegmentWriter;
 
 use batch::{Batch, Taken};
+use contain::Contained;
 use damage::ArenaWatch;
 use gap::GapWatch;
 use governor::Governor;
@@ -111,6 +113,10 @@ pub(crate) struct Collector {
     looked_at: u64,
     start_ticks: u64,
     start_note: StartNote,
+    is_started: bool,
+    /// What it was told of its end.
+    end: u32,
+    contained: Contained,
 }
 
 /// How a pass ended.
@@ -158,18 +164,24 @@ impl Collector {
             barriers,
             looked_at: 0,
             start_note: parts.start_note,
+            is_started: false,
+            end: 0,
+            contained: Contained::default(),
         }
     }
 
-    /// Runs until it is told to stop.
-    pub(crate) fn run(mut self) {
-        self.write_start();
+    /// Works until it is told to stop. Can be begun anew where a panic has ended it.
+    fn work(&mut self) {
+        if !std::mem::replace(&mut self.is_started, true) {
+            self.write_start();
+        }
         loop {
             let bits = self.batch.parts.shared.collector.take();
             // Read before the clock: what was committed before the request has earlier ticks.
             let barrier = self.barriers.requested();
-            if bits & (bit::STOP | bit::ABANDON) != 0 {
-                return self.finish(bits);
+            self.end |= bits & (bit::STOP | bit::ABANDON);
+            if self.end != 0 {
+                return self.finish(self.end);
             }
             let is_asked = barrier > self.registry.shared.progress.barriers();
             let now = self.registry.source.now();
@@ -222,12 +234,14 @@ impl Collector {
         if !self.merge.play() {
             return Pass::Nothing { is_empty };
         }
+        self.batch.take_in_hand();
         while let Some(first) = self.merge.first() {
             let is_abandoned = self.batch.parts.shared.collector.is_raised(bit::ABANDON);
             if is_abandoned || !self.drain_run(first, cut_off) {
                 return Pass::Abandoned;
             }
         }
+        self.batch.put_down();
         self.batch.end(&mut self.sources);
         Pass::Wrote
     }
@@ -286,7 +300,7 @@ impl Collector {
     }
 
     /// The last pass: walks each ring until no commit word follows.
-    fn finish(mut self, bits: u32) {
+    fn finish(&mut self, bits: u32) {
         let mut pass = Pass::Wrote;
         while bits & bit::ABANDON == 0 && pass == Pass::Wrote {
             pass = self.pass_and_mend(u64::MAX);

@@ -64,6 +64,11 @@ impl Side {
         is_in
     }
 
+    /// A panic may have left its formatter half way.
+    pub(super) fn forget(&mut self) {
+        self.parts.formatter.forget();
+    }
+
     /// The batch ends: whoever writes may.
     pub(super) fn wake(&mut self) {
         if std::mem::take(&mut self.has_lines) {

@@ -258,6 +258,11 @@ impl Formatter {
         Formatter { style, now: Timestamp::new(), times: Timestamp::new() }
     }
 
+    /// Forgets what it holds of the last line.
+    pub(crate) fn forget(&mut self) {
+        (self.now, self.times) = (Timestamp::new(), Timestamp::new());
+    }
+
     /// Prepares for a callsite's records. Allocates; to be called once per callsite.
     pub(crate) fn plan(&self, site: &Site<'_>) -> Plan {
         Plan::new(site, &self.style)

@@ -19,16 +19,20 @@ pub enum DropReason {
     Damaged,
     /// The pressure was critical, and its level is one that [`Shed`](crate::Shed) gives up then.
     Shed,
+    /// The engine panicked while it wrote the record: a defect of the engine, which is told in the
+    /// log. Of a call over whose records it has panicked 16 times, all further ones.
+    Panicked,
 }
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: [DropReason; 5] = [
+    pub const ALL: [DropReason; 6] = [
         DropReason::Full,
         DropReason::Stalled,
         DropReason::NoRing,
         DropReason::Damaged,
         DropReason::Shed,
+        DropReason::Panicked,
     ];
 
     /// The word that stands in reports and in the log.
@@ -39,6 +43,7 @@ impl DropReason {
             DropReason::NoRing => "no_ring",
             DropReason::Damaged => "damaged",
             DropReason::Shed => "shed",
+            DropReason::Panicked => "panicked",
         }
     }
 }
@@ -78,7 +83,8 @@ impl Dropped {
 
     /// Those that never came to a ring.
     pub(crate) fn by_producers(&self) -> u64 {
-        self.total() - self.by_reason(DropReason::Damaged)
+        let by_collector = [DropReason::Damaged, DropReason::Panicked];
+        self.total() - by_collector.map(|reason| self.by_reason(reason)).iter().sum::<u64>()
     }
 
     /// What was lost since `earlier`.

@@ -131,6 +131,13 @@ impl Writer {
         (self.is_begun, self.is_ready) = (false, false);
     }
 
+    /// A callsite's place is nobody's again: its next record asks for it anew.
+    pub(crate) fn forget(&mut self, key: usize) {
+        if let Some(known) = self.known.get_mut(key) {
+            (*known, self.last[key]) = (None, Last::default());
+        }
+    }
+
     /// From the next record on, ticks are converted with these pieces.
     pub(crate) fn set_clock(&mut self, pieces: [Piece; 2]) {
         if pieces != self.pieces {
