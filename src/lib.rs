@@ -167,6 +167,7 @@ not_loom! {
     pub use config::{
         Also, Arena, Colour, Config, ExitHook, FlushControl, Idle, InUse, OpenFailure, Output,
         Overflow, Pin, Rotate, RotateZone, Shed, SigbusGuard, SyncPolicy, UrgentSync,
+        UrlPasswords,
     };
     pub use engine::{Engine, Logger};
     pub use error::{BarrierError, ConfigError, Error, FilterError};

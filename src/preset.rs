@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::{Arena, Idle, Output, Overflow, Pin, SyncPolicy, UrgentSync};
+use crate::config::{Arena, Idle, Output, Overflow, Pin, SyncPolicy, UrgentSync, UrlPasswords};
 use crate::error::ConfigError;
 use crate::format::Format;
 use crate::level::Level;
@@ -31,7 +31,8 @@ use crate::level::Level;
 /// | `Container` | `None` | `Park` | 5ms | `Never` | `Never` |
 /// | `Development` | `None` | `Park` | 5ms | `Never` | `Never` |
 ///
-/// All other options have one default, named at their setter.
+/// `Durable` masks passwords in addresses ([`UrlPasswords`](crate::UrlPasswords)), the others show
+/// them. All other options have one default, named at their setter.
 ///
 /// ```
 /// use fastlog::Preset;
@@ -73,6 +74,7 @@ pub(crate) struct Row {
     pub(crate) publish_every: Duration,
     pub(crate) sync: SyncPolicy,
     pub(crate) urgent_sync: UrgentSync,
+    pub(crate) url_passwords: UrlPasswords,
 }
 
 impl Preset {
@@ -109,6 +111,7 @@ const PRODUCTION: Row = Row {
     publish_every: ms(5),
     sync: SyncPolicy::Every(ms(1000)),
     urgent_sync: UrgentSync::AtMostEvery(ms(100)),
+    url_passwords: UrlPasswords::Shown,
 };
 
 const DURABLE: Row = Row {
@@ -123,6 +126,7 @@ const DURABLE: Row = Row {
     publish_every: ms(5),
     sync: SyncPolicy::EachBatch,
     urgent_sync: UrgentSync::Never,
+    url_passwords: UrlPasswords::Masked,
 };
 
 const LOW_LATENCY: Row = Row {
@@ -137,6 +141,7 @@ const LOW_LATENCY: Row = Row {
     publish_every: ms(20),
     sync: SyncPolicy::Every(ms(5000)),
     urgent_sync: UrgentSync::Never,
+    url_passwords: UrlPasswords::Shown,
 };
 
 const ARCHIVE: Row = Row {
@@ -151,6 +156,7 @@ const ARCHIVE: Row = Row {
     publish_every: ms(5),
     sync: SyncPolicy::Every(ms(60_000)),
     urgent_sync: UrgentSync::Never,
+    url_passwords: UrlPasswords::Shown,
 };
 
 const CONTAINER: Row = Row {
@@ -165,6 +171,7 @@ const CONTAINER: Row = Row {
     publish_every: ms(5),
     sync: SyncPolicy::Never,
     urgent_sync: UrgentSync::Never,
+    url_passwords: UrlPasswords::Shown,
 };
 
 const DEVELOPMENT: Row = Row {
@@ -179,6 +186,7 @@ const DEVELOPMENT: Row = Row {
     publish_every: ms(5),
     sync: SyncPolicy::Never,
     urgent_sync: UrgentSync::Never,
+    url_passwords: UrlPasswords::Shown,
 };
 
 const PRESETS: [Preset; 6] = [

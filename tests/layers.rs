@@ -318,9 +318,14 @@ fn nothing_is_left_for_later_and_no_host_is_named() {
     let unfinished = unfinished.map(|parts| parts.concat());
     // Where a formula or a format is explained.
     const HOSTS: [&str; 3] = ["graphics.stanford.edu", "howardhinnant.github.io", "no-color.org"];
+    // It is about addresses, and has made up some.
+    const MADE_UP: &str = "format/credentials.rs";
     for source in source::all() {
         for text in &unfinished {
             assert!(!source.text.contains(text), "src/{} has a `{text}`", source.path);
+        }
+        if source.path == MADE_UP {
+            continue;
         }
         for address in source.text.split("://").skip(1) {
             let is_known = HOSTS.iter().any(|host| address.starts_with(host));

@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::child::{self, Running};
 use common::{config, drain, flog};
-use fastlog::{Config, Engine, Format, Level, Logger, Preset, Value, debug, display, fastlog};
+use fastlog::{
+    Config, Engine, Format, Level, Logger, Preset, UrlPasswords, Value, debug, display, fastlog,
+};
 
 /// What must be nowhere.
 const SECRET: &str = "hunter2-correct-horse-battery";
@@ -300,6 +302,71 @@ fn each_engine_goes_by_its_own_names() {
     let redacted = "[redacted]".into();
     assert_eq!((&strict["user"], &strict["password"]), (&redacted, &redacted));
     assert_eq!((&strict["message"], &strict["n"]), (&"[redacted] 5".into(), &5.into()));
+}
+
+#[test]
+fn passwords_in_addresses_are_masked_in_every_value_and_format() {
+    let address = format!("postgres://ann:{SECRET}@db:5432/shop?to=a:b@c");
+    let stars = "*".repeat(SECRET.len());
+    for format in [Format::Json, Format::Logfmt, Format::Text, Format::Binary] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = config(dir.path()).format(format).url_passwords(UrlPasswords::Masked);
+        let engine = Engine::detached(config).expect("the engine starts");
+        let logger = engine.logger().with("home", address.as_str());
+        let list = vec![PUBLIC, &*address];
+        let long = format!("{}{address}", PUBLIC.repeat(500));
+        for n in 0..3 {
+            fastlog!(logger: logger, INFO, "at {address} and {n}", address, n);
+            fastlog!(logger: logger, INFO, "rendered", %address, debug = ?Some(&address), n);
+            fastlog!(logger: logger, INFO, "{list:?} and {address:>90}", list, address);
+            fastlog!(logger: logger, INFO, "many", a = n, b = n, c = n, d = n, e = n, f = n, g = n, h = n, address);
+            fastlog!(logger: logger, INFO, "long {long}", long, bytes = address.as_bytes());
+            fastlog!(logger: logger, WARN, "none", text = "a/b:c://d@e", ratio = 2.5, n);
+        }
+        let report = drain(&engine);
+        assert_eq!(report.written(), 3 * 6);
+        let bytes = fs::read(report.log_path().expect("a file")).expect("the log");
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(SECRET), "{format:?}");
+        // The first call twice, where the message is rendered, and bound with each.
+        let least = if format == Format::Binary { 3 * 9 } else { 3 * 13 };
+        let count = text.matches(&format!("ann:{stars}@db:5432/shop?to=a:b@c")).count();
+        assert!(count >= least, "{format:?}: {count} of {least}");
+        assert_eq!(text.matches("a/b:c://d@e").count(), 3, "what is no password stays");
+    }
+}
+
+#[test]
+fn durable_masks_passwords_in_addresses_by_itself() {
+    for (preset, is_masked) in [(Preset::Durable, true), (Preset::Production, false)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = Config::preset(preset).dir(dir.path()).name("test").ignore_env();
+        let engine = Engine::detached(config).expect("the engine starts");
+        fastlog!(logger: engine.logger(), INFO, "in", address = "http://ann:hunter2@host");
+        let report = drain(&engine);
+        let address = common::lines(&report)[0]["address"].clone();
+        let expected =
+            if is_masked { "http://ann:*******@host" } else { "http://ann:hunter2@host" };
+        assert_eq!(address, expected, "{preset:?}");
+    }
+}
+
+#[test]
+fn what_is_cut_of_an_address_shows_no_part_of_its_password() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = config(dir.path()).record_bytes(1024).url_passwords(UrlPasswords::Masked);
+    let engine = Engine::detached(config).expect("the engine starts");
+    let logger = engine.logger();
+    for before in 0..1200 {
+        let text = format!("{} http://ann:{SECRET}@host", "x".repeat(before));
+        fastlog!(logger: logger, INFO, "cut", text);
+    }
+    let lines = common::lines(&drain(&engine));
+    let cut = lines.iter().filter(|line| line["truncated"] == true).count();
+    assert!(lines.len() == 1200 && cut > 100, "{cut}");
+    let shows =
+        |line: &&serde_json::Value| line["text"].as_str().is_some_and(|t| t.contains("hun"));
+    assert_eq!(lines.iter().find(shows), None);
 }
 
 #[test]

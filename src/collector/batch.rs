@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::contain;
 use super::damage;
 use super::governor::Governor;
+use super::masking::Masking;
 use super::plans::Plans;
 use super::sealing::Sealing;
 use super::side::Side;
@@ -55,6 +56,8 @@ pub(super) struct Parts {
     pub(super) source: TickSource,
     /// Where files of the log change with segments.
     pub(super) sealing: Option<Sealing>,
+    /// Where passwords in addresses are masked.
+    pub(super) masking: Option<Masking>,
 }
 
 /// All that turns records into committed lines.
@@ -77,7 +80,7 @@ pub(super) struct Batch {
     /// Records that are counted as written.
     counted: u64,
     /// Whether a panic would be one over the record that comes next in the first ring.
-    is_record_in_hand: bool,
+    pub(super) is_record_in_hand: bool,
 }
 
 /// What became of a record.
@@ -148,21 +151,6 @@ impl Batch {
         }
     }
 
-    /// Records of the first ring are taken from here on, one after the other.
-    pub(super) fn take_in_hand(&mut self) {
-        self.is_record_in_hand = true;
-    }
-
-    /// None is taken any more.
-    pub(super) fn put_down(&mut self) {
-        self.is_record_in_hand = false;
-    }
-
-    /// Whether one was being taken. What is done between two of them, as each batch ends, is none.
-    pub(super) fn has_record_in_hand(&mut self) -> bool {
-        std::mem::take(&mut self.is_record_in_hand)
-    }
-
     /// Goes on after a record that was not written: in a new segment, or without it.
     #[cold]
     #[inline(never)]
@@ -219,11 +207,12 @@ impl Batch {
         peeked: Peeked,
         clock: &TickClock,
     ) -> Result<(), LineError> {
-        let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
+        let len = source.consumer.ring().copy(peeked, &mut self.copy[..]).len();
         if !source.is_sound() {
             return Err(LineError::Malformed { offset: 0 });
         }
-        let envelope = Envelope::parse(bytes)?;
+        self.mask(len);
+        let envelope = Envelope::parse(&self.copy[..len])?;
         if !envelope.meta.is_record() {
             source.note(&envelope);
             return Ok(());

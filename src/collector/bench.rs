@@ -11,7 +11,7 @@ use crate::arena::commit::Commits;
 use crate::arena::{Arena, Identity, Lines, Shape, layout};
 use crate::callsite::Callsite;
 use crate::clock::{TickClock, TickSource};
-use crate::config::{Filter, Overflow, Redaction};
+use crate::config::{Filter, Overflow, Redaction, UrlPasswords};
 use crate::envelope;
 use crate::flush::controller::{Limits, Mode, SyncGoal};
 use crate::format::{Colour, Details, Format, Formatter};
@@ -86,6 +86,7 @@ impl Passes {
             sides: Vec::new(),
             segment_age: None,
             binary: None,
+            url_passwords: UrlPasswords::Shown,
             registry,
         });
         let callsite = ORDER.register();

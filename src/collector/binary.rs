@@ -25,10 +25,12 @@ impl Batch {
         peeked: Peeked,
         clock: &TickClock,
     ) -> Result<(), LineError> {
-        let bytes = source.consumer.ring().copy(peeked, &mut self.copy[..]);
+        let len = source.consumer.ring().copy(peeked, &mut self.copy[..]).len();
         if !source.is_sound() {
             return Err(LineError::Malformed { offset: 0 });
         }
+        self.mask(len);
+        let bytes = &self.copy[..len];
         let parts = write::Parts::of(bytes)?;
         let meta = Meta::from_word(parts.meta);
         if !meta.is_record() {
@@ -44,8 +46,7 @@ impl Batch {
         #[cfg(test)]
         super::contain::provoke(id, plans);
         let site = || callsite::by_id(id).filter(|_| !plans.is_barred(id));
-        let site =
-            (OWN_KEYS + id as usize, || site().map(|callsite| callsite.site().to_bytes()));
+        let site = (OWN_KEYS + id as usize, || site().map(|callsite| callsite.site().to_bytes()));
         let len = binary.put(writer.room(), &parts, site, label)?;
         let record = (parts.ticks, meta);
         for side in &mut self.parts.sides {

@@ -8,7 +8,7 @@
 //! | half done | put right by |
 //! |---|---|
 //! | a line behind the segment's length | nothing: the next overwrites it |
-//! | the batch: slot, `released` words, counts | `Batch::end`, which does them over: each states a whole, none adds to what is there |
+//! | the batch: slot, `released` words, counts | `Batch::end`, done over: each states a whole |
 //! | the merge, the rings' next records | the next pass begins both anew |
 //! | the time that a formatter keeps of its last line | forgotten here |
 //! | a binary segment's tables, ahead of its bytes | the segment ends here; the next has none |
@@ -97,6 +97,21 @@ impl Collector {
 }
 
 impl Batch {
+    /// Records of the first ring are taken from here on, one after the other.
+    pub(super) fn take_in_hand(&mut self) {
+        self.is_record_in_hand = true;
+    }
+
+    /// None is taken any more.
+    pub(super) fn put_down(&mut self) {
+        self.is_record_in_hand = false;
+    }
+
+    /// Whether one was being taken. What is done between two of them, as each batch ends, is none.
+    fn has_record_in_hand(&mut self) -> bool {
+        std::mem::take(&mut self.is_record_in_hand)
+    }
+
     /// Passes over a record that nobody can write; gives its target. A control envelope is passed
     /// over as well, and is nobody's loss.
     fn skip(

@@ -14,6 +14,7 @@ mod gap;
 mod governor;
 mod house;
 mod idle;
+mod masking;
 mod merge;
 mod own;
 mod plans;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use crate::arena::Arena;
 use crate::arena::commit::Commits;
 use crate::clock::TickClock;
+use crate::config::UrlPasswords;
 use crate::flush::EngineThread;
 use crate::flush::signal::{Signal, bit};
 use crate::format::Formatter;
@@ -41,6 +43,7 @@ use damage::ArenaWatch;
 use gap::GapWatch;
 use governor::Governor;
 use idle::Idle;
+use masking::Masking;
 use merge::{Head, Merge};
 use own::OwnRecords;
 use sealing::Sealing;
@@ -92,6 +95,7 @@ pub(crate) struct Parts {
     /// How old a segment gets, where files change with segments.
     pub(crate) segment_age: Option<Duration>,
     pub(crate) binary: Option<Writer>,
+    pub(crate) url_passwords: UrlPasswords,
 }
 
 /// The thread's state.
@@ -144,6 +148,10 @@ impl Collector {
             source: registry.source,
             sealing: parts.segment_age.map(Sealing::new),
             binary: parts.binary,
+            masking: match parts.url_passwords {
+                UrlPasswords::Masked => Some(Masking::default()),
+                UrlPasswords::Shown => None,
+            },
         });
         Collector {
             order_window: clock.ticks_of(parts.order_window),

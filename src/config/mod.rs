@@ -29,6 +29,7 @@ pub use self::options::{
 };
 pub use self::pressure::{FlushControl, Shed};
 pub(crate) use self::redaction::Redaction;
+pub use self::redaction::UrlPasswords;
 #[cfg(feature = "compress")]
 pub use self::rotation::Compression;
 pub(crate) use self::rotation::{Retention, Rotation};
@@ -74,6 +75,7 @@ pub struct Config {
     pub(crate) colour: Colour,
     pub(crate) details: Details,
     pub(crate) redaction: Redaction,
+    pub(crate) url_passwords: UrlPasswords,
     pub(crate) modes: Modes,
     pub(crate) rotation: Rotation,
     pub(crate) retention: Retention,
@@ -141,6 +143,7 @@ impl Config {
             publish_every,
             sync,
             urgent_sync,
+            url_passwords,
         } = preset.row();
         Config {
             preset,
@@ -154,6 +157,7 @@ impl Config {
             colour: Colour::Auto,
             details: Details::default(),
             redaction: Redaction::default(),
+            url_passwords,
             modes: Modes::default(),
             rotation: Rotation::DEFAULT,
             retention: Retention::DEFAULT,

@@ -184,6 +184,7 @@ fn collector(
         sides,
         segment_age,
         binary,
+        url_passwords: settings.url_passwords,
     }))
 }
 

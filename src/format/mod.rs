@@ -9,6 +9,7 @@
 //! ```
 
 pub(crate) mod binary;
+pub(crate) mod credentials;
 mod decimal;
 pub(crate) mod digits;
 mod escape;
