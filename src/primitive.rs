@@ -9,8 +9,15 @@ pub(crate) use loom::sync::atomic::{
 };
 #[cfg(not(loom))]
 pub(crate) use std::hint::spin_loop;
+#[cfg(all(not(loom), not(test)))]
+pub(crate) use std::sync::atomic::AtomicU64;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-    compiler_fence, fence,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, compiler_fence,
+    fence,
 };
+#[cfg(all(not(loom), test))]
+pub(crate) use stepped::AtomicU64;
+
+#[cfg(all(not(loom), test))]
+pub(crate) mod stepped;
