@@ -225,6 +225,12 @@ impl Collector {
         }
     }
 
+    /// One pass over all that is committed, by hand.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn step(&mut self) {
+        self.pass(u64::MAX);
+    }
+
     /// One pass: all records with ticks up to `cut_off`, in order of time.
     fn pass(&mut self, cut_off: u64) -> Pass {
         sources::refresh(&mut self.sources, &self.registry);

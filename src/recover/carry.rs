@@ -142,4 +142,4 @@ pub(super) fn remove(io: &dyn Io, paths: &[PathBuf]) -> io::Result<()> {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests;
+pub(super) mod tests;

@@ -16,4 +16,7 @@ mod stage;
 mod stem;
 mod tally;
 mod target;
+// Elsewhere there are no arenas in files.
+#[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
+mod tests;
 mod written;

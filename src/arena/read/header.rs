@@ -72,7 +72,9 @@ impl Header {
     /// Why it is no arena's.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Header, Unfit> {
         if bytes.len() < header::VERSION + 8 {
-            return Err(too_short(bytes));
+            // Its process may have died before the file had any blocks.
+            let is_unused = bytes.iter().all(|byte| *byte == 0);
+            return Err(if is_unused { Unfit::Unused } else { too_short(bytes) });
         }
         match word(bytes, header::MAGIC) {
             MAGIC => {}

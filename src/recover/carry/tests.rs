@@ -16,12 +16,12 @@ const REST: &str = "{\"n\":4}\n{\"n\":5}\n{\"n\":6}\n";
 
 /// Dies at a step, in the middle of it where it writes: nothing succeeds from then on.
 #[derive(Debug)]
-struct Dying {
+pub(in crate::recover) struct Dying {
     left: AtomicU64,
 }
 
 impl Dying {
-    fn at(step: u64) -> Dying {
+    pub(in crate::recover) fn at(step: u64) -> Dying {
         Dying { left: AtomicU64::new(step) }
     }
 
@@ -33,7 +33,7 @@ impl Dying {
         if self.is_dead() { Err(io::Error::other("dead")) } else { work() }
     }
 
-    fn is_dead(&self) -> bool {
+    pub(in crate::recover) fn is_dead(&self) -> bool {
         self.left.load(Ordering::Relaxed) == 0
     }
 
