@@ -1,5 +1,5 @@
-//! std's `AtomicU64` in unit tests: each store can be watched by the thread that makes it, so that a
-//! test of crashes sees a file after every store that the protocol makes into it.
+//! std's `AtomicU64` in unit tests: each store can be watched by the thread that makes it, so that
+//! a test of crashes sees a file after every store that the protocol makes into it.
 //! Data, used on every thread; watched by the test's own alone.
 #![allow(unsafe_code)] // A view of memory that somebody else keeps.
 

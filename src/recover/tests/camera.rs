@@ -1,5 +1,5 @@
-//! Pictures of all files of an engine, one behind each of its steps, and each of them put back as it
-//! was: with the same names, the same bytes and, for the log, the same inodes.
+//! Pictures of all files of an engine, one behind each of its steps, and each of them put back as
+//! it was: with the same names, the same bytes and, for the log, the same inodes.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
-//! The engine dies behind every store that it makes into its arena, in the middle of every write and
-//! behind every call that changes a file, and recovery does as well. Whatever happens, each record
-//! whose call had returned is in the log once, in its thread's order.
+//! The engine dies behind every store that it makes into its arena, in the middle of every write
+//! and behind every call that changes a file, and recovery does as well. Whatever happens, each
+//! record whose call had returned is in the log once, in its thread's order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -146,6 +146,7 @@ fn script(life: &mut Life) {
     life.log(1, 1, 30);
 }
 
+// [P3]
 #[test]
 fn whatever_step_is_the_last_nothing_is_lost_or_doubled() {
     let place = Place::new();
