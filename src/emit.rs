@@ -131,15 +131,22 @@ pub(crate) fn gate(callsite: &'static Callsite) -> i64 {
     if state == 0 { 0 } else { resolve(callsite) }
 }
 
-/// Decides on a callsite that nobody has decided on: the first call after a start or a change of
-/// the filter. Calls that no engine hears are counted.
+/// Counts a call that no engine hears, and else decides. Apart from that, which saves registers
+/// that this does not need: a program without an engine comes here with each call.
 #[cold]
 #[inline(never)]
 fn resolve(callsite: &'static Callsite) -> i64 {
-    if !process::has_default() {
-        unheard();
-        return 0;
+    if process::has_default() {
+        return decide(callsite);
     }
+    unheard();
+    0
+}
+
+/// Decides on a callsite that nobody has decided on: the first call after a start or a change of
+/// the filter.
+#[inline(never)]
+fn decide(callsite: &'static Callsite) -> i64 {
     // Deciding allocates: a global allocator that logs would come here again.
     let Some(_inside) = Inside::enter() else {
         count_from_within();
@@ -188,7 +195,7 @@ fn count_from_within() {
 }
 
 /// Counts a call that no engine heard, and says so once in builds with debug assertions.
-#[cold]
+#[inline]
 pub(crate) fn unheard() {
     process::count_unheard(1);
     #[cfg(debug_assertions)]

@@ -120,6 +120,7 @@ pub(crate) fn generation() -> u32 {
 }
 
 /// Counts calls that no engine heard.
+#[inline]
 pub(crate) fn count_unheard(calls: u64) {
     unheard::count(calls);
 }

@@ -64,6 +64,7 @@ pub(super) fn count_shared(calls: u64) {
 }
 
 #[cold]
+#[inline(never)]
 fn count_first(calls: u64) {
     count_shared(calls);
     // Before anything that may allocate: a global allocator that logs would come here again.
