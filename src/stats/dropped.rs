@@ -76,7 +76,8 @@ impl Dropped {
         self.counts[reason as usize].iter().sum()
     }
 
-    /// Records of this level dropped.
+    /// Records of this level dropped. With INFO count those of which nobody knows the level: that
+    /// stood in a ring or a segment that was lost whole, see [`DropReason::Damaged`].
     pub fn by_level(&self, level: Level) -> u64 {
         self.counts.iter().map(|levels| levels[level as usize]).sum()
     }
