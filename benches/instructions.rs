@@ -10,7 +10,7 @@ use fastlog::{Config, Engine, Format, Output, Overflow, Preset, fastlog};
 /// A stage's name, and what runs it so many times.
 type Stage = (&'static str, fn(u64));
 
-const STAGES: [Stage; 10] = [
+const STAGES: [Stage; 11] = [
     ("call", call),
     ("json", |times| lines(Format::Json, "order accepted", price, times)),
     ("json-holes", |times| {
@@ -19,10 +19,14 @@ const STAGES: [Stage; 10] = [
     ("json-ryu", |times| lines(Format::Json, "order accepted", |at| 1.0 / at as f64, times)),
     ("logfmt", |times| lines(Format::Logfmt, "order accepted", price, times)),
     ("text", |times| lines(Format::Text, "order accepted", price, times)),
-    ("collect", |times| collect(1, times)),
-    ("collect-2-rings", |times| collect(2, times)),
-    ("collect-8-rings", |times| collect(8, times)),
-    ("collect-64-rings", |times| collect(64, times)),
+    ("collect", |times| collect(Passes::new(1), 1, times)),
+    ("collect-2-rings", |times| collect(Passes::new(2), 2, times)),
+    ("collect-8-rings", |times| collect(Passes::new(8), 8, times)),
+    ("collect-64-rings", |times| collect(Passes::new(64), 64, times)),
+    ("collect-from-file", |times| {
+        let dir = tempfile::tempdir().expect("a directory");
+        collect(Passes::in_file(dir.path(), 1), 1, times);
+    }),
 ];
 
 fn main() {
@@ -87,9 +91,8 @@ fn lines(format: Format, template: &str, price: fn(u64) -> f64, times: u64) {
 
 /// From the rings to the segments, in order of time; what emits is not the engine's hot path but
 /// counts as well: some 30 instructions.
-fn collect(rings: usize, times: u64) {
+fn collect(mut passes: Passes, rings: usize, times: u64) {
     const AT_ONCE: u64 = 1024;
-    let mut passes = Passes::new(rings);
     let mut envelopes: Vec<Vec<u64>> = envelopes(price)
         .iter()
         .map(|bytes| {

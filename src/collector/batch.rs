@@ -207,10 +207,7 @@ impl Batch {
         peeked: Peeked,
         clock: &TickClock,
     ) -> Result<(), LineError> {
-        let len = source.consumer.ring().copy(peeked, &mut self.copy[..]).len();
-        if !source.is_sound() {
-            return Err(LineError::Malformed { offset: 0 });
-        }
+        let len = source.copy(peeked, &mut self.copy[..])?.len();
         self.mask(len);
         let envelope = Envelope::parse(&self.copy[..len])?;
         if !envelope.meta.is_record() {

@@ -21,6 +21,8 @@ use crate::ring::bench::RingWriter;
 use crate::segment::{Pool, SegmentWriter, Source};
 use crate::shared::Shared;
 use crate::stats::{Counter, Counters};
+use crate::sys::bus_guard::SigbusGuard;
+use crate::sys::io::OsIo;
 use crate::sys::mmap::Region;
 
 const SHAPE: Shape = Shape { ring_bytes: 1 << 20, record_bytes: 16 << 10, rings_max: 64 };
@@ -54,6 +56,21 @@ impl Passes {
     /// When there is no memory.
     pub fn new(rings: usize) -> Passes {
         Passes::over(Arena::anonymous(identity(), SHAPE).expect("memory"), SHAPE, rings)
+    }
+
+    /// The same in a file of the directory, guarded, as the rings of most engines are.
+    ///
+    /// # Panics
+    ///
+    /// When there is no file to be had.
+    pub fn in_file(dir: &Path, rings: usize) -> Passes {
+        Passes::of_shape(dir, SHAPE, rings)
+    }
+
+    fn of_shape(dir: &Path, shape: Shape, rings: usize) -> Passes {
+        let (io, guard) = (Arc::new(OsIo), SigbusGuard::Install);
+        let arena = Arena::create(io, dir, identity(), shape, guard).expect("an arena");
+        Passes::over(arena, shape, rings)
     }
 
     /// With as many rings of an arena of that shape.
@@ -184,17 +201,13 @@ mod tests {
     use super::*;
     use crate::arena::commit::MOVED_MAX;
     use crate::bench_support;
-    use crate::sys::bus_guard::SigbusGuard;
-    use crate::sys::io::OsIo;
 
     #[test]
     fn a_pass_over_more_rings_than_a_slot_names_takes_two_batches() {
         const RINGS: usize = MOVED_MAX + 10;
         let shape = Shape { ring_bytes: 16 << 10, record_bytes: 2 << 10, rings_max: RINGS };
         let dir = tempfile::tempdir().expect("a directory");
-        let (io, guard) = (Arc::new(OsIo), SigbusGuard::Install);
-        let arena = Arena::create(io, dir.path(), identity(), shape, guard);
-        let mut passes = Passes::over(arena.expect("an arena"), shape, RINGS);
+        let mut passes = Passes::of_shape(dir.path(), shape, RINGS);
         let bytes = bench_support::envelope(&(&7_u64, (&1.25_f64, (&"ACME.NYS", ()))));
         let words = bytes.chunks_exact(8);
         let mut words: Vec<u64> =

@@ -8,11 +8,13 @@ use crate::arena::Arena;
 use crate::callsite::{self, Callsite};
 use crate::envelope::{META, Meta};
 use crate::flush::Notice;
+use crate::format::LineError;
 use crate::level::Level;
 use crate::primitive::{Ordering, fence};
-use crate::ring::granules_between;
+use crate::ring::{Mapped, Peeked, Ring, granules_between};
 use crate::stats::{Counter, Counters};
 use crate::sys::bus_guard;
+use crate::sys::mmap::Watch;
 
 /// The level under which a record counts that cannot be written: its callsite's, else the one that
 /// stands in its header, else INFO, as nobody knows.
@@ -101,33 +103,62 @@ impl Collector {
         // What is in the batch was read while the ring was sound: it is kept.
         self.batch.end(&mut self.sources);
         let source = &mut self.sources[ring];
-        let renewals = source.renewals;
+        let renewals = source.soundness.renewals;
         self.registry.shared.counters.drop_damaged(source.give_up());
         self.registry.shared.progress.released();
         // Pairs with the fence in `Room::wait`, as the one in `Progress::released` does.
         fence(Ordering::SeqCst);
         source.wake_owner();
-        source.renewals != renewals
+        source.soundness.renewals != renewals
+    }
+}
+
+/// What the collector knows of a ring's memory.
+pub(super) struct Soundness {
+    watch: Watch,
+    /// As of which the memory is read, see `Ring::renew`.
+    renewals: u32,
+    /// Whether new memory was asked for: until it is there nothing is read.
+    is_given_up: bool,
+}
+
+impl Soundness {
+    /// Of a ring that nobody has read yet. Its memory may have been renewed, or be just now: as it
+    /// differs from what is noted here, what was in it is given up first.
+    pub(super) fn of(ring: &Ring<Mapped>) -> Soundness {
+        Soundness { watch: ring.watch(), renewals: 0, is_given_up: false }
     }
 }
 
 impl Source {
+    /// Copies a record. What cannot be read as it was committed is malformed: nothing of a page
+    /// that was lost or replaced by then comes through.
+    #[inline(always)]
+    pub(super) fn copy<'a>(&self, peeked: Peeked, to: &'a mut [u8]) -> Result<&'a [u8], LineError> {
+        let bytes = self.consumer.ring().copy(peeked, to);
+        if self.is_sound() { Ok(bytes) } else { Err(LineError::Malformed { offset: 0 }) }
+    }
+
     /// Whether all that was read of the ring so far is what was committed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_sound(&self) -> bool {
-        let ring = self.consumer.ring();
-        ring.is_sound(self.renewals) && !ring.is_broken()
+        let Soundness { watch, renewals, is_given_up } = &self.soundness;
+        self.consumer.ring().is_sound(watch, *renewals) && !is_given_up
     }
 
     /// Goes on behind what stands in the ring; says how many records that were.
     fn give_up(&mut self) -> u64 {
         let ring = self.consumer.ring();
         let Some((renewals, mut committed, mut tail)) = ring.renewed() else { return 0 };
-        if renewals == self.renewals {
+        if renewals == self.soundness.renewals {
+            self.soundness.is_given_up = true;
             ring.set_broken();
             (committed, tail) = ring.committed();
+        } else {
+            let watch = ring.watch();
+            self.soundness = Soundness { watch, renewals, is_given_up: false };
+            ring.unset_broken();
         }
-        self.renewals = renewals;
         if granules_between(self.consumer.head(), tail) < 0 {
             return 0;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::damage::Soundness;
 use crate::envelope::decode::Envelope;
 use crate::envelope::{self, control};
 use crate::format::{Label, ThreadLabel};
@@ -11,6 +12,9 @@ use crate::ring::{Consumer, Mapped, Peeked};
 
 /// A ring, and whose records it holds.
 pub(super) struct Source {
+    /// Whether what was read is what was committed. First, as it goes before the ring: it has a
+    /// handle to the memory, which must not outlive the ring.
+    pub(super) soundness: Soundness,
     pub(super) consumer: Consumer<Mapped>,
     room: Arc<Room>,
     /// The ring's number in the arena.
@@ -22,8 +26,6 @@ pub(super) struct Source {
     pub(super) next: Option<Peeked>,
     /// Records taken or given up over the ring's life.
     pub(super) taken: u64,
-    /// As of which its memory is read, see `Ring::renew`.
-    pub(super) renewals: u32,
 }
 
 impl Source {
@@ -87,6 +89,7 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
     let mut new = Vec::with_capacity(made - sources.len());
     registry.rings_between(sources.len(), made, |entry| new.push(entry.clone()));
     sources.extend(new.into_iter().map(|ListedRing { ring, room, number }| Source {
+        soundness: Soundness::of(&ring),
         consumer: Consumer::from_start(ring),
         room,
         number,
@@ -94,7 +97,6 @@ pub(super) fn refresh(sources: &mut Vec<Source>, registry: &Registry) {
         has_new_owner: false,
         next: None,
         taken: 0,
-        renewals: 0,
     }));
 }
 
@@ -122,6 +124,7 @@ mod tests {
             }
         }
         let source = Source {
+            soundness: Soundness::of(&ring),
             consumer: Consumer::new(ring),
             room: Arc::default(),
             number: None,
@@ -129,7 +132,6 @@ mod tests {
             has_new_owner: false,
             next: None,
             taken: 0,
-            renewals: 0,
         };
         (producer, source)
     }

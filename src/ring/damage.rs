@@ -12,6 +12,7 @@
 
 use super::{Mapped, Memory, Position, Producer, Ring, SharedRing};
 use crate::primitive::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use crate::sys::mmap::Watch;
 use std::io;
 
 /// What both ends know of the ring's memory. On no cache line of either: it hardly ever changes.
@@ -45,7 +46,8 @@ impl Ring<Mapped> {
     pub(super) fn watch_memory(ring: &SharedRing<Mapped>) {
         let producer = &ring.producer;
         // SAFETY: the words are the ring's own, which stays where it is and has the only lasting
-        // handles to its memory: they are dropped while it is, before its words are freed.
+        // handles to its memory, but for the collector's watch, which goes before its ring: they
+        // are dropped while it is, before its words are freed.
         unsafe { ring.memory().lower_when_lost(&producer.soft_limit, &producer.tail) };
     }
 
@@ -54,13 +56,25 @@ impl Ring<Mapped> {
         self.damage.is_broken.load(Ordering::Relaxed)
     }
 
-    /// Whether all that was read so far is what was committed, if nobody has renewed the memory
-    /// since there were as many `renewals`. For the collector, after it has copied a record.
-    #[inline]
-    pub(crate) fn is_sound(&self, renewals: u32) -> bool {
-        // In this order. Pairs with the Release stores in `renew`: whoever read the new memory, or
-        // sees that the region has left its file, sees that it was renewed.
-        self.consumer.memory.is_intact() && self.damage.renewals.load(Ordering::Acquire) == renewals
+    /// How the collector looks at the present memory after each record; to be made anew when that
+    /// was renewed.
+    pub(crate) fn watch(&self) -> Watch {
+        self.consumer.memory.watch()
+    }
+
+    /// Whether all that was read so far is what was committed, by the `watch` that was made when
+    /// there were as many `renewals`. For the collector, after it has copied a record.
+    #[inline(always)]
+    pub(crate) fn is_sound(&self, watch: &Watch, renewals: u32) -> bool {
+        // In this order. Pairs with the Release stores in `renew`: whoever read the new memory
+        // sees that it was renewed.
+        watch.is_intact() && self.damage.renewals.load(Ordering::Acquire) == renewals
+    }
+
+    /// The collector goes on in the new memory: it does not ask any more, though it asked just when
+    /// that was put in place.
+    pub(crate) fn unset_broken(&self) {
+        self.damage.is_broken.store(false, Ordering::Relaxed);
     }
 
     /// Asks the producer for new memory. For the collector, again and again: a producer that sets

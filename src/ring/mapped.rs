@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Memory, Peeked, Position, Ring, SharedRing};
 use crate::primitive::{AtomicU64, Ordering, fence};
-use crate::sys::mmap::Region;
+use crate::sys::mmap::{Region, Watch};
 use crate::sys::wiped::Wiped;
 
 /// Bytes before the granules: a page, so that the position that the collector stores never shares
@@ -64,6 +64,11 @@ impl Mapped {
     #[inline]
     pub(super) fn is_intact(&self) -> bool {
         self.region.as_ref().is_none_or(|region| region.is_intact())
+    }
+
+    /// See [`Watch`].
+    pub(super) fn watch(&self) -> Watch {
+        self.region.as_ref().map_or_else(Watch::of_nothing, Watch::of)
     }
 
     /// See [`Region::is_worn`].

@@ -160,9 +160,13 @@ impl Segment {
     /// Panics if `from` is not within the segment.
     #[allow(clippy::mut_from_ref)] // The mapping is shared; the contract makes the place exclusive.
     pub(crate) unsafe fn room(&self, from: usize) -> &mut [u8] {
-        let len = self.capacity().checked_sub(from).expect("within the segment");
+        // Asked for once: this is done for each record.
+        let region = self.region();
+        let before = HEAD_BYTES + from;
+        let end = region.len() - WITNESS_BYTES;
+        let len = end.checked_sub(before).expect("within the segment");
         // SAFETY: within the mapping; exclusive by contract.
-        unsafe { std::slice::from_raw_parts_mut(self.start().add(from), len) }
+        unsafe { std::slice::from_raw_parts_mut(region.as_ptr().add(before), len) }
     }
 
     /// Where the lines begin.

@@ -9,6 +9,7 @@
 
 mod backing;
 mod parts;
+mod watch;
 
 use std::io;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::primitive::{AtomicU64, Ordering};
 use backing::Backing;
 pub(crate) use backing::WITNESS_BYTES;
 use parts::Parts;
+pub(crate) use watch::Watch;
 
 const WORD_BYTES: usize = size_of::<u64>();
 

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::io;
 use std::ops::Deref;
+use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -27,10 +28,9 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 /// A value on pages of its own, which are zeros in a child.
 pub(crate) struct Wiped<T> {
-    map: MmapRaw,
-    /// Where in the map it begins.
-    at: usize,
-    value: std::marker::PhantomData<T>,
+    _map: MmapRaw,
+    /// Where in the map it is: its users come here for each record.
+    value: NonNull<T>,
 }
 
 // SAFETY: it owns a `T` as a box does.
@@ -54,17 +54,12 @@ impl<T> Wiped<T> {
         let at = MADE.fetch_add(1, Ordering::Relaxed) % places * stride;
         let map: MmapRaw = MmapOptions::new().len(at + size_of::<T>()).map_anon()?.into();
         wipe_in_children(&map);
-        let wiped: Wiped<T> = Wiped { map, at, value: std::marker::PhantomData };
+        // SAFETY: the map is longer than that, and begins nowhere near zero. Aligned: the map to a
+        // page, the place in it to lines.
+        let place = unsafe { NonNull::new_unchecked(map.as_mut_ptr().add(at).cast::<T>()) };
         // SAFETY: fresh memory of the size; nobody else knows it.
-        unsafe { wiped.as_ptr().write(value) };
-        Ok(wiped)
-    }
-
-    /// Where the value is. Aligned: the map to a page, the place in it to lines.
-    #[inline]
-    fn as_ptr(&self) -> *mut T {
-        // SAFETY: the map is longer than that.
-        unsafe { self.map.as_mut_ptr().add(self.at).cast::<T>() }
+        unsafe { place.write(value) };
+        Ok(Wiped { _map: map, value: place })
     }
 }
 
@@ -85,14 +80,14 @@ impl<T> Deref for Wiped<T> {
     fn deref(&self) -> &T {
         // SAFETY: `new`, which alone makes this, has written a value there, or all of it is zeros,
         // which is one by its contract; it is mapped as long as this lives.
-        unsafe { &*self.as_ptr() }
+        unsafe { self.value.as_ref() }
     }
 }
 
 impl<T> Drop for Wiped<T> {
     fn drop(&mut self) {
         // SAFETY: as in `deref`; nobody borrows it any more, and it is dropped once.
-        unsafe { self.as_ptr().drop_in_place() };
+        unsafe { self.value.drop_in_place() };
     }
 }
 

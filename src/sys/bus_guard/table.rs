@@ -72,6 +72,11 @@ impl Slot {
         self.is_lost.load(Ordering::Relaxed)
     }
 
+    /// The word that says so.
+    pub(crate) fn loss(&self) -> &AtomicBool {
+        &self.is_lost
+    }
+
     /// Whether single pages of it are mappings of their own, of which a process may have some
     /// 65,000.
     pub(crate) fn is_worn(&self) -> bool {
@@ -130,7 +135,8 @@ impl Slot {
 
     /// To be called before anybody can see the zeros that stand for what is gone.
     pub(super) fn set_lost(&self) {
-        self.is_lost.store(true, Ordering::SeqCst); // pairs with the fence in `Region::is_intact`
+        // Pairs with the fences in `Region::is_intact` and in `Watch::is_intact`.
+        self.is_lost.store(true, Ordering::SeqCst);
         let limit = self.limit.load(Ordering::Acquire); // pairs with `lower_when_lost`
         let bound = self.bound.load(Ordering::Relaxed);
         // SAFETY: null, or words that live as long as the mapping, in which a thread has its fault.

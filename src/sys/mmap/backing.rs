@@ -30,7 +30,7 @@ pub(super) struct Backing {
 
 /// The last word of a file's region, which nobody else uses: whoever cuts the file takes this, and
 /// a page that was lost elsewhere shows in the guard's slot.
-const WITNESS: u64 = u64::from_le_bytes(*b"fastlog.");
+pub(super) const WITNESS: u64 = u64::from_le_bytes(*b"fastlog.");
 
 /// Bytes at the end of a region that are the engine's own.
 pub(crate) const WITNESS_BYTES: usize = WORD_BYTES;
@@ -73,6 +73,13 @@ impl Region {
         fence(Ordering::Acquire);
         let witness = self.word_of_page(self.witness_at()).load(Ordering::Relaxed);
         witness == WITNESS && !slot.is_lost()
+    }
+
+    /// The words by which [`is_intact`](Region::is_intact) knows, while there is something that can
+    /// be lost, and somebody who notices.
+    pub(super) fn marks(&self) -> Option<(&AtomicU64, &'static AtomicBool)> {
+        let slot = self.backing.as_ref()?.slot?;
+        self.is_of_file().then(|| (self.word_of_page(self.witness_at()), slot.loss()))
     }
 
     /// Whether single pages of a file's region were replaced, so that it were better off as one
