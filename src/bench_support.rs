@@ -1,8 +1,10 @@
 //! What the benches and the fuzz targets need of the inside, one stage of the journey each. Behind
 //! the feature `bench-internals`: no part of the public interface, it may change at any time.
 
+mod arena;
 mod binary;
 
+pub use self::arena::{ARENA_PARTS, dead_arena, owed_lines};
 pub use self::binary::{BinaryLog, binary_lines};
 pub use crate::collector::bench::Passes;
 use crate::envelope::decode::Envelope;
