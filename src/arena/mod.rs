@@ -16,7 +16,6 @@ pub(crate) mod inspect;
 pub(crate) mod intent;
 pub(crate) mod layout;
 mod orphans;
-#[allow(dead_code)] // What asks for it is not built yet.
 pub(crate) mod read;
 // Elsewhere there are no arenas in files.
 #[cfg(all(test, target_os = "linux", not(fastlog_portable)))]

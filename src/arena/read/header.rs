@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Unfit;
 use crate::arena::layout::{
@@ -20,6 +20,7 @@ const RINGS_MAX: u64 = 4096;
 const RING_BYTES_MAX: u64 = 64 << 20;
 
 /// What the numbers of the formats and of the outputs mean, from 1 on.
+#[cfg(feature = "cli")]
 const FORMATS: [&str; 4] = ["json", "text", "logfmt", "binary"];
 const OUTPUTS: [&str; 4] = ["file", "stdout", "stderr", "none"];
 const UNKNOWN: &str = "unknown";
@@ -126,6 +127,7 @@ impl Header {
     }
 
     /// Whether the process lives, as far as the numbers of processes are seen from here.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_alive(&self) -> bool {
         let start_time = u32::try_from(self.pid).ok().and_then(process::start_time_of);
         self.start_time != 0
@@ -148,8 +150,9 @@ impl Header {
     }
 
     /// The visible log, where there is one.
+    #[cfg(any(test, feature = "cli"))]
     pub(crate) fn log_path(&self) -> Option<PathBuf> {
-        if self.output_name() != OUTPUTS[0] || self.file_name == Path::new("") {
+        if self.output_name() != OUTPUTS[0] || self.file_name.as_os_str().is_empty() {
             return None;
         }
         Some(self.directory.join(&self.file_name))
