@@ -59,20 +59,20 @@ impl Sides {
         console: Console,
     ) -> Result<SideParts, Error> {
         let (buffer, signal) = (Arc::new(SideBuffer::new()), Arc::new(Signal::default()));
-        let writer = SideWriter::new(SideWriterParts {
+        let mut writer = SideWriter::new(SideWriterParts {
             console: ConsoleWriter::new(Arc::clone(&settings.io), console),
             buffer: Arc::clone(&buffer),
             signal: Arc::clone(&signal),
             shared: self.shared.clone(),
         });
-        let (own, closed) = (Arc::clone(&signal), Arc::clone(&buffer));
+        let own = Arc::clone(&signal);
         let (ended, shared) = (Arc::clone(&self.ended), self.shared.clone());
         let thread = thread::spawn(THREAD_NAME, move || {
             own.adopt_current_thread();
             if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
                 // The others go on without this console.
                 let sentence = format!("the writer to {} panicked", console.as_str());
-                shared.counters.add(Counter::SideDropped, closed.close());
+                writer.close();
                 shared.fail(Counter::SideFailures, sentence);
             }
             ended.fetch_add(1, Ordering::Release); // pairs with `end`

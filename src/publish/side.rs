@@ -35,6 +35,8 @@ pub(crate) struct SideWriterParts {
 pub(crate) struct SideWriter {
     parts: SideWriterParts,
     piece: Piece,
+    /// How much of it is written.
+    at: usize,
     is_last: bool,
     /// For how long the console has taken nothing, of the time in which it was asked.
     quiet: Duration,
@@ -52,11 +54,11 @@ enum Stop {
 impl SideWriter {
     pub(crate) fn new(parts: SideWriterParts) -> SideWriter {
         let (piece, quiet) = (Piece::new(), Duration::ZERO);
-        SideWriter { parts, piece, is_last: false, quiet, has_failed: false }
+        SideWriter { parts, piece, at: 0, is_last: false, quiet, has_failed: false }
     }
 
     /// Runs until the collector has ended and everything is written, or nobody reads any more.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(&mut self) {
         loop {
             let awaited = bit::WORK | bit::STOP | bit::ABANDON;
             let bits = self.parts.signal.wait(awaited, IDLE);
@@ -74,26 +76,37 @@ impl SideWriter {
                 break;
             }
         }
-        // Lines that come later are refused, and counted by who brings them.
-        self.parts.shared.counters.add(Counter::SideDropped, self.parts.buffer.close());
+        self.close();
+    }
+
+    /// Counts what is not written, also where a panic has ended the writer. Lines that come later
+    /// are refused, and counted by who brings them.
+    pub(crate) fn close(&mut self) {
+        let left = self.piece.count_from(self.at) + self.parts.buffer.close();
+        self.parts.shared.counters.add(Counter::SideDropped, left);
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.piece.clear();
+        self.at = 0;
     }
 
     /// Writes the piece; what cannot be written is counted.
     fn write(&mut self) -> Result<(), Stop> {
-        let mut at = 0;
         let mut outcome = Ok(());
-        while at < self.piece.lines().len() && outcome.is_ok() {
-            match self.parts.console.write_some(&self.piece.lines()[at..]) {
+        while self.at < self.piece.lines().len() && outcome.is_ok() {
+            match self.parts.console.write_some(&self.piece.lines()[self.at..]) {
                 Ok(count) => {
-                    at += count;
+                    self.at += count;
                     self.quiet = Duration::ZERO;
                     self.has_failed = false;
                 }
                 Err(error) => outcome = self.consider(&error),
             }
         }
-        self.parts.shared.counters.add(Counter::SideDropped, self.piece.count_from(at));
-        self.piece.clear();
+        self.parts.shared.counters.add(Counter::SideDropped, self.piece.count_from(self.at));
+        self.clear();
         outcome
     }
 
