@@ -8,12 +8,13 @@
 
 mod common;
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use common::{config, drain, lines, wait_until};
-use fastlog::{Engine, Overflow, fastlog, unheard};
+use fastlog::{Engine, Level, Overflow, fastlog, unheard};
 
 static FROM_HANDLER: AtomicU64 = AtomicU64::new(0);
 
@@ -129,4 +130,96 @@ fn a_handler_that_comes_into_a_start_or_an_end_is_turned_away() {
         }
     });
     assert_eq!(written + (unheard() - before), sent + 5, "each is heard or counted");
+}
+
+/// The signals whose handlers come one into the other, and the level at which each logs.
+fn nested() -> [(libc::c_int, Level); 5] {
+    let first = libc::SIGRTMIN();
+    [
+        (first, Level::TRACE),
+        (first + 1, Level::INFO),
+        (first + 2, Level::WARN),
+        (first + 3, Level::ERROR),
+        (first + 4, Level::CRITICAL),
+    ]
+}
+
+/// Raises the signal that follows this one while it is rendered, into this thread.
+struct RaisesNext(libc::c_int);
+
+impl fmt::Display for RaisesNext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let next = self.0 + 1;
+        if nested().iter().any(|(signal, _)| *signal == next) {
+            // SAFETY: takes a number; its handler is there.
+            assert_eq!(unsafe { libc::raise(next) }, 0);
+        }
+        write!(f, "after {next}")
+    }
+}
+
+extern "C" fn nested_handler(signal: libc::c_int) {
+    FROM_HANDLER.fetch_add(1, Ordering::Relaxed);
+    let level = nested().iter().find(|(one, _)| *one == signal).map(|(_, level)| *level);
+    let Some(level) = level else { return };
+    fastlog!(level: level, "nested", signal, text = %RaisesNext(signal));
+    // And where its own call may be on its way out.
+    fastlog!(level: level, "nested again", signal);
+}
+
+/// Five handlers deep, at every level, into calls that wait for room in a ring that is full most of
+/// the time: whatever is turned away, nobody waits for himself.
+#[test]
+fn handlers_within_handlers_never_wait_for_a_ring_that_their_own_thread_holds_up() {
+    const RECORDS: u64 = 3_000;
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = config(dir.path()).overflow(Overflow::Block).level(Level::TRACE);
+    let config = config.record_bytes(1024).ring_bytes(16 << 10);
+    let engine = Engine::start(config).expect("it starts");
+    for (signal, _) in nested() {
+        // SAFETY: the action is zeroed and then complete; others, and itself, may come into it.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nested_handler as *const () as usize;
+            action.sa_flags = libc::SA_RESTART | libc::SA_NODEFER;
+            assert_eq!(libc::sigaction(signal, &raw const action, std::ptr::null_mut()), 0);
+        }
+    }
+    FROM_HANDLER.store(0, Ordering::Relaxed);
+    let (first, before) = (nested()[0].0, unheard());
+    fastlog!(INFO, "warm", text = %0);
+    nested_handler(first);
+    // SAFETY: has no preconditions.
+    let me = unsafe { libc::pthread_self() };
+    let is_over = AtomicBool::new(false);
+    let filler = "x".repeat(900);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                // SAFETY: that thread waits for this one. Full queues refuse, and are tried again.
+                unsafe { libc::pthread_kill(me, first) };
+                (0..2_000).for_each(|_| std::hint::spin_loop());
+            }
+        });
+        for n in 0..RECORDS {
+            fastlog!(INFO, "long", n, filler);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let turned_away = unheard() - before;
+    let report = drain(&engine);
+    assert_eq!(report.dropped(), 0, "{report}");
+    let by_handlers = 2 * FROM_HANDLER.load(Ordering::Relaxed);
+    assert_eq!(report.submitted() + turned_away, 1 + RECORDS + by_handlers, "{report}");
+    let all = lines(&report);
+    let own: Vec<_> = all.iter().filter(|line| line["message"] == "long").collect();
+    assert_eq!(own.len() as u64, RECORDS);
+    assert!(own.iter().enumerate().all(|(n, line)| line["n"] == n), "whole, and in order");
+    for (_, level) in nested() {
+        let is_there =
+            all.iter().any(|line| line["message"] == "nested" && line["level"] == level.as_str());
+        assert!(is_there, "{level} was heard from {by_handlers} calls of handlers");
+    }
+    assert!(all.iter().any(|line| line["text"] == format!("after {}", first + 1)));
 }
