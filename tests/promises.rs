@@ -177,3 +177,27 @@ fn tests_that_the_readme_names_exist_and_cite_their_row() {
     }
     assert!(named >= 20, "only {named} tests are named: are the rows still found?");
 }
+
+/// In the last cell of a row of `SECURITY.md`, the tests of each file that stand behind its name.
+#[test]
+fn each_promise_about_security_names_tests_that_are_there() {
+    let document = read(&root().join("SECURITY.md"));
+    let rows = document.lines().filter(|line| line.starts_with("| ") && line.contains(".rs` "));
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for row in rows {
+        let cell = row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or_default();
+        let mut text = String::new();
+        for name in cell.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                text = read(&root().join(name));
+                continue;
+            }
+            checked += 1;
+            if !text.contains(&format!("fn {name}(")) {
+                wrong.push(name);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "SECURITY.md names tests that are none: {wrong:?}");
+    assert!(checked > 10, "{checked}");
+}
