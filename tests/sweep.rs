@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::disk::{EIO, ENOSPC, inode, memory_dir};
 use common::all_lines;
+use common::disk::{EIO, ENOSPC, inode, memory_dir};
 use fastlog::{Engine, Io, Logger, Stats, fastlog};
 use nth::{Call, How, Nth};
 
