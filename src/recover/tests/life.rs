@@ -17,7 +17,9 @@ use crate::callsite::Callsite;
 use crate::clock::{TickClock, TickSource};
 use crate::collector::{self, Barriers, Collector, Idling, StartNote};
 use crate::config::file_names::Unit;
-use crate::config::{Filter, Modes, Overflow, Rotate, RotateZone, Rotation};
+use crate::config::{
+    Filter, Modes, Overflow, Redaction, Rotate, RotateZone, Rotation, UrlPasswords,
+};
 use crate::emit::{Route, admit, emit_routed};
 use crate::flush::controller::{Limits, Mode, SyncGoal};
 use crate::flush::signal::bit;
@@ -227,6 +229,7 @@ impl Life {
             sides: Vec::new(),
             segment_age: None,
             binary: None,
+            url_passwords: UrlPasswords::Shown,
         });
         ((arena, collector, publisher, shared), registry)
     }
@@ -293,5 +296,6 @@ fn registry(arena: &Arc<Arena>, counters: Counters) -> Arc<Registry> {
         shared: Shared::new(counters, limits, None),
         arena: Arc::clone(arena),
         filter: Filter::parse("", Level::Info).expect("no directive"),
+        redaction: Redaction::default(),
     }))
 }
