@@ -87,8 +87,8 @@ impl DrainReport {
         &self.flow
     }
 
-    /// Records that lie in the arena's file: all that are pending, if it is in one. This version
-    /// does not read them back.
+    /// Records that lie in the arena's file: all that are pending, if it is in one. The next start
+    /// brings them into the log.
     pub fn left_in_arena(&self) -> u64 {
         if self.arena_path.is_some() { self.pending } else { 0 }
     }

@@ -86,7 +86,13 @@ figures! { Stats {
     clock_steps: ClockSteps;
     /// Rings made so far; threads that ended leave theirs to later ones.
     rings: Rings;
-    /// Arenas of crashed processes found at start: kept, not yet recovered.
+    /// Records of dead processes that the start brought back into the log: those that lay in their
+    /// rings, and lines that were written and not published.
+    recovered: Recovered;
+    /// Arenas of dead processes that the start has recovered and removed.
+    recovered_arenas: RecoveredArenas;
+    /// Arenas of dead processes found at the start that could not be recovered, and stay: damaged
+    /// ones, those of another version, those for whose content there was no room.
     orphans: Orphans;
     /// How often a part of the arena's files could not be had, because somebody cut them, or their
     /// file system is full or fails, and memory of the process took its place.
@@ -106,8 +112,8 @@ impl Stats {
         self.figures.get(Counter::Stalled) != 0
     }
 
-    /// Whether rings and segments all lie in files, which outlive the process. This version does
-    /// not read them back.
+    /// Whether rings and segments all lie in files, which outlive the process: the next start
+    /// brings back what is in them.
     pub fn crash_safe(&self) -> bool {
         self.crash_safe
     }

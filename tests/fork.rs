@@ -485,10 +485,10 @@ fn take_the_name() {
     }
     match Engine::start(small(&child::dir()).in_use(InUse::Fail)) {
         Ok(engine) => {
-            let orphans = engine.stats().orphans();
+            let arenas = engine.stats().recovered_arenas();
             fastlog!(INFO, "the name is free");
             drain(&engine);
-            println!("free, with {orphans} orphans");
+            println!("free, with {arenas} arenas recovered");
         }
         Err(fastlog::Error::LockedBy { pid, .. }) => println!("taken by {}", pid.unwrap_or(0)),
         Err(other) => panic!("{other}"),
@@ -497,7 +497,7 @@ fn take_the_name() {
 
 /// Starts a process that forks a child, logs, and ends while the child lives on until its standard
 /// input ends. Then a stranger takes the name.
-fn the_name_is_free_while_the_child_lives(case: &str, orphans: u64) {
+fn the_name_is_free_while_the_child_lives(case: &str, arenas: u64) {
     let dir = tempfile::tempdir().unwrap();
     let kept: PathBuf = dir.path().to_owned();
     let mut command = child::command(case, dir.path());
@@ -508,7 +508,7 @@ fn the_name_is_free_while_the_child_lives(case: &str, orphans: u64) {
     let pid: libc::pid_t = pid.parse().unwrap();
     let mut stranger = child::command("take_the_name", &kept);
     let stranger = Running::start(&mut stranger, tempfile::tempdir().unwrap()).end();
-    let free = format!("free, with {orphans} orphans");
+    let free = format!("free, with {arenas} arenas recovered");
     assert!(stranger.stdout.contains(&free), "{stranger}\nbefore: {ended}");
     // SAFETY: signal 0 only asks whether the process is there.
     assert_eq!(unsafe { libc::kill(pid, 0) }, 0, "the child lives on");

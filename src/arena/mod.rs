@@ -5,8 +5,8 @@
 //!
 //! Where no file can be had (no room, no `fallocate`, a console without a directory) the same
 //! layout lies in anonymous memory: the engine works as well and says that it is not crash-safe.
-//! A clean drain unlinks its own; what a crash leaves behind is kept and counted, and can be
-//! [`read`].
+//! A clean drain unlinks its own; what a crash leaves behind can be [`read`], and is recovered
+//! from.
 
 pub(crate) mod commit;
 mod create;
@@ -37,8 +37,10 @@ use two_slots::{TwoSlots, Words};
 
 pub(crate) use create::{Identity, Lines};
 pub(crate) use layout::shared_memory_dir;
+#[cfg(test)]
+pub(crate) use orphans::forget_own;
 pub(crate) use orphans::{
-    ARENA_EXTENSION, Orphan, SEGMENTS_EXTENSION, SameLog, find_orphans, forget_after_fork, is_own,
+    ARENA_EXTENSION, SEGMENTS_EXTENSION, SITES_EXTENSION, forget_after_fork, is_own,
 };
 
 /// A mapping that several modules look into.

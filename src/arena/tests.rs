@@ -1,4 +1,4 @@
-//! Tests of arenas in files: who finds whose.
+//! Tests of arenas in files.
 
 use super::*;
 use crate::sys::bus_guard::SigbusGuard;
@@ -14,62 +14,8 @@ fn identity(directory: &Path) -> Identity<'_> {
 }
 
 fn create(io: impl Io + 'static, dir: &Path) -> Arena {
-    create_for(Path::new("/var/log/app"), io, dir)
-}
-
-fn create_for(directory: &Path, io: impl Io + 'static, dir: &Path) -> Arena {
-    let identity = identity(directory);
+    let identity = identity(Path::new("/var/log/app"));
     Arena::create(Arc::new(io), dir, identity, SHAPE, SigbusGuard::Install).expect("an arena")
-}
-
-fn orphans(io: &dyn Io, dir: &Path) -> u64 {
-    find_orphans(io, dir, "app", SameLog::ByPlace).expect("the directory is read").len() as u64
-}
-
-/// Looks for orphans whenever an arena under construction grows.
-#[derive(Debug)]
-struct LooksMeanwhile {
-    dir: PathBuf,
-    found: Arc<Mutex<Vec<u64>>>,
-}
-
-impl Io for LooksMeanwhile {
-    fn fallocate(&self, fd: BorrowedFd<'_>, how: Reserve, at: u64, len: u64) -> io::Result<()> {
-        self.found.lock().unwrap().push(orphans(&OsIo, &self.dir));
-        OsIo.fallocate(fd, how, at, len)
-    }
-}
-
-#[test]
-fn an_arena_under_construction_is_nobodys_orphan() {
-    let dir = TempDir::new().unwrap();
-    let found = Arc::new(Mutex::new(Vec::new()));
-    let io = LooksMeanwhile { dir: dir.path().to_owned(), found: Arc::clone(&found) };
-    let arena = create(io, dir.path());
-    assert_eq!(*found.lock().unwrap(), [0]);
-    arena.unlink().unwrap();
-}
-
-/// Starts an engine's arena just before the directory is listed.
-#[derive(Debug, Default)]
-struct StartsMeanwhile {
-    made: Mutex<Vec<Arena>>,
-}
-
-impl Io for StartsMeanwhile {
-    fn read_dir_names(&self, path: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-        self.made.lock().unwrap().push(create(OsIo, path));
-        OsIo.read_dir_names(path)
-    }
-}
-
-#[test]
-fn an_arena_made_while_another_start_looks_is_not_opened() {
-    let dir = TempDir::new().unwrap();
-    let io = StartsMeanwhile::default();
-    assert_eq!(orphans(&io, dir.path()), 0);
-    assert_eq!(orphans(&io, dir.path()), 0);
-    assert_eq!(io.made.lock().unwrap().len(), 2);
 }
 
 #[test]
@@ -92,7 +38,7 @@ fn what_failed_or_was_left_is_no_longer_own() {
     assert!(orphans::is_own_in(dir.path()));
     // As a crash leaves it: this process's own lock does not count.
     orphans::forget_own(arena.path().unwrap());
-    assert_eq!(orphans(&OsIo, dir.path()), 1);
+    assert!(!is_own(arena.path().unwrap()));
 }
 
 #[test]
@@ -119,25 +65,6 @@ fn rings_can_be_mapped_whatever_the_page_size() {
 }
 
 #[test]
-fn an_arena_of_another_directorys_log_is_no_orphan_of_this_one() {
-    let dir = TempDir::new().unwrap();
-    let long = PathBuf::from(format!("/{}", "x/".repeat(layout::DIRECTORY_BYTES_MAX)));
-    let logs = [Path::new("/var/log/a"), Path::new("/var/log/b"), Path::new(""), &long];
-    for log in logs {
-        // As a crash leaves it.
-        orphans::forget_own(create_for(log, OsIo, dir.path()).path().unwrap());
-    }
-    std::fs::write(dir.path().join("app.1-0.arena"), "cut").unwrap();
-    let count = |log| find_orphans(&OsIo, dir.path(), "app", log).unwrap().len() as u64;
-    for log in logs {
-        assert_eq!(count(SameLog::In(log)), 1, "{log:?}");
-    }
-    assert_eq!(count(SameLog::In(Path::new("/var/log/"))), 0);
-    assert_eq!(count(SameLog::In(Path::new("/var/log/ab"))), 0);
-    assert_eq!(count(SameLog::ByPlace), logs.len() as u64 + 1);
-}
-
-#[test]
 fn the_header_says_how_the_lines_look_and_where_they_go() {
     let dir = TempDir::new().unwrap();
     let arena = create(OsIo, dir.path());
@@ -149,45 +76,6 @@ fn the_header_says_how_the_lines_look_and_where_they_go() {
     arena.fixed().read_bytes(header::DIRECTORY + 8, &mut directory);
     assert_eq!((word(header::DIRECTORY), &directory), (12, b"/var/log/app"));
     arena.unlink().unwrap();
-}
-
-/// A start that opened it would wait for somebody who writes to it.
-#[test]
-fn a_pipe_that_is_called_like_an_arena_is_passed_over() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let made = std::process::Command::new("mkfifo").arg(dir.path().join("app.1-0f.arena")).status();
-    assert!(made.expect("mkfifo is there").success());
-    std::os::unix::fs::symlink("/dev/zero", dir.path().join("app.2-0f.arena")).expect("a link");
-    assert_eq!(orphans(&OsIo, dir.path()), 0);
-}
-
-/// Removes what is there by the time it is opened, and sees whether others may go on meanwhile.
-#[derive(Debug)]
-struct OpensLast {
-    dir: PathBuf,
-}
-
-impl Io for OpensLast {
-    fn open_existing(&self, path: &Path) -> io::Result<std::fs::File> {
-        let (told, heard) = std::sync::mpsc::channel();
-        let dir = self.dir.clone();
-        std::thread::spawn(move || told.send(orphans::is_own_in(&dir)));
-        assert_eq!(heard.recv_timeout(std::time::Duration::from_secs(60)), Ok(false), "held up");
-        let file = OsIo.open_existing(path)?;
-        OsIo.unlink(path)?;
-        Ok(file)
-    }
-}
-
-#[test]
-fn who_removes_an_orphan_holds_nobody_up_and_may_be_late() {
-    let dir = TempDir::new().unwrap();
-    std::fs::write(dir.path().join("app.1-00ff.arena"), "").unwrap();
-    let found = find_orphans(&OsIo, dir.path(), "app", SameLog::ByPlace).unwrap();
-    assert_eq!(found.len(), 1);
-    let io = OpensLast { dir: dir.path().to_owned() };
-    assert!(!found[0].remove(&io).unwrap(), "another was faster");
-    assert!(!found[0].remove(&OsIo).unwrap());
 }
 
 /// Notes what is removed.

@@ -97,6 +97,7 @@ impl Passes {
                 log: String::new(),
                 arena: String::new(),
                 is_crash_safe: false,
+                recovered: 0,
                 orphans: 0,
                 warnings: Vec::new(),
             },

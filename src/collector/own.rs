@@ -23,7 +23,7 @@ static START: Callsite = Callsite::new(
     Level::Info,
     TARGET,
     "engine started, log {log}",
-    &["version", "pid", "log", "arena", "crash_safe", "orphans"],
+    &["version", "pid", "log", "arena", "crash_safe", "recovered", "orphans"],
     file!(),
     line!(),
 );
@@ -87,6 +87,9 @@ pub(crate) struct StartNote {
     /// The arena's file, or that it has none.
     pub(crate) arena: String,
     pub(crate) is_crash_safe: bool,
+    /// Records of dead processes that came back.
+    pub(crate) recovered: u64,
+    /// Arenas of dead processes that are still there.
     pub(crate) orphans: u64,
     /// What the owner should hear of besides.
     pub(crate) warnings: Vec<String>,
@@ -118,7 +121,7 @@ impl OwnRecords {
     pub(super) fn start(&self, ticks: u64, note: &StartNote) -> OwnRecord<'_> {
         let version = env!("CARGO_PKG_VERSION");
         let (pid, log) = (std::process::id(), &note.log);
-        let rest = (&note.is_crash_safe, (&note.orphans, ()));
+        let rest = (&note.is_crash_safe, (&note.recovered, (&note.orphans, ())));
         let fields = (&version, (&pid, (log, (&note.arena, rest))));
         OwnRecord {
             key: 0,

@@ -89,8 +89,10 @@ pub enum Idle {
 
 /// Where rings and segments live, which decides what of them outlives the process.
 ///
-/// A clean drain removes the files. A process that dies leaves them; **this version does not read
-/// them back**: it keeps them and counts them ([`Stats::orphans`](crate::Stats::orphans)).
+/// A clean drain removes the files. A process that dies leaves them, and the next start brings into
+/// the log what is in them ([`Stats::recovered`](crate::Stats::recovered)): it looks beside the
+/// log, in shared memory, and where earlier engines of the log had theirs. What cannot be recovered
+/// stays ([`Stats::orphans`](crate::Stats::orphans)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Arena {

@@ -1,40 +1,31 @@
-//! Where an engine's arena lies, and what earlier ones left there. Runs on the owner, at start.
+//! Where an engine's arena lies. Runs on the owner, at start.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::open::{self, LogPlace};
-use super::orphans::{self, Orphans};
+use super::recovery::check_private;
 use super::start::HOT_SEGMENTS;
 use super::wire;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
-use crate::arena::{
-    Arena, Identity, Lines, Orphan, SameLog, Shape, find_orphans, shared_memory_dir,
-};
+use crate::arena::{Arena, Identity, Lines, Shape, shared_memory_dir};
 use crate::config::{Arena as Place, Output, Settings, file_names};
 use crate::error::Error;
 use crate::format::Colour;
+use crate::recover::places;
 use crate::sys::io::Io;
 use crate::sys::{file_system, process};
 
 /// Mode of a directory that holds arenas: they hold raw values.
 const PRIVATE_MODE: u32 = 0o700;
 
-/// The arena, and what became of those of crashed processes beside it.
-pub(super) struct Placed {
-    pub(super) arena: Arena,
-    pub(super) orphans: Orphans,
-}
-
 /// Makes the arena in files or, where they cannot be had, in anonymous memory, with a warning.
 pub(super) fn place(
     settings: &Settings,
     log: Option<&LogPlace>,
     warnings: &mut Vec<String>,
-) -> Result<Placed, Error> {
+) -> Result<Arena, Error> {
     let io = &settings.io;
     let shape = Shape {
         ring_bytes: settings.ring_bytes,
@@ -50,23 +41,33 @@ pub(super) fn place(
         lines: lines(settings),
     };
     let dir = directory(settings, log, shape);
-    let found = find(settings, log, dir.as_ref());
-    let orphans = orphans::bound(&**io, found, warnings);
     let made = dir.map(|dir| {
         let dir = dir?;
+        note(settings, log, &dir, warnings);
         Arena::create(Arc::clone(io), &dir, identity, shape, settings.sigbus_guard)
             .map_err(|source| Error::Directory { path: dir, source })
     });
     match made {
-        Some(Ok(arena)) => return Ok(Placed { arena, orphans }),
+        Some(Ok(arena)) => return Ok(arena),
         Some(Err(error)) => warnings.push(format!(
             "records do not survive `kill -9`, because the arena has no file: {error}"
         )),
         None => {}
     }
-    let arena = Arena::anonymous(identity, shape)
-        .map_err(|source| Error::Memory { bytes: RINGS_AT, source })?;
-    Ok(Placed { arena, orphans })
+    let arena = Arena::anonymous(identity, shape);
+    arena.map_err(|source| Error::Memory { bytes: RINGS_AT, source })
+}
+
+/// Notes beside the log where the arena comes, for whoever recovers it, who may be told another
+/// place. Beside the log and in shared memory he looks by himself.
+fn note(settings: &Settings, log: Option<&LogPlace>, dir: &Path, warnings: &mut Vec<String>) {
+    let (Some(log), Place::Dir(_)) = (log, &settings.arena) else { return };
+    if let Err(error) = places::add(&*settings.io, &log.private_dir, &log.base, dir) {
+        warnings.push(format!(
+            "only an engine with this `arena_dir` will find the arena in {}: {error}",
+            dir.display()
+        ));
+    }
 }
 
 /// Empty where the log is no file.
@@ -146,30 +147,4 @@ fn shared_memory(io: &dyn Io, shape: Shape) -> Result<PathBuf, Error> {
     check_private(&path).map_err(refused)?;
     check_room(io, &path, shape).map_err(refused)?;
     Ok(path)
-}
-
-/// Anybody may make a directory in `/dev/shm`: it must be ours, and closed to others.
-fn check_private(path: &Path) -> io::Result<()> {
-    let metadata = fs::symlink_metadata(path)?;
-    let is_private = metadata.is_dir()
-        && metadata.uid() == process::effective_uid()
-        && metadata.mode() & 0o077 == 0;
-    if is_private { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
-}
-
-/// Arenas of this log whose process is gone, beside it and where this one lies.
-fn find(
-    settings: &Settings,
-    log: Option<&LogPlace>,
-    dir: Option<&Result<PathBuf, Error>>,
-) -> Vec<Orphan> {
-    let beside = log.map(|log| &log.private_dir);
-    let chosen = dir.and_then(|dir| dir.as_ref().ok()).filter(|dir| Some(*dir) != beside);
-    let chosen = chosen.map(|dir| (dir, SameLog::In(log_directory(log))));
-    let places = beside.map(|dir| (dir, SameLog::ByPlace)).into_iter().chain(chosen);
-    let found = places.map(|(dir, log)| {
-        // A directory that cannot be listed has no arenas that anybody could recover.
-        find_orphans(&*settings.io, dir, &settings.name, log).unwrap_or_default()
-    });
-    found.flatten().collect()
 }

@@ -14,6 +14,7 @@ use crate::emit;
 use crate::error::Error;
 use crate::flush::Limit;
 use crate::primitive::{AtomicBool, Ordering};
+use crate::recover;
 use crate::registry::process;
 use crate::sys::exit::{at_exit, at_fork};
 use crate::sys::fork_safe::ForkSafe;
@@ -95,6 +96,7 @@ extern "C" fn forked() {
     INSTALLING.forget();
     lock::forget_after_fork();
     arena::forget_after_fork();
+    recover::forget_after_fork();
     emit::forget_after_fork();
     unannounced::told();
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::signature;
+use crate::config::file_names;
 use crate::keep::Engines;
 use crate::publish::NameHeld;
 use crate::sys::fork_safe::ForkSafe;
@@ -96,11 +97,11 @@ impl NameLock {
     /// Takes the signature away, also where somebody has closed the file's descriptor.
     fn erase(&self, file: &OwnFile) {
         match file.checked() {
-            Ok(file) => signature::erase(&*self.io, file),
+            Ok(file) => signature::erase(file),
             // The lock is lost as well: nothing hangs on closing another descriptor.
             Err(_) => {
                 let again = self.io.open_existing_private(&self.path);
-                let _ = again.map(|file| signature::erase(&*self.io, &file));
+                let _ = again.map(|file| signature::erase(&file));
             }
         }
     }
@@ -117,13 +118,13 @@ pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
 
 /// Who holds the lock of this file, in the directory of another user: some process, by its number
 /// where the system tells; none also where that cannot be seen.
-pub(super) fn holder_at(io: &dyn Io, path: &Path) -> Option<Option<u32>> {
+pub(super) fn holder_at(path: &Path) -> Option<Option<u32>> {
     // As above: closing a file that this process has locked would drop its lock.
     if enter(path, Use::Look).is_err() {
         return Some(Some(process::pid()));
     }
     let holder = open::to_read(path).ok().and_then(|file| {
-        process::locked_by(&file).or_else(|| signature::of_another(io, &file).map(Some))
+        process::locked_by(&file).or_else(|| signature::of_another(&file).map(Some))
     });
     leave(path, None);
     holder
@@ -190,11 +191,11 @@ fn lock_file(how: Use, io: &dyn Io, path: &Path) -> Result<OwnFile, NotLocked> {
             // Else somebody has removed it since it was opened, and may hold another one.
             Ok(()) if is_named(io, &file, path).map_err(NotLocked::Failed)? => {
                 let open = file.checked().map_err(NotLocked::Failed)?;
-                if let Some(holder) = signature::of_another(io, open) {
+                if let Some(holder) = signature::of_another(open) {
                     return Err(NotLocked::Held(Some(holder)));
                 }
                 if how == Use::Engine {
-                    signature::sign(io, open);
+                    signature::sign(open);
                 }
                 return Ok(file);
             }
@@ -225,6 +226,21 @@ pub(super) struct NameLocks {
 impl NameLocks {
     pub(super) fn new(io: Arc<dyn Io>, dir: PathBuf) -> NameLocks {
         NameLocks { io, dir }
+    }
+}
+
+impl NameLocks {
+    /// Does the work if no engine of this base lives, nor can begin to meanwhile; says whether. The
+    /// lock's file goes where the name is used once.
+    pub(super) fn while_free(&self, base: &str, work: &mut dyn FnMut()) -> bool {
+        let Ok(lock) = NameLock::take_for(Use::Look, &self.io, &self.dir, base) else {
+            return false;
+        };
+        work();
+        if file_names::name_of_second(base).is_some() {
+            lock.remove();
+        }
+        true
     }
 }
 
@@ -313,13 +329,13 @@ mod tests {
         let signed = Identity { pid: other.id(), start_time, ..Identity::own() };
         std::fs::write(&path, signed.to_line()).expect("written");
         assert!(matches!(take(), Err(NotLocked::Held(Some(pid))) if pid == other.id()));
-        assert_eq!(holder_at(&OsIo, &path), Some(Some(other.id())));
+        assert_eq!(holder_at(&path), Some(Some(other.id())));
         let locks = NameLocks::new(Arc::clone(&io), dir.path().to_owned());
         assert!(!locks.while_gone("app", &mut || unreachable!("it lives")));
         assert_eq!(std::fs::read(&path).expect("there"), signed.to_line().as_bytes());
         other.kill().expect("ours");
         other.wait().expect("ours");
-        assert_eq!(holder_at(&OsIo, &path), None);
+        assert_eq!(holder_at(&path), None);
         // Of this process, which executes another program: the table is empty then.
         drop(take().expect("it is dead"));
         std::fs::write(&path, Identity::own().to_line()).expect("written");

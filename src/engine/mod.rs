@@ -12,6 +12,7 @@ mod open;
 mod orphans;
 mod private_dir;
 mod rear;
+pub(crate) mod recovery;
 mod sides;
 mod signature;
 mod start;

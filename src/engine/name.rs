@@ -97,7 +97,7 @@ fn try_to_take(
     };
     let io = &*settings.io;
     let mut others = private_dir::of_others(io, dir, private_dir).into_iter();
-    if let Some(holder) = others.find_map(|other| lock::holder_at(io, &lock::path(&other, name))) {
+    if let Some(holder) = others.find_map(|other| lock::holder_at(&lock::path(&other, name))) {
         return Ok(Err(Holder::Process(holder)));
     }
     let path = file_path(settings, dir, name);

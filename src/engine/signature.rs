@@ -1,36 +1,36 @@
 //! Who holds a name, written into the lock's file. A process loses a POSIX lock as soon as it
 //! closes any descriptor of the file, as a backup or a look at all files does: it lives on, and its
-//! name is not free. Runs on the owner.
+//! name is not free. Not through the engine's `Io`, as the lock is not either. Runs on the owner.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 
-use crate::sys::io::Io;
+use crate::sys::io::{Io, OsIo};
 use crate::sys::process::Identity;
 
 /// More than any signature has.
 const BYTES_MAX: usize = 128;
 
 /// The process whose signature the file has.
-fn read(io: &dyn Io, file: &File) -> Option<Identity> {
+fn read(file: &File) -> Option<Identity> {
     let mut bytes = [0; BYTES_MAX];
-    let len = io.pread(file.as_fd(), &mut bytes, 0).ok()?;
+    let len = OsIo.pread(file.as_fd(), &mut bytes, 0).ok()?;
     Identity::of_line(&bytes[..len])
 }
 
 /// Who has signed and lives; none where that is this process, which has executed another program
 /// since if it does not know.
-pub(super) fn of_another(io: &dyn Io, file: &File) -> Option<u32> {
-    let signed = read(io, file)?;
+pub(super) fn of_another(file: &File) -> Option<u32> {
+    let signed = read(file)?;
     (signed.is_alive() && signed != Identity::own()).then_some(signed.pid)
 }
 
 /// Signs for this process. Where that fails, a full disk say, the lock alone says whose it is.
-pub(super) fn sign(io: &dyn Io, file: &File) {
-    let _ = io.ftruncate(file.as_fd(), 0).and_then(|()| {
+pub(super) fn sign(file: &File) {
+    let _ = OsIo.ftruncate(file.as_fd(), 0).and_then(|()| {
         let line = Identity::own().to_line();
-        match io.pwrite(file.as_fd(), line.as_bytes(), 0)? {
+        match OsIo.pwrite(file.as_fd(), line.as_bytes(), 0)? {
             written if written == line.len() => Ok(()),
             _ => Err(io::Error::from(io::ErrorKind::WriteZero)),
         }
@@ -38,9 +38,9 @@ pub(super) fn sign(io: &dyn Io, file: &File) {
 }
 
 /// Takes this process's signature away; that of another, a forked child's parent say, stays.
-pub(super) fn erase(io: &dyn Io, file: &File) {
-    if read(io, file) == Some(Identity::own()) {
+pub(super) fn erase(file: &File) {
+    if read(file) == Some(Identity::own()) {
         // One that stays holds until the process ends, and is nobody's then.
-        let _ = io.ftruncate(file.as_fd(), 0);
+        let _ = OsIo.ftruncate(file.as_fd(), 0);
     }
 }

@@ -1,19 +1,19 @@
 //! Starts an engine. Runs on the owner. What was begun is undone in reverse when a step fails: each
 //! part releases itself when it is dropped.
 //!
-//! Validate → the process's place → exit hook and fork handler → directories, name lock, orphans →
+//! Validate → the process's place → exit hook and fork handler → directories, name lock, recovery →
 //! log file → arena and hot segments → clock → threads → start record → published as running.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::arena_place::{self, Placed};
+use super::arena_place;
 use super::core::Core;
 use super::open::LogPlace;
 use super::rear::Destination;
 use super::wire::{self, Opened};
-use super::{exit, open};
+use super::{exit, open, recovery};
 use crate::arena::{Arena, layout};
 use crate::clock::Clock;
 use crate::config::{Config, FILTER_VARIABLE, OpenFailure, Output, Rotate, Settings, SyncPolicy};
@@ -158,8 +158,8 @@ fn build(
     if settings.clock == Some(Clock::Tsc) && !tsc_is_fit() {
         warnings.push(UNFIT_CLOCK.to_owned());
     }
-    let Placed { arena, orphans } = arena_place::place(settings, log.as_ref(), warnings)?;
-    let arena = Arc::new(arena);
+    let recovery = recovery::at_start(settings, log.as_ref(), warnings);
+    let arena = Arc::new(arena_place::place(settings, log.as_ref(), warnings)?);
     let undo = Unlink(Some(Arc::clone(&arena)));
     let counters = Counters::new(Arc::clone(arena.fixed()), layout::COUNTERS_AT);
     let destination = match &log {
@@ -178,7 +178,7 @@ fn build(
             _ => {}
         }
     }
-    let opened = Opened { log, arena, orphans, counters, destination };
+    let opened = Opened { log, arena, recovery, counters, destination };
     let core = wire::run(settings, place, opened, warnings)?;
     undo.keep();
     Ok(core)

@@ -4,8 +4,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use super::core::{Core, Drain, Place, ThreadIds};
 use super::open::{self, LogPlace};
-use super::orphans::Orphans;
 use super::rear::{Destination, Rear};
+use super::recovery::Outcome;
 use super::sides::Sides;
 use super::start::HOT_SEGMENTS;
 use super::threads::{Threads, pin_collector};
@@ -37,7 +37,7 @@ const PUBLISH_BYTES: u64 = (HOT_SEGMENTS * layout::SEGMENT_BYTES / 2) as u64;
 pub(super) struct Opened {
     pub(super) log: Option<LogPlace>,
     pub(super) arena: Arc<Arena>,
-    pub(super) orphans: Orphans,
+    pub(super) recovery: Outcome,
     pub(super) counters: Counters,
     pub(super) destination: Destination,
 }
@@ -81,8 +81,11 @@ pub(super) fn run(
     let source = TickSource::choose(settings.clock.unwrap_or_default(), readings);
     let front = Front::new(settings, &opened, source);
     let shared = front.registry.shared.clone();
-    shared.counters.set(Counter::Orphans, opened.orphans.kept);
-    shared.counters.set(Counter::RemovedOrphans, opened.orphans.removed);
+    let Outcome { records, arenas, orphans } = opened.recovery;
+    shared.counters.set(Counter::Recovered, records);
+    shared.counters.set(Counter::RecoveredArenas, arenas);
+    shared.counters.set(Counter::Orphans, orphans.kept);
+    shared.counters.set(Counter::RemovedOrphans, orphans.removed);
     shared.counters.set(Counter::ClockInUse, source.clock().number());
     let (sides, side_parts) = Sides::start(settings, &shared)?;
     let mut start_note = start_note(settings, &opened);
@@ -274,7 +277,8 @@ fn start_note(settings: &Settings, opened: &Opened) -> StartNote {
     StartNote {
         log,
         is_crash_safe: opened.arena.is_crash_safe(),
-        orphans: opened.orphans.kept,
+        recovered: opened.recovery.records,
+        orphans: opened.recovery.orphans.kept,
         arena: match opened.arena.path() {
             Some(path) => path.display().to_string(),
             None => "<memory>".to_owned(),

@@ -117,6 +117,11 @@ fn append(
         }
         done += len as u64;
     }
+    if file.len > 0 {
+        // The day of its lines decides when it is rotated, and what retention makes of it. Where
+        // the time cannot be set, they count as today's.
+        let _ = io.set_modified(file.writer.as_fd(), file.modified);
+    }
     Ok(())
 }
 

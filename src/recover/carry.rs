@@ -56,11 +56,13 @@ impl Cargo<'_> {
     ///
     /// # Errors
     /// The system's. The stage is there still.
-    pub(super) fn resume(self) -> io::Result<Option<Tally>> {
+    pub(super) fn resume(self) -> io::Result<Option<(Unit, Tally)>> {
         let (_, complete) = stage::paths(self.private_dir, self.stem);
         let Some(stage) = Stage::open(self.files.io, &complete)? else { return Ok(None) };
         let files = LogFiles { unit: stage.head.unit, ..self.files };
-        Cargo { files, ..self }.finish(stage, &complete).map(Some)
+        let unit = files.unit;
+        let tally = Cargo { files, ..self }.finish(stage, &complete)?;
+        Ok(Some((unit, tally)))
     }
 
     /// Writes the stage; only a tally where nothing is owed.

@@ -80,6 +80,12 @@ pub(super) fn judge(
     match try_to_judge(io, path, stem, (whose, dir)) {
         Ok(verdict) => verdict,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Verdict::Lives,
+        // Another user's, in a place that several share.
+        Err(error)
+            if error.kind() == io::ErrorKind::PermissionDenied && whose == Whose::ManyLogs =>
+        {
+            Verdict::OthersLog
+        }
         Err(error) => Verdict::Unknown(error),
     }
 }

@@ -20,3 +20,8 @@ mod target;
 #[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
 mod tests;
 mod written;
+
+pub(crate) use find::{Spot, Whose, add_spot};
+pub(crate) use judge::forget_after_fork;
+pub(crate) use report::{Destination, Kept, Report};
+pub(crate) use run::{Beside, Names, Purpose, Site};

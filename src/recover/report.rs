@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::lines::Tally;
 use super::stem::{Kind, Stem};
+use crate::config::file_names::Unit;
 use crate::sys::io::Io;
 
 /// What became of everything that was found.
@@ -33,8 +34,8 @@ pub(crate) struct Recovered {
 /// Where its content went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
-    /// Into its log.
-    Log,
+    /// Into its log, of this unit.
+    Log(Unit),
     /// Into a file of its own beside the log.
     Aside(PathBuf),
     Console,
@@ -72,11 +73,6 @@ impl Report {
 }
 
 impl Kept {
-    /// Where it lies.
-    pub(crate) fn dir(&self) -> &Path {
-        self.path.parent().unwrap_or(&self.path)
-    }
-
     /// Removes its files.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use super::find::{self, Left, Spot, Whose};
 use super::judge::{Claim, Verdict, is_gone, judge};
 use super::lines::{self, Owed, Tally};
 use super::report::{Destination, Recovered, Report, files_of};
+use super::stage::Stage;
 use super::stem::{Kind, Stem};
 use super::target::LogFiles;
 use super::{aside, places};
@@ -134,15 +135,15 @@ impl Site<'_> {
         let log_files = self.log_files(log, &stem.base, Unit::Lines);
         let private_dir = log.private_dir;
         let cargo = Cargo { stem, private_dir, files: log_files, arena: &files };
-        let done = |tally| Recovered { stem: stem.clone(), tally, to: Destination::Log };
-        if self.purpose == Purpose::Tell {
-            // What it holds is told when it comes.
-            report.recovered.push(done(Tally::default()));
-            return true;
-        }
-        match cargo.resume() {
-            Ok(Some(tally)) => {
-                report.recovered.push(done(tally));
+        let staged = match self.purpose {
+            Purpose::Tell => Stage::open(self.io, stage)
+                .map(|stage| stage.map(|stage| (stage.head.unit, stage.head.tally))),
+            Purpose::Recover | Purpose::SetAside => cargo.resume(),
+        };
+        match staged {
+            Ok(Some((unit, tally))) => {
+                let to = Destination::Log(unit);
+                report.recovered.push(Recovered { stem: stem.clone(), tally, to });
                 true
             }
             // Damaged: the arena, if it is there, is staged anew.
@@ -208,7 +209,8 @@ impl Site<'_> {
         let aside = aside::path(&log_files, stem);
         if self.purpose == Purpose::Tell {
             let Owed { tally, .. } = owed(&mut io::sink())?;
-            let to = if is_aside { Destination::Aside(aside) } else { Destination::Log };
+            let to =
+                if is_aside { Destination::Aside(aside) } else { Destination::Log(unit(header)) };
             return Ok(done(tally, to));
         }
         if is_aside {
@@ -219,7 +221,7 @@ impl Site<'_> {
         }
         let private_dir = log.private_dir;
         let cargo = Cargo { stem, private_dir, files: log_files, arena: &files };
-        cargo.carry(&mut owed).map(|tally| done(tally, Destination::Log))
+        cargo.carry(&mut owed).map(|tally| done(tally, Destination::Log(unit(header))))
     }
 
     /// At least once: a death before the arena is gone brings all of it again.
@@ -281,3 +283,7 @@ fn made(left: &Left) -> Option<SystemTime> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
     metadata.created().or_else(|_| metadata.modified()).ok()
 }
+
+// Elsewhere there are no arenas in files.
+#[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
+mod tests;

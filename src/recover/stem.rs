@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::arena::{ARENA_EXTENSION, SEGMENTS_EXTENSION};
+use crate::arena::{ARENA_EXTENSION, SEGMENTS_EXTENSION, SITES_EXTENSION};
 
 /// Hexadecimal digits of an arena's number.
 const ID_LEN_MAX: usize = 16;
@@ -41,7 +41,7 @@ impl Kind {
     const ALL: [(Kind, &str); 5] = [
         (Kind::Arena, ARENA_EXTENSION),
         (Kind::Segments, SEGMENTS_EXTENSION),
-        (Kind::Sites, "sites"),
+        (Kind::Sites, SITES_EXTENSION),
         (Kind::Staging, "staging"),
         (Kind::Stage, "recovery"),
     ];

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::file_names::{self, FILE_MODE, Unit};
 use crate::config::{Modes, listing};
@@ -38,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) id: FileId,
     /// Bytes, when it was opened.
     pub(crate) len: u64,
+    /// When its last line was written.
+    pub(crate) modified: SystemTime,
 }
 
 impl Target {
@@ -52,7 +54,7 @@ impl Target {
         let since = birth.and_then(|birth| birth.duration_since(UNIX_EPOCH).ok());
         let birth_ns = since.map_or(0, |since| since.as_nanos() as u64);
         let id = FileId { dev: status.dev, ino: status.ino, birth_ns };
-        Ok(Target { writer, reader, id, len: status.len })
+        Ok(Target { writer, reader, id, len: status.len, modified: status.modified })
     }
 
     /// Whether it ends in the middle of a line.

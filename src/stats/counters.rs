@@ -62,7 +62,7 @@ pub(crate) enum Counter {
     SyncedBytes,
     /// 1 while the output makes no progress, as of the collector's last look.
     Stalled,
-    /// Arenas of crashed processes found at start.
+    /// Arenas of crashed processes found at start that could not be recovered.
     Orphans,
     /// See `Clock::number`; 0 before the engine's threads start.
     ClockInUse,
@@ -76,6 +76,10 @@ pub(crate) enum Counter {
     MappingFaults,
     /// Times that somebody else had closed the log's descriptor.
     LostDescriptors,
+    /// Records of dead processes that came back at the start.
+    Recovered,
+    /// Arenas that were there at the start and are recovered.
+    RecoveredArenas,
     /// No counter: how many there are.
     End,
 }

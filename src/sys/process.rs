@@ -142,6 +142,7 @@ pub(crate) fn record_lock(file: &File) -> Result<(), LockHeld> {
 /// Whether another process, or another open file, holds a lock on `file`; true also when that
 /// cannot be found out. Never ask of a file that this process has locked itself: its own lock does
 /// not count, and closing `file` drops it.
+#[cfg(any(test, feature = "cli"))]
 pub(crate) fn is_locked(file: &File) -> bool {
     // Not by the holder's number: there is none in another pid namespace.
     conflicting_lock(file).is_none_or(|lock| lock.l_type != libc::F_UNLCK as libc::c_short)

@@ -1,5 +1,5 @@
-//! Tests of carrying: killed before and within each step, and run again; with logs that others have
-//! changed meanwhile.
+//! Promise [P3], for the carrying of what a dead arena owes: killed before and within each step,
+//! and run again; with logs that others have changed meanwhile.
 
 use super::*;
 use crate::config::Modes;
@@ -8,6 +8,7 @@ use crate::sys::io::OsIo;
 use std::fs::{self, File};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 const LOG: &str = "{\"n\":0}\n{\"n\":1}\n";
@@ -73,6 +74,9 @@ impl Io for Dying {
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step(|| OsIo.rename(from, to))
+    }
+    fn set_modified(&self, fd: BorrowedFd<'_>, at: SystemTime) -> io::Result<()> {
+        self.step(|| OsIo.set_modified(fd, at))
     }
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.step(|| OsIo.unlink(path))
@@ -266,6 +270,17 @@ fn a_damaged_stage_is_none_and_one_head_of_two_is_enough() {
     stage.head.is_done = true;
     stage.store(&OsIo).expect("stored");
     assert!(open().expect("whole").head.is_done);
+}
+
+#[test]
+fn what_comes_back_is_no_younger_than_the_file() {
+    let scene = Scene::new(5);
+    let log = File::options().write(true).open(scene.path("app.jsonl")).expect("the log");
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    log.set_modified(yesterday).expect("set");
+    scene.recover(&OsIo).expect("nothing fails");
+    let modified = log.metadata().and_then(|metadata| metadata.modified()).expect("a time");
+    assert!(modified < yesterday + Duration::from_secs(1));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod json;
 mod rates;
 mod screen;
 mod show;
-mod text;
+pub mod text;
 
 use std::error::Error;
 use std::ffi::OsStr;

@@ -267,9 +267,11 @@ impl Block<'_> {
         self.line(
             "engine",
             &format!(
-                "clock {:?}, {} steps of the wall clock; collector {cpu}; {} orphans at start",
+                "clock {:?}, {} steps of the wall clock; collector {cpu}; {} records recovered at \
+                 start, {} orphans",
                 stats.clock(),
                 grouped(stats.clock_steps()),
+                grouped(stats.recovered()),
                 grouped(stats.orphans()),
             ),
         );
