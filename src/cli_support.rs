@@ -3,6 +3,7 @@
 
 mod binary;
 mod object;
+mod recovery;
 
 pub use crate::arena::inspect::{
     Found, Holder, Inspected, RingState, RingThread, Snapshot, look as look_at_arenas,
@@ -20,6 +21,7 @@ pub use crate::sys::open::to_read_through_links;
 pub use crate::sys::reader::{is_gone_within, is_ignored, is_readable_before, raise_open_files};
 pub use binary::{BinaryReader, Next, is_binary};
 pub use object::with_fields;
+pub use recovery::{KeptArena, RecoveredArena, Recovery, RecoveryReport, recover};
 
 /// A file of a log, by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -36,6 +36,8 @@ pub enum Command {
     Cat(Cat),
     /// Show the counters of live engines from outside
     Stat(crate::stat::args::Stat),
+    /// Bring what killed processes left into their logs
+    Recover(crate::recover::args::Recover),
     /// Print what lets a shell complete these commands
     Completions(Completions),
     /// Print the man page, or write those of all commands

@@ -223,6 +223,7 @@ impl Life {
                 log: String::new(),
                 arena: String::new(),
                 is_crash_safe: true,
+                recovered: 0,
                 orphans: 0,
                 warnings: Vec::new(),
             },
