@@ -17,7 +17,8 @@ impl State {
         };
         let what = self.random.within(0..10);
         self.note(format_args!("others: {what}"));
-        let number = self.files.len();
+        // Of the call before which it happens: no two are the same.
+        let number = self.calls;
         match (what, file) {
             (0..3, Some(_)) => {
                 self.names.rename(live, &Path::new(DIR).join(format!("moved-{number}")));
