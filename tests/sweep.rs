@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::all_lines;
 use common::disk::{EIO, ENOSPC, inode, memory_dir};
+use common::{all_lines, settle, wait_until};
 use fastlog::{Engine, Io, Logger, Stats, fastlog};
 use nth::{Call, How, Nth};
 
@@ -280,4 +280,39 @@ fn what_is_only_for_convenience() {
 #[test]
 fn a_start_whose_calls_fail() {
     assert!(sweep(run_start, &Call::ALL) > 30);
+}
+
+/// A file is replaced inside a line, and while that is done the Nth call goes wrong.
+fn run_inside_a_line(call: Call, how: How, nth: u64) -> bool {
+    const RECORDS: u64 = 5;
+    let dir = memory_dir();
+    let disk = Arc::new(Nth::new(call, how, nth));
+    let engine = start(dir.path(), &disk).expect("nothing goes wrong yet");
+    let logger = engine.logger();
+    let log = |n| fastlog!(logger: logger, ERROR, "one of few", n);
+    log(0);
+    engine.flush().expect("published");
+    let published = engine.stats().published_bytes();
+    disk.tears.store(true, Ordering::SeqCst);
+    (1..RECORDS).for_each(log);
+    wait_until("a part of a line", || engine.stats().published_bytes() > published);
+    let logs = dir.path().join("logs");
+    fs::rename(logs.join("test.jsonl"), logs.join("moved")).expect("renamed by others");
+    disk.is_armed.store(true, Ordering::SeqCst);
+    disk.tears.store(false, Ordering::SeqCst);
+    engine.flush().expect("published");
+    let report = settle(&engine);
+    assert_eq!((report.written(), report.unpublished_bytes()), (RECORDS, 0), "{report}");
+    let paths = files(dir.path()).into_values().map(|(path, _)| path);
+    let lines = paths.flat_map(|path| all_lines_and_a_torn_last(&path));
+    let mut numbers: Vec<u64> = lines.filter_map(|line| line["n"].as_u64()).collect();
+    numbers.sort_unstable();
+    assert!(numbers.iter().copied().eq(0..RECORDS), "{numbers:?}");
+    disk.fired.load(Ordering::SeqCst) > 0
+}
+
+#[test]
+fn a_file_that_is_replaced_inside_a_line_while_calls_fail() {
+    let calls = [Call::OpenExisting, Call::CreateLog, Call::Fstat, Call::Stat, Call::SetMode];
+    assert!(sweep(run_inside_a_line, &calls) > 5);
 }

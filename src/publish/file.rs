@@ -51,6 +51,9 @@ pub(crate) struct FileOutput {
     pub(super) part: (u64, usize),
     /// Whether the keeper is to hear that a file was replaced.
     pub(super) is_rotated: bool,
+    /// Whether the present file has taken the place of another and has no line yet: what was begun
+    /// in that one is begun anew.
+    is_fresh: bool,
     /// Whether the last line of an earlier engine could not be ended at the start.
     is_line_open: bool,
     /// What failed and is not told yet.
@@ -107,6 +110,7 @@ impl FileOutput {
             end: 0,
             part: (0, 0),
             is_rotated: false,
+            is_fresh: false,
             is_line_open: ended.is_err(),
             troubles,
             is_refusal_told: false,
@@ -119,7 +123,8 @@ impl FileOutput {
             ));
         }
         if unit == Unit::Segments && before.len > 0 {
-            output.rotate(before, 0)?;
+            // Nobody waits for anything yet.
+            output.rotate(&Progress::default(), before, 0)?;
         }
         Ok(output)
     }
@@ -159,17 +164,13 @@ impl FileOutput {
         Lines { segment, start, from, bytes: lines }: Lines<'_>,
     ) -> Appended {
         let position = start + from as u64;
-        let before = Arc::clone(&self.current);
         let now = moment::utc();
         let status = match self.look_and_end_line(progress, position).and_then(|status| {
             self.before = status;
-            let is_whole =
-                is_same_file(&before, &self.current) && unit::is_start(self.unit, lines, from);
+            let is_whole = !self.is_fresh && unit::is_start(self.unit, lines, from);
             let first_line = unit::end(self.unit, lines, from) - from;
             if is_whole && self.rotator.is_due(&self.files, status.len, first_line, now) {
-                let status = self.rotate(status, position)?;
-                progress.replaced(&before);
-                return Ok(status);
+                return self.rotate(progress, status, position);
             }
             Ok(status)
         }) {
@@ -178,7 +179,7 @@ impl FileOutput {
         };
         // A segment that is not where its beginning is cannot be read.
         let is_moved = self.unit == Unit::Segments && status.len != self.end;
-        let is_same = is_same_file(&before, &self.current) && !is_moved;
+        let is_same = !self.is_fresh && !is_moved;
         let from = if is_same { from } else { unit::start(self.unit, lines, from) };
         // At its real end: shorter than ours if somebody cut it, longer if somebody wrote to it.
         let offset = status.len;
@@ -197,6 +198,7 @@ impl FileOutput {
                 }
                 Ok(count) => {
                     to += count;
+                    self.is_fresh = false;
                     self.end = at + count as u64;
                     progress.moved();
                 }
@@ -226,12 +228,16 @@ impl FileOutput {
 
     /// Goes on in a new file, from the `position` in the engine's life on; in the old one where
     /// that cannot be had.
-    fn rotate(&mut self, status: FileStatus, position: u64) -> io::Result<FileStatus> {
+    fn rotate(
+        &mut self,
+        progress: &Progress,
+        status: FileStatus,
+        position: u64,
+    ) -> io::Result<FileStatus> {
         match self.rotator.rotate(&self.current, status, &self.files, position) {
             Ok(live::Opened { file, refused }) => {
                 live::mark(&file);
-                self.current = Arc::new(file);
-                self.files.replace(Arc::clone(&self.current));
+                self.replace(progress, file);
                 self.counters.add(Counter::Rotations, 1);
                 self.is_rotated = true;
                 self.note_refused(refused);
@@ -246,6 +252,15 @@ impl FileOutput {
         }
     }
 
+    /// From now on lines go to this file. Which may be lost again before it has any.
+    pub(super) fn replace(&mut self, progress: &Progress, file: LogFile) {
+        let file = Arc::new(file);
+        let replaced = std::mem::replace(&mut self.current, Arc::clone(&file));
+        self.is_fresh |= replaced.identity() != file.identity();
+        self.files.replace(file);
+        progress.replaced(&replaced);
+    }
+
     /// What must stay together.
     pub(super) fn unit(&self) -> Unit {
         self.unit
@@ -255,9 +270,4 @@ impl FileOutput {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// Whether one was opened after the other, and leads to the same.
-fn is_same_file(one: &LogFile, other: &LogFile) -> bool {
-    one.identity() == other.identity()
 }

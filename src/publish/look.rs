@@ -8,7 +8,6 @@
 //! then.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{FileOutput, broken_end, live};
@@ -109,14 +108,11 @@ impl FileOutput {
         live::mark(&opened.file);
         self.marked_at = moment::now();
         self.note_refused(opened.refused);
-        let file = Arc::new(opened.file);
-        let replaced = std::mem::replace(&mut self.current, Arc::clone(&file));
-        self.files.replace(file);
+        self.replace(progress, opened.file);
         self.counters.add(Counter::Reopens, 1);
         self.name.reset();
         // The keeper lets go of the one that was replaced, as after a rotation.
         self.is_rotated = true;
-        progress.replaced(&replaced);
         Ok(())
     }
 

@@ -76,6 +76,10 @@ pub struct Nth {
     calls: AtomicU64,
     pub is_armed: AtomicBool,
     pub fired: AtomicU64,
+    /// Appends take a byte and fail, in turn.
+    pub tears: AtomicBool,
+    /// Whether the last one took a byte.
+    torn: AtomicBool,
     /// Of which file it was, where it was a file's.
     pub of_file: AtomicU64,
 }
@@ -83,7 +87,8 @@ pub struct Nth {
 impl Nth {
     pub fn new(call: Call, how: How, nth: u64) -> Nth {
         let [calls, fired, of_file] = [const { AtomicU64::new(0) }; 3];
-        Nth { call, how, nth, calls, is_armed: AtomicBool::new(false), fired, of_file }
+        let [is_armed, tears, torn] = [const { AtomicBool::new(false) }; 3];
+        Nth { call, how, nth, calls, is_armed, fired, tears, torn, of_file }
     }
 
     fn goes_wrong(&self, call: Call) -> Option<How> {
@@ -127,6 +132,12 @@ impl Io for Nth {
     }
 
     fn append(&self, fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        if self.tears.load(Ordering::SeqCst) {
+            return match self.torn.fetch_xor(true, Ordering::SeqCst) {
+                false => OsIo.append(fd, &bytes[..1], offset),
+                true => Err(io::ErrorKind::Other.into()),
+            };
+        }
         match self.goes_wrong(Call::Append) {
             Some(How::Fails(error)) => Err(io::Error::from_raw_os_error(error)),
             Some(How::Takes(0)) => Ok(0),
