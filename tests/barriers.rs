@@ -586,6 +586,25 @@ fn a_file_replaced_inside_a_line_begins_with_the_whole_line() {
     assert_eq!(report.published_bytes(), engine.stats().written_bytes(), "{report}");
 }
 
+/// Where the log's name leads to nothing either, it may still be somewhere.
+#[test]
+fn a_replaced_file_that_cannot_be_looked_at_is_synced_all_the_same() {
+    let (engine, disk, dir) = rig(|config| config);
+    let (path, logger) = (log_path(&engine), engine.logger());
+    let moved = inode(&path);
+    fastlog!(logger: logger, INFO, "moved away", n = 0);
+    engine.flush().expect("it is published");
+    fs::rename(&path, dir.path().join("moved")).expect("a rename");
+    fastlog!(logger: logger, INFO, "in a new file", n = 1);
+    engine.flush().expect("it is published");
+    fs::rename(&path, dir.path().join("moved too")).expect("a rename");
+    disk.set(Faults { look_error: Some(moved), ..Faults::default() });
+    engine.sync().expect("both files are synced");
+    assert!(disk.synced().contains(&moved), "{:?} without {moved}", disk.synced());
+    disk.heal();
+    drain(&engine);
+}
+
 #[test]
 fn a_sync_is_not_confirmed_before_the_names_last_and_is_tried_again() {
     let (engine, disk, dir) = rig(|config| config);

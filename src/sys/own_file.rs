@@ -74,6 +74,11 @@ impl OwnFile {
         Ok(file)
     }
 
+    /// Whether the descriptor was found to be another file's, or nobody's.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
     /// The descriptor, for whoever has just seen its [`status`](OwnFile::status).
     pub(crate) fn seen(&self) -> BorrowedFd<'_> {
         self.file.file().as_fd()
@@ -92,7 +97,7 @@ impl OwnFile {
 
     fn known(&self, status: io::Result<FileStatus>) -> io::Result<FileStatus> {
         let lost = match status {
-            _ if self.is_lost.load(Ordering::Relaxed) => "somebody closed its descriptor",
+            _ if self.is_lost() => "somebody closed its descriptor",
             Ok(status) if status.identity() == self.identity() && self.is_open_alike() => {
                 return Ok(status);
             }

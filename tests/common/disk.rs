@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fastlog::{Io, OsIo, Reserve};
+use fastlog::{FileStatus, Io, OsIo, Reserve};
 use tempfile::TempDir;
 
 /// Linux's numbers of the errors that a disk gives.
@@ -41,6 +41,8 @@ pub struct Faults {
     pub sync_blocked: bool,
     /// Syncs of this inode fail with EIO; 0: of any.
     pub sync_error: Option<u64>,
+    /// Looks at this inode, open, fail with EIO.
+    pub look_error: Option<u64>,
     /// Syncs of directories fail with this error.
     pub sync_dir_error: Option<i32>,
 }
@@ -214,6 +216,14 @@ impl Io for Disk {
             self.lock().reserved.push(ino);
         }
         OsIo.fallocate(fd, reserve, offset, len)
+    }
+
+    fn fstat(&self, fd: BorrowedFd<'_>) -> io::Result<FileStatus> {
+        let status = OsIo.fstat(fd)?;
+        match self.lock().faults.look_error {
+            Some(bad) if bad == status.ino => Err(io::Error::from_raw_os_error(EIO)),
+            _ => Ok(status),
+        }
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
