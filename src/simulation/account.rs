@@ -95,7 +95,9 @@ pub(super) fn check_life(life: &Life, state: &State) {
     let refused = state.files.iter().filter(|file| file.refused_in == Some(state.life));
     let (mut count, mut unverified) = (0, 0);
     for file in refused {
-        (count, unverified) = (count + 1, unverified + file.unverified);
+        count += 1;
+        // What retention or others have removed may as well be lost.
+        unverified += if file.is_removed { 0 } else { file.unverified };
     }
     let in_doubt = life.shared.progress.in_doubt_bytes(life.written.bytes);
     // Of a line that was begun in one file and written in the next, the beginning counts once.
