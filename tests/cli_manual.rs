@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use common::child;
 
-const COMMANDS: [&str; 6] = ["pipe", "cat", "stat", "recover", "completions", "man"];
+const COMMANDS: [&str; 7] = ["pipe", "cat", "stat", "recover", "verify", "completions", "man"];
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 fn run(arguments: &[&str]) -> Output {

@@ -38,6 +38,8 @@ pub enum Command {
     Stat(crate::stat::args::Stat),
     /// Bring what killed processes left into their logs
     Recover(crate::recover::args::Recover),
+    /// Prove that logs are whole and that nothing is left to recover
+    Verify(crate::verify::args::Verify),
     /// Print what lets a shell complete these commands
     Completions(Completions),
     /// Print the man page, or write those of all commands

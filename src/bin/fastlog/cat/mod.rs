@@ -24,10 +24,12 @@ use crate::args::{Cat, Choice};
 use crate::{output, say, signals};
 use binary::say_damaged;
 use filter::Filter;
+pub use open::{lines_in, read_on};
 pub use print::escape;
 use print::{Look, Printer};
 use record::Record;
 use source::Sources;
+pub use trouble::{is_any as is_any_trouble, tell};
 
 /// How often files that are followed are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

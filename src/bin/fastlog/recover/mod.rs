@@ -44,7 +44,8 @@ pub fn run(arguments: &Recover) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(LOST) })
 }
 
-fn sentences(report: &RecoveryReport, how: Recovery) -> String {
+/// What became of what, as lines.
+pub fn sentences(report: &RecoveryReport, how: Recovery) -> String {
     let mut text = String::new();
     let verb = if how == Recovery::DryRun { "would recover" } else { "recovered" };
     for arena in &report.arenas {
@@ -86,6 +87,16 @@ fn sentences(report: &RecoveryReport, how: Recovery) -> String {
 }
 
 fn object(report: &RecoveryReport, how: Recovery) -> Value {
+    json!({
+        "recovered": recovered_object(report),
+        "kept": kept_object(report),
+        "living": report.living,
+        "dry_run": how == Recovery::DryRun,
+    })
+}
+
+/// What came back, or would.
+pub fn recovered_object(report: &RecoveryReport) -> Value {
     let recovered = report.arenas.iter().map(|arena| {
         json!({
             "base": arena.base,
@@ -97,13 +108,13 @@ fn object(report: &RecoveryReport, how: Recovery) -> Value {
             "unreadable": arena.unreadable,
         })
     });
+    recovered.collect::<Vec<Value>>().into()
+}
+
+/// What stays, and why.
+pub fn kept_object(report: &RecoveryReport) -> Value {
     let kept = report.kept.iter().map(
         |kept| json!({ "path": kept.path.to_string_lossy(), "why": kept.why, "bytes": kept.bytes }),
     );
-    json!({
-        "recovered": recovered.collect::<Vec<Value>>(),
-        "kept": kept.collect::<Vec<Value>>(),
-        "living": report.living,
-        "dry_run": how == Recovery::DryRun,
-    })
+    kept.collect::<Vec<Value>>().into()
 }
