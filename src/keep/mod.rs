@@ -243,8 +243,8 @@ impl Keeper {
         let io = &*self.parts.io;
         match file.status(io) {
             Ok(status) => status.links == 0,
-            // Where somebody closed its descriptor, the name that the engine gave it is all there is
-            // to go by. What only cannot be looked at, or was moved by others, may be anywhere.
+            // Where somebody closed its descriptor, the name that the engine gave it is all there
+            // is to go by. What only cannot be looked at, or was moved, may be anywhere.
             Err(_) => {
                 let gone = |path| io.stat(path).is_err_and(|e| e.kind() == ErrorKind::NotFound);
                 file.file.is_lost() && file.rotated.get().is_some_and(|path| gone(path))
