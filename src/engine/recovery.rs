@@ -166,13 +166,16 @@ fn console(settings: &Settings, output: u64) -> Option<Box<dyn Write>> {
         (Output::Stderr, STDERR) => Console::Stderr,
         _ => return None,
     };
-    Some(Box::new(ToConsole { io: Arc::clone(&settings.io), console }))
+    Some(Box::new(ToConsole { io: Arc::clone(&settings.io), console, is_begun: false }))
 }
 
 /// Writes to a console whose reader may be stuck.
 struct ToConsole {
     io: Arc<dyn Io>,
     console: Console,
+    /// Whether the line is ended that a killed process may have left open: nobody can look, and an
+    /// empty line is better than two in one.
+    is_begun: bool,
 }
 
 impl Write for ToConsole {
@@ -180,6 +183,9 @@ impl Write for ToConsole {
         self.console.with_fd(|fd| {
             if !self.io.poll_writable(fd, CONSOLE_PATIENCE)? {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads its console"));
+            }
+            if !self.is_begun {
+                self.is_begun = self.io.write(fd, b"\n")? > 0;
             }
             self.io.write(fd, &bytes[..bytes.len().min(CONSOLE_BYTES)])
         })

@@ -71,7 +71,7 @@ impl<'d> Written<'d> {
     /// From where on nothing was announced: segment and byte.
     fn announced(&self, output: Output) -> (u64, u64) {
         match self.intent {
-            // What was begun on a console may be there or not: at least once.
+            // What was begun on a console may be there or not: at least once, and whole lines.
             Some((intent, false)) if output == Output::Console => (intent.segment, intent.from),
             Some((intent, _)) => (intent.segment, intent.to),
             None => (1, 0),
@@ -93,7 +93,11 @@ impl<'d> Written<'d> {
         let mut expected = first;
         for found in self.segments.iter().filter(|found| (first..=newest).contains(&found.seq)) {
             tally.unreadable += u64::from(found.seq != expected);
-            from = if found.seq == first { from } else { 0 };
+            from = match output {
+                _ if found.seq != first => 0,
+                Output::Console => self.line_start(found, from)?,
+                Output::File | Output::Null => from,
+            };
             expected = found.seq.saturating_add(1);
             let len = if found.seq == newest { commit.written.len } else { found.sealed };
             match self.read(found, from, len)? {
@@ -104,6 +108,13 @@ impl<'d> Written<'d> {
         // Those behind the last that was found.
         tally.unreadable += u64::from(expected <= newest && newest != 0);
         Ok(())
+    }
+
+    /// Where the line begins that goes on at the byte `at`, after an append that was cut short.
+    fn line_start(&self, segment: &Found, at: u64) -> io::Result<u64> {
+        let before = self.read(segment, 0, at)?.unwrap_or_default();
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        Ok(start as u64)
     }
 
     /// Hands out the whole lines, or the part of a binary segment.
