@@ -118,8 +118,8 @@ fn put_records(
 ) -> io::Result<()> {
     let sites = dead.sites()?;
     let pieces = dead.clock()?;
-    // The clock is stored before the first record is.
-    tally.unreadable += sites.unreadable + u64::from(pieces.is_none());
+    tally.unreadable += sites.unreadable;
+    let has_clock = pieces.is_some();
     let pieces = pieces.unwrap_or([Piece::NONE; 2]);
     let segment = commit.written.segment.wrapping_add(1);
     let mut pen = Pen::new(dead.header(), (&sites, pieces, segment));
@@ -135,6 +135,8 @@ fn put_records(
         }
     }
     tally.unreadable += records.unreadable();
+    // It is stored before the first record is: where there are none, nothing is missing.
+    tally.unreadable += u64::from(tally.records > 0 && !has_clock);
     if !tally.is_nothing() {
         // Without a record of its time, the time at which the clock was looked at last.
         let ticks = newest.map_or(pieces[1].base_ticks, |(_, ticks)| ticks);
