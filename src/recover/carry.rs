@@ -24,7 +24,7 @@ pub(super) struct Cargo<'a> {
     /// Beside the log.
     pub(super) private_dir: &'a Path,
     pub(super) files: LogFiles<'a>,
-    /// The arena's files, itself last.
+    /// The arena's files, itself first.
     pub(super) arena: &'a [PathBuf],
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Kept {
     pub(crate) bytes: u64,
     /// When it was changed last.
     pub(crate) modified: SystemTime,
-    /// Its files, itself last.
+    /// Its files, itself first.
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -82,8 +82,9 @@ impl Kept {
     }
 }
 
-/// An arena's files, itself last, so that what a death leaves of them is found by it.
+/// An arena's files, itself first: without it the others are of no use and go at the next look,
+/// and without them it would be one that has lost something.
 pub(super) fn files_of(arena: &Path) -> Vec<PathBuf> {
-    let kinds = [Kind::Segments, Kind::Sites, Kind::Arena];
+    let kinds = [Kind::Arena, Kind::Segments, Kind::Sites];
     kinds.map(|kind| arena.with_extension(kind.extension())).into()
 }

@@ -93,8 +93,7 @@ impl Site<'_> {
     /// One engine's files.
     fn settle(&self, stem: &Stem, left: &Left, console: ConsoleOf<'_>, report: &mut Report) {
         if let Some(stage) = &left.stage {
-            let arena = left.arena.as_ref().map(|(arena, _)| arena);
-            if self.resume(stem, stage, arena, report) {
+            if self.resume(stem, stage, left, report) {
                 return;
             }
         }
@@ -127,11 +126,11 @@ impl Site<'_> {
         &self,
         stem: &Stem,
         stage: &Path,
-        arena: Option<&PathBuf>,
+        Left { arena, sides, .. }: &Left,
         report: &mut Report,
     ) -> bool {
         let Some(log) = &self.log else { return false };
-        let files = arena.map(|arena| files_of(arena)).unwrap_or_default();
+        let files = arena.as_ref().map_or_else(|| sides.clone(), |(arena, _)| files_of(arena));
         let log_files = self.log_files(log, &stem.base, Unit::Lines);
         let private_dir = log.private_dir;
         let cargo = Cargo { stem, private_dir, files: log_files, arena: &files };
