@@ -18,7 +18,7 @@ use super::{aside, places};
 use crate::arena::layout::EngineState;
 use crate::arena::read::{Dead, Header};
 use crate::config::Modes;
-use crate::config::file_names::Unit;
+use crate::config::file_names::{self, Unit};
 use crate::format::Format;
 use crate::sys::io::Io;
 
@@ -77,6 +77,7 @@ impl Site<'_> {
         for (base, mut left) in bases {
             left.sort_by_cached_key(|(_, left)| made(left));
             let mut work = || {
+                self.end_rotations(&base, &mut report);
                 for (stem, left) in &left {
                     self.settle(stem, left, console, &mut report);
                 }
@@ -88,6 +89,21 @@ impl Site<'_> {
         }
         self.tidy_places(&is_wanted);
         report
+    }
+
+    /// Ends the rotation of a second engine that died between its two steps: no start of its name
+    /// will. First, so that its arena is there to be found for as long as this is not done.
+    fn end_rotations(&self, base: &str, report: &mut Report) {
+        let is_second = file_names::name_of_second(base).is_some();
+        let Some(log) = self.log.as_ref().filter(|_| is_second) else { return };
+        if self.purpose == Purpose::Tell {
+            return;
+        }
+        for unit in [Unit::Lines, Unit::Segments] {
+            if let Err(error) = self.log_files(log, base, unit).end_rotation() {
+                report.troubles.push(format!("cannot end a rotation of {base}: {error}"));
+            }
+        }
     }
 
     /// One engine's files.

@@ -99,6 +99,27 @@ impl LogFiles<'_> {
         Target::open(self.io, &path)
     }
 
+    /// Ends a rotation of an engine that nobody comes after, and that died between its two steps:
+    /// the full file keeps its complete name alone.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn end_rotation(&self) -> io::Result<()> {
+        let live = self.live_path();
+        let Ok(status) = self.io.stat(&live) else { return Ok(()) };
+        if status.links < 2 {
+            return Ok(());
+        }
+        let rotated = listing::rotated(self.io, self.dir, self.base)?.into_iter().rev();
+        let is_same = |path: PathBuf| {
+            self.io.stat(&path).is_ok_and(|other| other.identity() == status.identity())
+        };
+        if rotated.map(|file| self.dir.join(file.name)).any(is_same) {
+            self.io.unlink(&live)?;
+        }
+        Ok(())
+    }
+
     /// The one of this identity; none where no file of the log has it.
     ///
     /// # Errors
