@@ -26,7 +26,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use common::child::within;
-use common::life::{Life, RUNNING};
+use common::life::{self, Life, RUNNING};
 use common::random::{Random, count};
 use disk::{CUTS, Disk};
 use logger::{Plan, Promise, Work};
@@ -46,8 +46,9 @@ const RUNS_PER_DISK: usize = 20;
 #[derive(Debug, Default)]
 struct Sum {
     cuts: u64,
-    /// Of what runs had logged in the end.
     records: u64,
+    /// Lines beside the logs, which arenas of other boots held.
+    unclean: u64,
     confirmed: u64,
     /// Cuts that left something that is no line.
     bad_ends: u64,
@@ -97,7 +98,8 @@ impl Run<'_> {
         self.lives.push(life.counts());
         self.disk.cut(random.of(&CUTS));
         life.kill(RUNNING, Duration::ZERO);
-        remove_shared(&self.plan);
+        // What lies in shared memory does not survive a cut.
+        life::clear_shared_memory(&self.plan.name());
         self.disk.mount_again();
         let content = Content::read(&self.plan, &self.disk.path());
         content.check(&self.lives, Repeats::Never);
@@ -133,7 +135,7 @@ impl Drop for Run<'_> {
         if std::thread::panicking() {
             eprintln!("{SEED}={} makes it again: {:?}", self.plan.seed, self.plan);
         }
-        remove_shared(&self.plan);
+        life::clear_shared_memory(&self.plan.name());
     }
 }
 
@@ -156,16 +158,6 @@ fn can_boot() -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// What lies in shared memory does not survive a cut.
-fn remove_shared(plan: &Plan) {
-    let shared = std::fs::read_dir("/dev/shm/fastlog-0").into_iter().flatten().flatten();
-    for entry in shared {
-        if entry.file_name().to_string_lossy().starts_with(&plan.name()) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
-
 /// Runs on disks of one kind, each with up to three cuts.
 fn cut_at_random(kind: &str) {
     let (can_boot, mut sum) = (can_boot(), Sum::default());
@@ -181,7 +173,8 @@ fn cut_at_random(kind: &str) {
             for _ in 0..random.within(1..=3) {
                 let cut = run.cut(random, &mut sum);
                 let content = run.settle(&cut);
-                sum.records = sum.records.max(content.records());
+                sum.records += content.records();
+                sum.unclean += content.unclean;
             }
             sum.confirmed += run.lives.iter().flat_map(|life| &life[100..]).sum::<u64>();
             std::fs::remove_dir_all(run.plan.log_dir(&disk.path())).expect("removed");

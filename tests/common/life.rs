@@ -40,6 +40,22 @@ pub fn acks_path(dir: &Path, number: usize) -> PathBuf {
     dir.join(format!("acks-{number}"))
 }
 
+/// What there is of a log in shared memory, where all logs of a user have their arenas.
+pub fn in_shared_memory(name: &str) -> Vec<PathBuf> {
+    let dir = format!("/dev/shm/fastlog-{}", rustix::process::geteuid().as_raw());
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let of_it = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+    of_it.map(|entry| entry.path()).collect()
+}
+
+/// Removes it: it goes neither with a directory nor with a disk.
+pub fn clear_shared_memory(name: &str) {
+    for path in in_shared_memory(name) {
+        // Gone meanwhile, perhaps.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// The child's part: it ends with its parent, or with who runs it for that one.
 pub fn end_with_parent() {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).expect("Linux can");

@@ -29,26 +29,35 @@ pub struct Content {
     pub bad: Vec<Vec<u8>>,
     /// Messages of the engine's own records.
     pub own: Vec<String>,
+    /// Lines beside the log, which arenas of other boots held.
+    pub unclean: u64,
     /// The time of the newest record of each life.
     newest: HashMap<u64, jiff::Timestamp>,
+}
+
+/// How many lines a file has, each of which must be JSON.
+fn lines_of(path: &Path) -> u64 {
+    let text = fs::read_to_string(path).expect("UTF-8");
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    lines.count() as u64
 }
 
 impl Content {
     /// Reads all files of the log.
     pub fn read(plan: &Plan, disk: &Path) -> Content {
-        let mut files = BTreeMap::new();
+        let (mut files, mut content) = (BTreeMap::new(), Content::default());
         let entries = fs::read_dir(plan.log_dir(disk)).into_iter().flatten();
         for entry in entries.map(|entry| entry.expect("an entry")) {
             let name = entry.file_name().into_string().expect("UTF-8");
             let Some(stem) = name.strip_suffix(".jsonl") else { continue };
-            // What another boot left does not count: `start` puts it beside the log.
+            // What an arena of another boot held: it does not count, but is lines.
             if stem.contains(".unclean") {
+                content.unclean += lines_of(&entry.path());
                 continue;
             }
             let number = stem.rsplit_once('-').and_then(|(_, number)| number.parse::<u64>().ok());
             files.insert(number.unwrap_or(u64::MAX), entry.path());
         }
-        let mut content = Content::default();
         for path in files.into_values() {
             let bytes = fs::read(&path).expect("the log");
             let inode = fs::metadata(&path).expect("the log").ino();
