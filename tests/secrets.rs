@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use common::child::{self, Running};
 use common::{config, drain, flog};
@@ -373,4 +374,38 @@ fn what_is_cut_of_an_address_shows_no_part_of_its_password() {
 fn a_name_that_no_field_can_have_is_refused_at_start() {
     let error = Engine::detached(Config::default().ignore_env().redact([""])).expect_err("empty");
     assert!(error.to_string().contains("`redact`"), "{error}");
+}
+
+#[test]
+fn what_is_recovered_is_masked_as_the_killed_engine_would_have() {
+    const CASE: &str = "what_is_recovered_is_masked_as_the_killed_engine_would_have";
+    const RECORDS: u64 = 500;
+    let config = |dir: &Path, format| {
+        // Nothing comes into the log by itself: all of it is recovered.
+        let config = config(dir).format(format).publish_every(Duration::from_secs(10));
+        config.url_passwords(UrlPasswords::Masked)
+    };
+    let formats = [("json", Format::Json), ("binary", Format::Binary)];
+    if child::case().as_deref() == Some(CASE) {
+        let name = std::env::var(VARIANT).expect("a variant");
+        let (_, format) = formats[usize::from(name == "binary")];
+        let engine = Engine::start(config(&child::dir().join("logs"), format)).expect("it starts");
+        let logger = engine.logger().with("home", format!("ftp://ann:{SECRET}@host"));
+        for n in 0..RECORDS {
+            let address = format!("http://ann:{SECRET}@host/{n}");
+            fastlog!(logger: logger, INFO, "at {address}", address, n);
+        }
+        // SAFETY: takes numbers.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    }
+    for (name, format) in formats {
+        let ended = left_by(CASE, name);
+        assert_eq!(ended.status.signal(), Some(libc::SIGKILL), "{ended}");
+        let logs = ended.dir.path().join("logs");
+        let engine = Engine::detached(config(&logs, format)).expect("it starts");
+        assert!(engine.stats().recovered() > 0, "{name}: some of it lay in rings");
+        drain(&engine);
+        assert_eq!(places(ended.dir.path(), SECRET), <[PathBuf; 0]>::default(), "{name}");
+        assert!(!places(&logs, &format!("ann:{}@host", "*".repeat(SECRET.len()))).is_empty());
+    }
 }

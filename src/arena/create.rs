@@ -36,6 +36,7 @@ pub(crate) struct Lines {
     pub(crate) output: u64,
     pub(crate) colour: u64,
     pub(crate) message_max: u64,
+    pub(crate) url_passwords: u64,
 }
 
 impl Arena {
@@ -145,6 +146,7 @@ fn write_header(region: &Region, id: u64, identity: Identity<'_>, shape: Shape) 
         (header::OUTPUT, identity.lines.output),
         (header::COLOUR, identity.lines.colour),
         (header::MESSAGE_MAX, identity.lines.message_max),
+        (header::URL_PASSWORDS, identity.lines.url_passwords),
         (header::COMMANDS_AT, layout::COMMANDS_AT as u64),
     ];
     for (offset, value) in words {

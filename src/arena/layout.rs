@@ -67,10 +67,12 @@ pub(crate) mod header {
     pub(crate) const COLOUR: usize = OUTPUT + 8;
     /// Where a rendered message is cut, in bytes of the line.
     pub(crate) const MESSAGE_MAX: usize = COLOUR + 8;
+    /// 1 where passwords in addresses are masked.
+    pub(crate) const URL_PASSWORDS: usize = MESSAGE_MAX + 8;
     /// Zeros: what else lines may one day depend on, a time zone and what is escaped, say.
-    pub(crate) const LINE_OPTIONS: usize = MESSAGE_MAX + 8;
+    pub(crate) const LINE_OPTIONS: usize = URL_PASSWORDS + 8;
     /// Two slots of the clock, see `TwoSlots`.
-    pub(crate) const CLOCK: usize = LINE_OPTIONS + 8 * 8;
+    pub(crate) const CLOCK: usize = LINE_OPTIONS + 7 * 8;
     /// Length u64 and bytes: the engine's name.
     pub(crate) const NAME: usize = CLOCK + 2 * super::CLOCK_SLOT_WORDS * 8;
     /// Length u64 and bytes: the name, or the one with a suffix that is used instead.

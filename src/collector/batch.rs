@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::contain;
 use super::damage;
 use super::governor::Governor;
-use super::masking::Masking;
 use super::plans::Plans;
 use super::sealing::Sealing;
 use super::side::Side;
@@ -23,6 +22,7 @@ use crate::envelope::{Meta, RECORD_BYTES_MAX, flag};
 use crate::flush::controller::Staging;
 use crate::flush::signal::bit;
 use crate::format::binary::write::Writer;
+use crate::format::masking::Masking;
 use crate::format::{Formatter, LineBuffer, LineError};
 use crate::level::Level;
 use crate::ring::{Peeked, Position};
@@ -208,7 +208,9 @@ impl Batch {
         clock: &TickClock,
     ) -> Result<(), LineError> {
         let len = source.copy(peeked, &mut self.copy[..])?.len();
-        self.mask(len);
+        if let Some(masking) = &mut self.parts.masking {
+            masking.mask_copy(&mut self.copy[..], len);
+        }
         let envelope = Envelope::parse(&self.copy[..len])?;
         if !envelope.meta.is_record() {
             source.note(&envelope);

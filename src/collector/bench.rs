@@ -137,7 +137,8 @@ impl Passes {
 }
 
 fn identity() -> Identity<'static> {
-    let lines = Lines { format: 0, details: 0, output: 0, colour: 0, message_max: 0 };
+    let lines =
+        Lines { format: 0, details: 0, output: 0, colour: 0, message_max: 0, url_passwords: 0 };
     Identity { name: "bench", base: "bench", file_name: "", directory: Path::new(""), lines }
 }
 

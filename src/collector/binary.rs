@@ -26,7 +26,9 @@ impl Batch {
         clock: &TickClock,
     ) -> Result<(), LineError> {
         let len = source.copy(peeked, &mut self.copy[..])?.len();
-        self.mask(len);
+        if let Some(masking) = &mut self.parts.masking {
+            masking.mask_copy(&mut self.copy[..], len);
+        }
         let bytes = &self.copy[..len];
         let parts = write::Parts::of(bytes)?;
         let meta = Meta::from_word(parts.meta);

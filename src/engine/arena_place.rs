@@ -10,7 +10,7 @@ use super::start::HOT_SEGMENTS;
 use super::wire;
 use crate::arena::layout::{RINGS_AT, RINGS_PER_CHUNK, SEGMENT_BYTES, ring_stride};
 use crate::arena::{Arena, Identity, Lines, Shape, shared_memory_dir};
-use crate::config::{Arena as Place, Output, Settings, file_names};
+use crate::config::{Arena as Place, Output, Settings, UrlPasswords, file_names};
 use crate::error::Error;
 use crate::format::Colour;
 use crate::recover::places;
@@ -90,6 +90,10 @@ fn lines(settings: &Settings) -> Lines {
             Colour::On => 1,
         },
         message_max: settings.record_bytes as u64,
+        url_passwords: match settings.url_passwords {
+            UrlPasswords::Shown => 0,
+            UrlPasswords::Masked => 1,
+        },
     }
 }
 

@@ -18,6 +18,7 @@ mod json;
 mod label;
 mod line;
 mod logfmt;
+pub(crate) mod masking;
 mod message;
 pub(crate) mod number;
 mod plan;

@@ -6,9 +6,11 @@ use std::io;
 use crate::arena::layout::SEGMENT_BYTES;
 use crate::arena::read::{Header, Sites};
 use crate::clock::{Piece, utc_ns};
+use crate::envelope::RECORD_BYTES_MAX;
 use crate::envelope::decode::Envelope;
 use crate::envelope::site::Site;
 use crate::format::binary::write::{Origin, Parts, Writer};
+use crate::format::masking::Masking;
 use crate::format::{Colour, Details, Format, Formatter, LineBuffer, LineError, Plan, ThreadLabel};
 
 /// In the binary writer's tables the engine's own record has the first place.
@@ -22,6 +24,9 @@ pub(super) struct Pen<'d> {
     sites: &'d Sites,
     plans: HashMap<u32, Plan>,
     pieces: [Piece; 2],
+    /// Where passwords in addresses are masked, and a record's copy in which that is done.
+    masking: Option<Masking>,
+    copy: Vec<u8>,
     /// What is written, and goes out when it is full.
     buffer: Vec<u8>,
     len: usize,
@@ -58,6 +63,8 @@ impl<'d> Pen<'d> {
             sites,
             plans: HashMap::new(),
             pieces,
+            masking: header.masks_url_passwords.then(Masking::default),
+            copy: vec![0; RECORD_BYTES_MAX],
             buffer: vec![0; SEGMENT_BYTES],
             len: 0,
         }
@@ -73,6 +80,25 @@ impl<'d> Pen<'d> {
     /// # Errors
     /// Those of `out`.
     pub(super) fn put(
+        &mut self,
+        out: &mut dyn io::Write,
+        bytes: &[u8],
+        thread: ThreadLabel<'_>,
+    ) -> io::Result<Option<u64>> {
+        let mut copy = std::mem::take(&mut self.copy);
+        let put = match (&mut self.masking, copy.get_mut(..bytes.len())) {
+            (Some(masking), Some(room)) => {
+                room.copy_from_slice(bytes);
+                masking.mask_copy(&mut copy, bytes.len());
+                self.put_as_it_is(out, &copy[..bytes.len()], thread)
+            }
+            _ => self.put_as_it_is(out, bytes, thread),
+        };
+        self.copy = copy;
+        put
+    }
+
+    fn put_as_it_is(
         &mut self,
         out: &mut dyn io::Write,
         bytes: &[u8],

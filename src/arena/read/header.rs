@@ -58,6 +58,8 @@ pub(crate) struct Header {
     pub(crate) colour: u64,
     /// Where a rendered message is cut, in bytes.
     pub(crate) message_max: usize,
+    /// Whether passwords in addresses are masked.
+    pub(crate) masks_url_passwords: bool,
 }
 
 /// The word at an offset; 0 where the bytes end before.
@@ -123,6 +125,7 @@ impl Header {
             output: word(bytes, header::OUTPUT),
             colour: word(bytes, header::COLOUR),
             message_max: message_max as usize,
+            masks_url_passwords: word(bytes, header::URL_PASSWORDS) != 0,
         })
     }
 

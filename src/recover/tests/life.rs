@@ -170,8 +170,14 @@ impl Life {
     ) -> ((Arc<Arena>, Collector, Publisher, Shared), Arc<Registry>) {
         let io: Arc<dyn Io> = Arc::clone(film) as _;
         let private_dir = dir.join(".fastlog");
-        let lines =
-            Lines { format: 1, details: 0, output: 1, colour: 0, message_max: MESSAGE_MAX as u64 };
+        let lines = Lines {
+            format: 1,
+            details: 0,
+            output: 1,
+            colour: 0,
+            message_max: MESSAGE_MAX as u64,
+            url_passwords: 0,
+        };
         let identity =
             Identity { name: "app", base: "app", file_name: "app.jsonl", directory: dir, lines };
         let arena =

@@ -1,13 +1,12 @@
-//! Passwords in addresses that a record's values hold, masked in the collector's copy of it, before
-//! any output has it. Runs on the collector.
+//! Passwords in addresses that a record's values hold, masked in a copy of its envelope, before any
+//! output has it. Runs on the collector, and on whoever recovers.
 
 use std::ops::Range;
 
-use super::batch::Batch;
+use super::credentials::{self, FILTER_STEP};
 use crate::envelope::HEADER_GRANULES;
 use crate::envelope::decode::Envelope;
 use crate::envelope::flag;
-use crate::format::credentials::{self, FILTER_STEP};
 use crate::value::ValueRef;
 
 /// The header and the granule behind it, which holds tags, or the length of the bound fields: no
@@ -17,11 +16,21 @@ const _: () = assert!(TEXTS_AT % FILTER_STEP == 0);
 
 /// Where a record's texts stand; kept for its memory.
 #[derive(Debug, Default)]
-pub(super) struct Masking {
+pub(crate) struct Masking {
     texts: Vec<Range<usize>>,
 }
 
 impl Masking {
+    /// Masks passwords in the copy of an envelope, of so many bytes; what stands behind them is of
+    /// an earlier one, and an address there is nobody's.
+    #[inline(always)]
+    pub(crate) fn mask_copy(&mut self, copy: &mut [u8], len: usize) {
+        let end = len.next_multiple_of(FILTER_STEP);
+        if copy.get(TEXTS_AT..end).is_some_and(credentials::may_have_address) {
+            self.mask(&mut copy[..len]);
+        }
+    }
+
     /// Masks what is to be masked of an envelope. One that is malformed stays as it is: nobody
     /// writes it.
     #[cold]
@@ -48,20 +57,6 @@ impl Masking {
             }
             ValueRef::List(list) => list.iter().for_each(|element| self.note(start, element)),
             _ => {}
-        }
-    }
-}
-
-impl Batch {
-    /// Masks passwords in the copy of a record, of so many bytes, where that is asked for.
-    #[inline(always)]
-    pub(super) fn mask(&mut self, len: usize) {
-        let Some(masking) = &mut self.parts.masking else { return };
-        // What stands behind the record is of an earlier one: an address there is nobody's.
-        let end = len.next_multiple_of(FILTER_STEP);
-        let may_have_some = self.copy.get(TEXTS_AT..end).is_some_and(credentials::may_have_address);
-        if may_have_some {
-            masking.mask(&mut self.copy[..len]);
         }
     }
 }
