@@ -83,6 +83,30 @@ fn every_line_is_there_once_in_what_is_packed() {
     }
 }
 
+/// A start ends what is no line at the end of files that wait for their sync. Packed bytes are none.
+#[test]
+fn later_starts_leave_packed_files_as_they_are() {
+    for compression in [Compression::Zstd, Compression::Gzip] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::detached(config(dir.path(), compression)).expect("it starts");
+        log(&engine, 0..LINES);
+        engine.sync().expect("a sync comes first");
+        let rotations = engine.stats().rotations();
+        wait_until("the keeper", || engine.stats().compressed_files() == rotations);
+        drain(&engine);
+        let packed: Vec<_> = names(dir.path()).into_iter().filter(|n| n != "test.jsonl").collect();
+        let bytes = || packed.iter().map(|name| fs::read(dir.path().join(name)).expect("there"));
+        let before: Vec<Vec<u8>> = bytes().collect();
+        for _ in 0..2 {
+            drain(&Engine::detached(config(dir.path(), compression)).expect("it starts"));
+        }
+        assert!(bytes().eq(before), "not a byte has changed");
+        assert!(packed.len() > 5 && numbers(dir.path()).into_iter().eq(0..LINES));
+        let live = text(&dir.path().join("test.jsonl"));
+        assert!(!live.contains("no line"), "{live}");
+    }
+}
+
 /// Age, rights and owner of a file decide who may read it and how long it is kept.
 #[test]
 fn what_is_packed_has_time_mode_and_owner_of_what_it_takes_the_place_of() {

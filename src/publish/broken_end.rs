@@ -8,7 +8,8 @@ use std::path::Path;
 
 use super::live;
 use super::names::Places;
-use crate::config::file_names::{NUMBER_OF_FORMER, Unit};
+use crate::config::file_names::{NUMBER_OF_FORMER, Packed, Unit};
+use crate::config::listing;
 use crate::flush::files::{LogFile, OPEN_MAX};
 use crate::sys::io::{FileStatus, Io};
 use crate::sys::own_file::OwnFile;
@@ -82,10 +83,15 @@ pub(super) fn told(io: &dyn Io, file: &LogFile, unit: Unit) -> Option<String> {
 /// was cut; says what stands there. What cannot be opened or ended is left alone: nothing comes
 /// behind it.
 pub(super) fn end_complete(io: &dyn Io, places: &Places) -> Vec<String> {
-    let newest = places.complete(io).unwrap_or_default().into_iter().rev();
-    let newest = newest.filter(|(number, _)| *number != NUMBER_OF_FORMER).take(OPEN_MAX);
-    let told = newest.filter_map(|(_, path)| end_one_complete(io, places.unit, &path).ok()?);
-    told.collect()
+    let complete = listing::rotated(io, &places.dir, &places.base).unwrap_or_default();
+    // What is packed has its own end.
+    let is_ours = |place: &listing::Place| place.number != NUMBER_OF_FORMER;
+    let plain = complete
+        .into_iter()
+        .rev()
+        .filter(|file| file.packed == Packed::Plain && file.place.as_ref().is_some_and(is_ours));
+    let paths = plain.take(OPEN_MAX).map(|file| places.dir.join(file.name));
+    paths.filter_map(|path| end_one_complete(io, places.unit, &path).ok()?).collect()
 }
 
 fn end_one_complete(io: &dyn Io, unit: Unit, path: &Path) -> io::Result<Option<String>> {
