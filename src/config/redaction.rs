@@ -9,7 +9,7 @@ use super::Config;
 use crate::error::ConfigError;
 
 /// What programs call their credentials, as [`plain`] has them.
-const USUAL: [&str; 28] = [
+const USUAL: [&str; 30] = [
     "accesskey",
     "accesstoken",
     "apikey",
@@ -27,12 +27,14 @@ const USUAL: [&str; 28] = [
     "passphrase",
     "passwd",
     "password",
+    "passwords",
     "privatekey",
     "proxyauthorization",
     "pwd",
     "refreshtoken",
     "secret",
     "secretkey",
+    "secrets",
     "sessiontoken",
     "setcookie",
     "signingkey",
@@ -88,8 +90,13 @@ impl Redaction {
 
     /// Whether the values of a field of this name are hidden.
     pub(crate) fn hides(&self, field: &str) -> bool {
-        let last = field.rsplit('.').next().unwrap_or(field);
-        self.has(last) || last.len() < field.len() && self.has(field)
+        let bytes = field.as_bytes();
+        let begins_word = |at: usize| match at.checked_sub(1).map(|before| bytes[before]) {
+            None | Some(b'.' | b'_' | b'-' | b':') => true,
+            Some(before) => before.is_ascii_lowercase() && bytes[at].is_ascii_uppercase(),
+        };
+        // Behind an ASCII byte a character begins.
+        (0..bytes.len()).any(|at| begins_word(at) && self.has(&field[at..]))
     }
 
     fn has(&self, field: &str) -> bool {
@@ -128,16 +135,16 @@ impl Config {
     /// fields bound by [`Logger::with`](crate::Logger::with) as well. Calls without such a field
     /// cost what they cost before; one with such a field takes a longer path (some 200 ns).
     ///
-    /// A name fits a field that is called so, or whose last part is, behind the last `.`:
-    /// `password` hides `password`, `Password` and `db.password`, and neither `password_age` nor
-    /// `password.age`; `db.password` hides `db.password` alone. The case of ASCII letters, `_` and
-    /// `-` do not count: `api_key` is `apiKey`, `API-KEY` and `apikey`. 1 to 64 bytes besides `_`
-    /// and `-`.
+    /// A name fits a field that is called so, or whose last words are; a word begins behind `.`,
+    /// `_`, `-` and `:`, and with a capital behind a small letter. `password` hides `Password`,
+    /// `db.password`, `user_password` and `dbPassword`, and neither `password_age` nor
+    /// `mypassword`. The case of ASCII letters, `_` and `-` do not count: `api_key` is `apiKey`,
+    /// `API-KEY` and `apikey`. 1 to 64 bytes besides `_` and `-`.
     ///
     /// Default: access_key, access_token, api_key, api_token, auth_token, authorization, bearer,
     /// client_secret, cookie, credential, credentials, csrf_token, id_token, jwt, passphrase,
-    /// passwd, password, private_key, proxy_authorization, pwd, refresh_token, secret, secret_key,
-    /// session_token, set_cookie, signing_key, token, x_api_key.
+    /// passwd, password, passwords, private_key, proxy_authorization, pwd, refresh_token, secret,
+    /// secret_key, secrets, session_token, set_cookie, signing_key, token, x_api_key.
     /// [`redact_only`](Config::redact_only) takes them back.
     ///
     /// Each engine goes by its own names, [detached](crate::Engine::detached) ones too. Names
@@ -185,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_fits_whole_fields_and_last_parts() {
+    fn a_name_fits_whole_fields_and_last_words() {
         let redaction = Config::default().redact(["iban", "card.number"]).redaction;
         let hidden = [
             "password",
@@ -200,6 +207,15 @@ mod tests {
             "customer.iban",
             "card.number",
             "CARD.num_ber",
+            "my.card.number",
+            "db_password",
+            "new-password",
+            "dbPassword",
+            "db::password",
+            "x_auth_token",
+            "aws_secret_access_key",
+            "user_secrets",
+            "\u{e9}_token",
         ];
         let shown = [
             "",
@@ -210,8 +226,9 @@ mod tests {
             "password.age",
             "tokens",
             "number",
-            "my.card.number",
-            "secrets",
+            "mypassword",
+            "prompt_tokens",
+            "DBPASSWORD",
             "iban2",
             "auth",
         ];
