@@ -137,6 +137,7 @@ fn many_syncs_share_few_calls_and_all_are_true() {
     assert_eq!(disk.synced().len() as u64, report.syncs());
 }
 
+// [D10]
 #[test]
 fn all_drains_give_the_same_report_while_others_log() {
     const DRAINERS: usize = 6;
@@ -300,6 +301,7 @@ fn a_detached_engine_drains_when_its_last_handle_goes() {
     assert_eq!(arena_files(dir.path()), 0, "and ended the engine");
 }
 
+// [D35] [D36]
 #[test]
 fn a_refused_sync_is_told_until_the_file_is_replaced_and_never_tried_again() {
     let (engine, disk, dir) = rig(|config| config);

@@ -72,7 +72,7 @@ fn broken_ends() -> Vec<Vec<u8>> {
     ends
 }
 
-// [S15] [S38]
+// [S15] [S38] [D6]
 #[test]
 fn a_broken_end_is_told_once_and_nothing_is_glued_to_it() {
     let ends = broken_ends();

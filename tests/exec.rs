@@ -38,6 +38,7 @@ fn become_a_shell(dir: &Path) -> ! {
     panic!("exec: {error}");
 }
 
+// [D19]
 #[test]
 fn exec_in_the_middle_leaves_whole_lines_and_takes_no_descriptor_along() {
     const CASE: &str = "exec_in_the_middle_leaves_whole_lines_and_takes_no_descriptor_along";
@@ -129,6 +130,7 @@ fn wait_for_daemon(case: &str) -> child::Ended {
     ended
 }
 
+// [D22]
 #[test]
 fn a_daemon_that_starts_its_engine_afterwards_logs_as_any_other() {
     const CASE: &str = "a_daemon_that_starts_its_engine_afterwards_logs_as_any_other";
@@ -147,6 +149,7 @@ fn a_daemon_that_starts_its_engine_afterwards_logs_as_any_other() {
     assert_eq!(numbers(&ended.dir.path().join("test.jsonl")), expected);
 }
 
+// [D22]
 #[test]
 fn a_daemon_whose_engine_ran_before_starts_another_and_goes_on_in_its_log() {
     const CASE: &str = "a_daemon_whose_engine_ran_before_starts_another_and_goes_on_in_its_log";

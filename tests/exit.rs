@@ -1,7 +1,7 @@
-//! Promise [P5]: however a process ends by its own will, its engines are drained, within two
-//! seconds, and the end is not held up by an output that is stuck. Attacked by every way to end:
-//! return from `main`, `exit` from any thread, a panic, signals, a tokio runtime; with outputs that
-//! nobody reads, and without the exit hook.
+//! Promise [P5] [D11] [D12] [D23]: however a process ends by its own will, its engines are drained,
+//! within two seconds, and the end is not held up by an output that is stuck. Attacked by every way
+//! to end: return from `main`, `exit` from any thread, a panic, signals, a tokio runtime; with
+//! outputs that nobody reads, and without the exit hook.
 //!
 //! Not under the test harness: the cases need a `main` that is theirs.
 

@@ -198,6 +198,7 @@ fn assert_has_exactly(lines: &[serde_json::Value], counts: &[u64]) {
     assert_eq!(lines.len() as u64, counts.iter().sum::<u64>());
 }
 
+// [D20]
 #[test]
 fn a_forked_child_leaves_the_parent_alone() {
     const FORKS: u64 = 20;
@@ -547,6 +548,7 @@ fn the_name_is_free_after_a_drain() {
     the_name_is_free_while_the_child_lives(case, 0);
 }
 
+// [D21]
 #[test]
 fn the_name_is_free_after_a_kill() {
     let case = "the_name_is_free_after_a_kill";

@@ -263,7 +263,7 @@ fn production_with_its_arena_elsewhere() {
     run("production elsewhere");
 }
 
-// [S16]
+// [S16] [D31] [D32] [D34]
 #[test]
 fn production_in_its_own_directory() {
     run("production");

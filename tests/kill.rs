@@ -148,11 +148,13 @@ fn at_random(kinds: &[Kind]) {
     println!("{kinds:?}: {sum:?}");
 }
 
+// [D1]
 #[test]
 fn json_files() {
     at_random(&[Kind::Json]);
 }
 
+// [D1]
 #[test]
 fn binary_files() {
     at_random(&[Kind::Binary]);
@@ -168,11 +170,13 @@ fn an_arena_elsewhere() {
     at_random(&[Kind::Elsewhere]);
 }
 
+// [D1]
 #[test]
 fn a_durable_log() {
     at_random(&[Kind::Durable]);
 }
 
+// [D2]
 #[test]
 fn a_console() {
     at_random(&[Kind::Console]);
@@ -185,6 +189,7 @@ fn presets_that_follow_each_other() {
 }
 
 /// Aborts, faults, overflows and exits of all kinds of logs.
+// [D1] [D18]
 #[test]
 fn ends_of_their_own() {
     let kinds = [Kind::Json, Kind::Binary, Kind::SharedMemory, Kind::Durable];

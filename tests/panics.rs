@@ -60,6 +60,7 @@ fn failure(engine: &Engine) -> String {
     engine.stats().last_failure().expect("just seen").to_owned()
 }
 
+// [D16]
 #[test]
 fn a_panic_on_the_publisher_ends_the_log_and_not_the_program() {
     child::run("a_panic_on_the_publisher_ends_the_log_and_not_the_program", |dir| {
@@ -84,6 +85,7 @@ fn a_panic_on_the_publisher_ends_the_log_and_not_the_program() {
     });
 }
 
+// [D16]
 #[test]
 fn a_panic_on_the_keeper_leaves_the_lines_and_is_told_by_barriers() {
     child::run("a_panic_on_the_keeper_leaves_the_lines_and_is_told_by_barriers", |dir| {
@@ -106,6 +108,7 @@ fn a_panic_on_the_keeper_leaves_the_lines_and_is_told_by_barriers() {
     });
 }
 
+// [D17]
 #[test]
 fn a_panic_on_the_writer_of_a_console_costs_that_console_alone() {
     child::run("a_panic_on_the_writer_of_a_console_costs_that_console_alone", |dir| {

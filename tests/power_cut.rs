@@ -183,11 +183,13 @@ fn cut_at_random(kind: &str) {
     println!("{kind}: {sum:?}");
 }
 
+// [D3] [D4] [D5] [D24]
 #[test]
 fn ext4() {
     cut_at_random("ext4");
 }
 
+// [D3] [D4] [D5]
 #[test]
 fn xfs() {
     cut_at_random("xfs");

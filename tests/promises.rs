@@ -1,8 +1,8 @@
 //! Promise: what the documents promise has a test. In the README each promise is a numbered row, in
-//! `docs/format.md` and `docs/shipping.md` each sentence that promises something ends with an id,
-//! such as `[S7]`. A comment of nothing but ids above a test, or the first line of its file, says
-//! what is shown there. No id is without a test, no citation without an id, and no sentence with a
-//! strong word (`never`, `always`, `exactly`) without an id.
+//! `docs/durability.md`, `docs/format.md` and `docs/shipping.md` each sentence that promises
+//! something ends with an id, such as `[S7]`. A comment of nothing but ids above a test, or the
+//! first line of its file, says what is shown there. No id is without a test, no citation without
+//! an id, and no sentence with a strong word (`never`, `always`, `exactly`) without an id.
 //!
 //! As Duvet does for RFCs, for the documents of this project.
 
@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use text::{Id, Sentence, ids, ids_alone, sentences};
 
 /// The documents, each with the letter of its ids.
-const DOCUMENTS: [(&str, char); 2] = [("docs/format.md", 'F'), ("docs/shipping.md", 'S')];
+const DOCUMENTS: [(&str, char); 3] =
+    [("docs/durability.md", 'D'), ("docs/format.md", 'F'), ("docs/shipping.md", 'S')];
 
 /// The letter of the README's promises: row 3 of the table is `[P3]`.
 const README: (&str, char) = ("README.md", 'P');

@@ -286,6 +286,7 @@ fn own<'a>(lines: &'a [Value], message: &str) -> Vec<&'a Value> {
     lines.iter().filter(is_own).collect()
 }
 
+// [D1]
 #[test]
 fn what_a_killed_process_had_in_memory_is_there_after_the_next_start() {
     for job in ["rings", "full", "rotates"] {
@@ -456,6 +457,7 @@ fn a_live_engine_that_has_lost_its_locks_keeps_its_name_and_its_arena() {
     assert_all(&common::all_lines(&dir.path().join("test.jsonl")), 1, 2 * RECORDS);
 }
 
+// [D19]
 #[test]
 fn what_was_logged_before_another_program_is_executed_comes_back() {
     let dir = directory();
@@ -551,6 +553,7 @@ fn arenas_in_shared_memory_and_elsewhere_are_found_by_whoever_starts() {
     }
 }
 
+// [D2]
 #[test]
 fn a_console_gets_what_it_lacks_at_least_once() {
     let dir = directory();

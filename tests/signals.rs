@@ -54,6 +54,7 @@ fn in_a_storm(work: impl FnOnce()) -> u64 {
     FROM_HANDLER.load(Ordering::Relaxed)
 }
 
+// [D25]
 #[test]
 fn a_call_that_a_handler_interrupts_stays_whole() {
     const RECORDS: u64 = 3_000;
@@ -169,6 +170,7 @@ extern "C" fn nested_handler(signal: libc::c_int) {
 
 /// Five handlers deep, at every level, into calls that wait for room in a ring that is full most of
 /// the time: whatever is turned away, nobody waits for himself.
+// [D25]
 #[test]
 fn handlers_within_handlers_never_wait_for_a_ring_that_their_own_thread_holds_up() {
     const RECORDS: u64 = 3_000;

@@ -245,11 +245,13 @@ fn sweep(run: fn(Call, How, u64) -> bool, calls: &[Call]) -> u64 {
     faults
 }
 
+// [D30] [D31] [D33] [D34]
 #[test]
 fn appends_that_fail_or_are_short() {
     assert!(sweep(run, &[Call::Append]) > 7 * 10);
 }
 
+// [D35] [D36]
 #[test]
 fn syncs_that_fail() {
     assert!(sweep(run, &[Call::Fdatasync, Call::SyncDir]) > 10);

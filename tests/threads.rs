@@ -186,6 +186,7 @@ fn destructors_of_thread_locals_are_heard_before_and_after_ours() {
     }
 }
 
+// [D13]
 #[test]
 fn a_panic_that_unwinds_through_a_logging_thread_harms_nobody() {
     let dir = tempfile::tempdir().expect("a directory");

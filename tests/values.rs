@@ -599,6 +599,7 @@ impl fmt::Display for Panics<'_> {
     }
 }
 
+// [D14]
 #[test]
 fn a_display_that_panics_says_so_and_spares_its_neighbours() {
     let mut log = Log::detached(|config| config);

@@ -26,6 +26,7 @@ fn run_or_tell(seed: u64, is_told: bool) -> Seen {
     })
 }
 
+// [D30] [D31] [D34] [D35] [D36]
 #[test]
 fn promises_hold_for_every_seed() {
     let (seed, seeds) = (variable(SEED), variable(SEEDS));

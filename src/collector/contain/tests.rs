@@ -54,6 +54,7 @@ fn text(report: &DrainReport) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+// [D15]
 #[test]
 fn a_record_over_which_the_collector_panics_costs_that_record_alone() {
     let _counting = counting();
@@ -104,6 +105,7 @@ fn told(format: Format) -> usize {
     if format == Format::Binary { 1 } else { 2 }
 }
 
+// [D15]
 #[test]
 fn a_call_whose_every_record_is_poison_panics_some_times_and_no_more() {
     let _counting = counting();
