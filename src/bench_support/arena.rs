@@ -40,7 +40,14 @@ pub const ARENA_PARTS: [usize; 8] = [
 /// # Panics
 /// Where there is no memory.
 pub fn dead_arena() -> [Vec<u8>; 2] {
-    let lines = Lines { format: 1, details: 7, output: 1, colour: 0, message_max: 1 << 10 };
+    let lines = Lines {
+        format: 1,
+        details: 7,
+        output: 1,
+        colour: 0,
+        message_max: 1 << 10,
+        url_passwords: 0,
+    };
     let directory = Path::new("/logs");
     let identity = Identity { name: "app", base: "app", file_name: "app.jsonl", directory, lines };
     let made = Arena::anonymous(identity, SHAPE).expect("anonymous memory");
