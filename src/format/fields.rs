@@ -47,9 +47,13 @@ impl<'e, 'a> Fields<'e, 'a> {
             at += granules as u16;
             Some(granules)
         })?;
-        if self.envelope.has_bound() {
-            self.bound = self.envelope.bound(granules)?;
-        }
+        if self.envelope.has_bound() { self.find_bound(granules) } else { Ok(()) }
+    }
+
+    /// Apart from the others, whose walk needs a register less without it.
+    #[inline(never)]
+    fn find_bound(&mut self, granules: usize) -> Result<(), Malformed> {
+        self.bound = self.envelope.bound(granules)?;
         Ok(())
     }
 
