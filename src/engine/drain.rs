@@ -176,6 +176,9 @@ impl Core {
     /// Tells all threads to end as soon as they can. Waits for the collector alone, which does no
     /// I/O, so that what is counted as pending is not written meanwhile.
     fn abandon(&self) {
+        if let Some(lock) = &self.lock {
+            lock.keep_signature();
+        }
         self.shared.signals().for_each(|signal| signal.raise(bit::ABANDON));
         let patience = Patience { without_progress: COUNT_MAX, limit: Limit::Open };
         let is_done = || self.shared.progress.is_done(EngineThread::Collector).then_some(());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::signature;
 use crate::config::file_names;
 use crate::keep::Engines;
+use crate::primitive::{AtomicBool, Ordering};
 use crate::publish::NameHeld;
 use crate::sys::fork_safe::ForkSafe;
 use crate::sys::io::Io;
@@ -49,6 +50,7 @@ pub(super) struct NameLock {
     how: Use,
     /// None once it is released; without a file while it is being taken.
     entry: Mutex<Option<Option<OwnFile>>>,
+    keeps_signature: AtomicBool,
 }
 
 /// Why there is no lock.
@@ -71,7 +73,8 @@ impl NameLock {
         // Before any open: closing a second descriptor would drop our own lock. The table is not
         // locked meanwhile: a disk may hang, and others of this process start elsewhere.
         enter(&path, how)?;
-        let lock = NameLock { io: Arc::clone(io), path, how, entry: Mutex::new(Some(None)) };
+        let (entry, keeps_signature) = (Mutex::new(Some(None)), AtomicBool::new(false));
+        let lock = NameLock { io: Arc::clone(io), path, how, entry, keeps_signature };
         *lock.entry() = Some(Some(lock_file(how, &**io, &lock.path)?));
         Ok(lock)
     }
@@ -87,11 +90,19 @@ impl NameLock {
     /// Releases the name; again does nothing. The file stays.
     pub(super) fn release(&self) {
         if let Some(file) = self.entry().take() {
-            if let (Some(file), Use::Engine) = (&file, self.how) {
+            let is_kept = self.keeps_signature.load(Ordering::Relaxed);
+            if let (Some(file), Use::Engine, false) = (&file, self.how, is_kept) {
                 self.erase(file);
             }
             leave(&self.path, file);
         }
+    }
+
+    /// Leaves the signature where it stands: of an engine that was given up, as on a disk that
+    /// stands still nobody who drops the lock may wait for it. Others find the name taken until
+    /// this process ends; this one does not.
+    pub(super) fn keep_signature(&self) {
+        self.keeps_signature.store(true, Ordering::Relaxed);
     }
 
     /// Takes the signature away, also where somebody has closed the file's descriptor.
