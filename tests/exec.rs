@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use common::child::{self, Running};
-use common::{all_lines, config, drain, give_way, wait_until};
-use fastlog::{Engine, fastlog};
+use common::{all_lines, config, drain, wait_until};
+use fastlog::{Engine, InUse, fastlog};
 
 const RECORDS: u64 = 1_000;
 
@@ -158,21 +158,16 @@ fn a_daemon_whose_engine_ran_before_starts_another_and_goes_on_in_its_log() {
         let engine = Engine::start(config(&dir)).expect("the engine starts");
         log(0);
         engine.flush().expect("what was logged is published");
-        // SAFETY: takes nothing.
-        let parent = unsafe { libc::getpid() };
         become_a_daemon();
         // Unheard, and no harm.
         log(7 * RECORDS);
-        // Its parent's parent has the name until it has ended.
-        // SAFETY: signal 0 only asks whether the process is there.
-        while unsafe { libc::kill(parent, 0) } == 0 {
-            if fs::read_to_string(format!("/proc/{parent}/stat")).is_ok_and(|s| s.contains(") Z "))
-            {
-                break;
-            }
-            give_way();
-        }
-        let own = Engine::start(config(&dir)).expect("the daemon's own engine starts");
+        // Its parent's parent has the name until the last of its threads has ended.
+        let mut own = None;
+        wait_until("the name", || {
+            own = Engine::start(config(&dir).in_use(InUse::Fail)).ok();
+            own.is_some()
+        });
+        let own = own.expect("the daemon's own engine starts");
         log(RECORDS);
         drain(&own);
         fs::write(dir.join("done"), "").expect("written");
