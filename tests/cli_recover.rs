@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use common::{child, drain};
-use fastlog::{Engine, fastlog};
+use fastlog::{Arena, Engine, fastlog};
 use serde_json::Value;
 
 const RECORDS: u64 = 1_000;
@@ -17,11 +17,16 @@ const RECORDS: u64 = 1_000;
 /// Names the log of a child.
 const NAME: &str = "FASTLOG_TEST_NAME";
 
+/// The name of the log whose arena lies where all logs of this user may have theirs.
+const SHARED: &str = "in-shared-memory";
+
 /// Logs and dies, whatever the log is called.
 #[test]
 fn dies() {
     let Ok(name) = std::env::var(NAME) else { return };
-    let engine = Engine::start(common::config(&child::dir()).name(name));
+    let config = common::config(&child::dir());
+    let config = if name == SHARED { config.arena(Arena::SharedMemory) } else { config };
+    let engine = Engine::start(config.name(name));
     let _engine = engine.expect("the engine starts");
     (0..RECORDS).for_each(|n| fastlog!(INFO, "record {n}", n));
     std::process::abort();
@@ -144,4 +149,21 @@ fn what_cannot_be_recovered_is_named_and_what_is_no_log_said() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("no-such"), "{output:?}");
     assert_eq!(recover(dir.path(), &["--dry-run", "--unclean"]).status.code(), Some(2));
+}
+
+#[test]
+fn arenas_of_other_directories_leave_no_trace_here() {
+    let (here, there) = [(), ()].map(|()| tempfile::tempdir().expect("a directory")).into();
+    kill("app", here.path());
+    kill(SHARED, there.path());
+    for arguments in [&["--dry-run"][..], &[]] {
+        let said = text(&recover(here.path(), arguments));
+        assert!(said.contains("app") && !said.contains(SHARED), "{said}");
+    }
+    let names = fs::read_dir(here.path().join(".fastlog")).expect("a directory");
+    let names: Vec<_> = names.map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(names, ["app.lock"]);
+    let said = text(&recover(there.path(), &[]));
+    assert!(said.contains(SHARED), "{said}");
+    assert_whole(&there.path().join(format!("{SHARED}.jsonl")));
 }

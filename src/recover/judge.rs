@@ -67,6 +67,18 @@ pub(super) fn is_gone(stem: &Stem) -> bool {
     stem.pid == process::pid() || process::start_time_of(stem.pid).is_none()
 }
 
+/// Whether the arena at `path`, where many logs have theirs, may be one of the log in `dir`.
+pub(super) fn may_be_of(io: &dyn Io, path: &Path, dir: &Path) -> bool {
+    // Closing a file of this process's own, or one that another of its threads has claimed, would
+    // drop its lock.
+    let Some(_claim) = Claim::of(path).filter(|_| !arena::is_own(path)) else { return true };
+    match io.open_existing_private(path).and_then(|file| look(&file, path)) {
+        Ok(Ok(header)) => header.directory == dir,
+        Ok(Err(why)) => matches!(why, Unfit::Unused),
+        Err(_) => true,
+    }
+}
+
 /// Judges the arena at `path`, which is claimed. `dir` is the log's directory.
 pub(super) fn judge(
     io: &dyn Io,

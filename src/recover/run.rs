@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::carry::{Cargo, remove};
 use super::find::{self, Left, Spot, Whose};
-use super::judge::{Claim, Verdict, is_gone, judge};
+use super::judge::{Claim, Verdict, is_gone, judge, may_be_of};
 use super::lines::{self, Owed, Tally};
 use super::report::{Destination, Recovered, Report, files_of};
 use super::stage::Stage;
@@ -71,7 +71,8 @@ impl Site<'_> {
             report.troubles.push(format!("cannot look for arenas in {dir}: {error}"));
         }
         let mut bases: BTreeMap<String, Vec<(Stem, Left)>> = BTreeMap::new();
-        for (stem, left) in found.left {
+        let of_this_log = found.left.into_iter().filter(|(_, left)| self.may_concern(left));
+        for (stem, left) in of_this_log {
             bases.entry(stem.base.clone()).or_default().push((stem, left));
         }
         for (base, mut left) in bases {
@@ -103,6 +104,15 @@ impl Site<'_> {
             if let Err(error) = self.log_files(log, base, unit).end_rotation() {
                 report.troubles.push(format!("cannot end a rotation of {base}: {error}"));
             }
+        }
+    }
+
+    /// Whether it may be of the log that is looked after: nobody asks for the name of another's,
+    /// which would make a file here.
+    fn may_concern(&self, left: &Left) -> bool {
+        match (&left.arena, &self.log) {
+            (Some((path, Whose::ManyLogs)), Some(log)) => may_be_of(self.io, path, log.dir),
+            _ => true,
         }
     }
 
