@@ -221,6 +221,12 @@ fn planted_files_stop_nothing() {
         let moved = dir.path().join("moved");
         // The one left by the last turn, if any.
         let _ = fs::remove_file(&moved);
+        // With room for what follows, so that no rotation is due meanwhile.
+        wait_until("a file that has just begun", || {
+            fastlog!(logger: logger, INFO, "a line of some length, so that files fill", n = 0);
+            engine.flush().expect("published");
+            fs::metadata(&live).is_ok_and(|found| found.len() < 16 << 10)
+        });
         plant(&moved);
         // At one instant: what the engine has still to tell would make the log anew in between.
         renameat_with(CWD, &live, CWD, &moved, RenameFlags::EXCHANGE).expect("exchanged");
