@@ -196,7 +196,8 @@ impl NameHeld for NameLock {
 
 /// Opens the file, locks it and, for an engine, signs it.
 fn lock_file(how: Use, io: &dyn Io, path: &Path) -> Result<OwnFile, NotLocked> {
-    for _ in 0..TRIES {
+    let (start, mut removed) = (Instant::now(), 0);
+    while removed < TRIES {
         let file = io.open_private(path).and_then(OwnFile::new).map_err(NotLocked::Failed)?;
         match file.checked().map(process::record_lock).map_err(NotLocked::Failed)? {
             // Else somebody has removed it since it was opened, and may hold another one.
@@ -210,12 +211,23 @@ fn lock_file(how: Use, io: &dyn Io, path: &Path) -> Result<OwnFile, NotLocked> {
                 }
                 return Ok(file);
             }
-            Ok(()) => {}
+            Ok(()) => removed += 1,
+            Err(LockHeld::By { .. }) if how == Use::Engine && is_look(&file, start) => {
+                drop(file);
+                std::thread::sleep(LOOK_PAUSE);
+            }
             Err(LockHeld::By { holder }) => return Err(NotLocked::Held(holder)),
             Err(LockHeld::Unknown(error)) => return Err(NotLocked::Failed(error)),
         }
     }
     Err(NotLocked::Held(None))
+}
+
+/// Whether who holds the lock may be about to give it back: a keeper or `fastlog recover`, which
+/// look whether there is an engine, do not sign.
+fn is_look(file: &OwnFile, start: Instant) -> bool {
+    let has_signed = file.checked().is_ok_and(|open| signature::of_another(open).is_some());
+    !has_signed && start.elapsed() < LOOK_MAX
 }
 
 /// Whether the path still leads to the open file.
