@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use super::find::Whose;
@@ -72,11 +73,15 @@ pub(super) fn may_be_of(io: &dyn Io, path: &Path, dir: &Path) -> bool {
     // Closing a file of this process's own, or one that another of its threads has claimed, would
     // drop its lock.
     let Some(_claim) = Claim::of(path).filter(|_| !arena::is_own(path)) else { return true };
-    match io.open_existing_private(path).and_then(|file| look(&file, path)) {
-        Ok(Ok(header)) => header.directory == dir,
-        Ok(Err(why)) => matches!(why, Unfit::Unused),
-        Err(_) => true,
-    }
+    let is_of_log = || -> io::Result<bool> {
+        let file = io.open_existing_private(path)?;
+        Ok(is_ours(io, &file)?
+            && match look(&file, path)? {
+                Ok(header) => header.directory == dir,
+                Err(why) => matches!(why, Unfit::Unused),
+            })
+    };
+    is_of_log().unwrap_or(true)
 }
 
 /// Judges the arena at `path`, which is claimed. `dir` is the log's directory.
@@ -109,6 +114,9 @@ fn try_to_judge(
     (whose, dir): (Whose, &Path),
 ) -> io::Result<Verdict> {
     let file = io.open_existing_private(path)?;
+    if whose == Whose::ManyLogs && !is_ours(io, &file)? {
+        return Ok(Verdict::OthersLog);
+    }
     // Before the lock is asked for, which its maker may be about to take, or its own log's engine.
     match look(&file, path)? {
         Err(Unfit::Unused) if is_gone(stem) => return Ok(Verdict::Unused),
@@ -130,6 +138,11 @@ fn try_to_judge(
         Err(_) if !is_gone(stem) => Verdict::Lives,
         Err(why) => Verdict::Unfit(why.to_string()),
     })
+}
+
+/// Whether the file is this user's: where all may put theirs, another's may say anything.
+fn is_ours(io: &dyn Io, file: &File) -> io::Result<bool> {
+    Ok(io.fstat(file.as_fd())?.uid == process::effective_uid())
 }
 
 fn look(file: &File, path: &Path) -> io::Result<Result<Header, Unfit>> {
