@@ -70,22 +70,21 @@ impl Site<'_> {
             let dir = dir.display();
             report.troubles.push(format!("cannot look for arenas in {dir}: {error}"));
         }
-        let mut bases: BTreeMap<String, Vec<(Stem, Left)>> = BTreeMap::new();
+        let mut bases: BTreeMap<String, u64> = BTreeMap::new();
         let of_this_log = found.left.into_iter().filter(|(_, left)| self.may_concern(left));
         for (stem, left) in of_this_log {
-            bases.entry(stem.base.clone()).or_default().push((stem, left));
+            *bases.entry(stem.base).or_default() += u64::from(left.arena.is_some());
         }
-        for (base, mut left) in bases {
-            left.sort_by_cached_key(|(_, left)| made(left));
+        for (base, arenas) in bases {
             let mut work = || {
                 self.end_rotations(&base, &mut report);
-                for (stem, left) in &left {
-                    self.settle(stem, left, console, &mut report);
+                // Listed again: before the name was had another process may have settled some.
+                for (stem, left) in self.left_of(&base) {
+                    self.settle(&stem, &left, console, &mut report);
                 }
             };
             if !self.names.while_free(&base, &mut work) {
-                report.living +=
-                    left.iter().filter(|(_, left)| left.arena.is_some()).count() as u64;
+                report.living += arenas;
             }
         }
         self.tidy_places(&is_wanted);
@@ -105,6 +104,15 @@ impl Site<'_> {
                 report.troubles.push(format!("cannot end a rotation of {base}: {error}"));
             }
         }
+    }
+
+    /// What engines of one base have left, the oldest first.
+    fn left_of(&self, base: &str) -> Vec<(Stem, Left)> {
+        let found = find::look(self.io, self.spots, |found| found == base);
+        let of_this_log = found.left.into_iter().filter(|(_, left)| self.may_concern(left));
+        let mut left: Vec<(Stem, Left)> = of_this_log.collect();
+        left.sort_by_cached_key(|(_, left)| made(left));
+        left
     }
 
     /// Whether it may be of the log that is looked after: nobody asks for the name of another's,

@@ -29,8 +29,9 @@ const PAGE: u64 = 4096;
 /// Where a newline stands, for a file that ends in the middle of a line.
 pub(super) const NEWLINE_AT: u64 = 2 * PAGE;
 
-/// An append that was announced, the newline before others, and those.
-const PIECES_MAX: usize = 3;
+/// An append that was announced and what comes behind it, each behind a newline where the file ends
+/// within a line.
+const PIECES_MAX: usize = 4;
 const PIECE_WORDS: usize = 6;
 const FIXED_WORDS: usize = 6 + Tally::WORDS + 1;
 const HEAD_WORDS: usize = FIXED_WORDS + PIECES_MAX * PIECE_WORDS;
