@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::primitive::AtomicU64;
+use crate::primitive::{AtomicBool, AtomicU64};
 use crate::sys::mapped_file::MappedFile;
 
 /// There is none.
@@ -11,6 +11,10 @@ pub(crate) enum Slot {}
 
 impl Slot {
     pub(crate) fn is_lost(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn loss(&self) -> &AtomicBool {
         match *self {}
     }
 
