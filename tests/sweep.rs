@@ -52,8 +52,7 @@ fn ways(call: Call) -> &'static [How] {
 }
 
 /// Whether the failure shows. What does not is made good at once by another way, or is of no
-/// consequence: a reserve or a file that is not there ahead, a look at how much room there is, a list
-/// of files that the next look makes anew.
+/// consequence: a reserve or a file that is not there ahead, a look at how much room there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shows {
     Always,
@@ -64,6 +63,7 @@ fn shows(call: Call, how: How) -> Shows {
     match (call, how) {
         (Call::Append, How::Takes(1..)) => Shows::WhereItMatters,
         (Call::Append | Call::Fdatasync | Call::SyncDir | Call::Link, _) => Shows::Always,
+        (Call::ReadDirNames, _) => Shows::Always,
         _ => Shows::WhereItMatters,
     }
 }

@@ -2,6 +2,7 @@
 //! a compressed one, and the locks of second engines, whose names nobody uses again. Runs on the
 //! keeper, at start and once a minute.
 
+use std::io;
 use std::path::Path;
 
 use super::old_files::Care;
@@ -25,9 +26,14 @@ pub(super) fn clear_own(io: &dyn Io, private_dir: &Path, base: &str) {
 }
 
 /// Removes what second engines of the log have left that are gone.
-pub(super) fn clear_away(care: &Care) {
-    // Where the directory cannot be read, it shows elsewhere.
-    let Ok(names) = care.io.read_dir_names(&care.private_dir) else { return };
+///
+/// # Errors
+/// The system's: the directory cannot be read. One that is gone has nothing in it.
+pub(super) fn clear_away(care: &Care) -> io::Result<()> {
+    let names = match care.io.read_dir_names(&care.private_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
     let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();
     let mut bases: Vec<&str> = names.iter().filter_map(|name| base_of(name)).collect();
     bases
@@ -41,6 +47,7 @@ pub(super) fn clear_away(care: &Care) {
             }
         });
     }
+    Ok(())
 }
 
 /// Of a file that belongs to an engine's base.

@@ -126,7 +126,9 @@ impl OldFiles {
         self.looked_at = Some(moment::now());
         self.known.clear();
         self.look();
-        leftovers::clear_away(&self.care);
+        if let Err(error) = leftovers::clear_away(&self.care) {
+            self.complain("list the private files", &error);
+        }
     }
 
     fn look(&mut self) {
