@@ -65,21 +65,17 @@ impl Site<'_> {
     /// output, by its number in an arena; none where its lines are not wanted.
     pub(crate) fn run(&self, is_wanted: impl Fn(&str) -> bool, console: ConsoleOf<'_>) -> Report {
         let mut report = Report::default();
-        let found = find::look(self.io, self.spots, &is_wanted);
-        for (dir, error) in found.unread {
-            let dir = dir.display();
-            report.troubles.push(format!("cannot look for arenas in {dir}: {error}"));
-        }
         let mut bases: BTreeMap<String, u64> = BTreeMap::new();
-        let of_this_log = found.left.into_iter().filter(|(_, left)| self.may_concern(left));
-        for (stem, left) in of_this_log {
+        for (stem, left) in self.look(&is_wanted, &mut report) {
             *bases.entry(stem.base).or_default() += u64::from(left.arena.is_some());
         }
         for (base, arenas) in bases {
             let mut work = || {
                 self.end_rotations(&base, &mut report);
                 // Listed again: before the name was had another process may have settled some.
-                for (stem, left) in self.left_of(&base) {
+                let mut left = self.look(&|found| found == base, &mut report);
+                left.sort_by_cached_key(|(_, left)| made(left));
+                for (stem, left) in left {
                     self.settle(&stem, &left, console, &mut report);
                 }
             };
@@ -106,13 +102,16 @@ impl Site<'_> {
         }
     }
 
-    /// What engines of one base have left, the oldest first.
-    fn left_of(&self, base: &str) -> Vec<(Stem, Left)> {
-        let found = find::look(self.io, self.spots, |found| found == base);
-        let of_this_log = found.left.into_iter().filter(|(_, left)| self.may_concern(left));
-        let mut left: Vec<(Stem, Left)> = of_this_log.collect();
-        left.sort_by_cached_key(|(_, left)| made(left));
-        left
+    /// What engines of the bases that are wanted have left; tells where nobody could look.
+    fn look(&self, is_wanted: &dyn Fn(&str) -> bool, report: &mut Report) -> Vec<(Stem, Left)> {
+        let found = find::look(self.io, self.spots, is_wanted);
+        for (dir, error) in found.unread {
+            let trouble = format!("cannot look for arenas in {}: {error}", dir.display());
+            if !report.troubles.contains(&trouble) {
+                report.troubles.push(trouble);
+            }
+        }
+        found.left.into_iter().filter(|(_, left)| self.may_concern(left)).collect()
     }
 
     /// Whether it may be of the log that is looked after: nobody asks for the name of another's,
