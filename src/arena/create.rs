@@ -39,6 +39,19 @@ pub(crate) struct Lines {
     pub(crate) url_passwords: u64,
 }
 
+#[cfg(any(test, feature = "bench-internals"))]
+impl Lines {
+    /// Plain JSON to a file.
+    pub(crate) const JSON: Lines = Lines {
+        format: 1,
+        details: 0,
+        output: 1,
+        colour: 0,
+        message_max: 4 << 10,
+        url_passwords: 0,
+    };
+}
+
 impl Arena {
     /// An arena in files of the directory `dir`, which exists; `guard`: whether a page that cannot
     /// be had is the engine's business.

@@ -26,6 +26,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::clock::Piece;
 use crate::primitive::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::io::{Io, Reserve};
 use crate::sys::mapped_file::MappedFile;
@@ -301,9 +302,10 @@ impl Arena {
     }
 
     /// Stores how ticks become UTC, for whoever reads the rings after a crash.
-    pub(crate) fn store_clock(&self, pieces: impl IntoIterator<Item = u64>) {
+    pub(crate) fn store_clock(&self, pieces: [Piece; 2]) {
         let words = RegionWords::new(Arc::clone(&self.fixed), header::CLOCK);
-        TwoSlots::new(words, layout::CLOCK_SLOT_WORDS).write(pieces);
+        TwoSlots::new(words, layout::CLOCK_SLOT_WORDS)
+            .write(pieces.into_iter().flat_map(Piece::to_words));
     }
 
     /// Says that everything is in the output, for whoever reads the file if it stays. May wait for

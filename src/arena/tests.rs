@@ -9,14 +9,7 @@ use tempfile::TempDir;
 const SHAPE: Shape = Shape { ring_bytes: 16 << 10, record_bytes: 4 << 10, rings_max: 16 };
 
 fn identity(directory: &Path) -> Identity<'_> {
-    let lines = Lines {
-        format: 1,
-        details: 5,
-        output: 3,
-        colour: 1,
-        message_max: 4 << 10,
-        url_passwords: 0,
-    };
+    let lines = Lines { details: 5, output: 3, colour: 1, ..Lines::JSON };
     Identity { name: "app", base: "app", file_name: "app.jsonl", directory, lines }
 }
 

@@ -11,6 +11,7 @@ use crate::arena::layout::{
 };
 use crate::arena::read::{Bytes, Dead};
 use crate::arena::{Arena, Identity, Lines, Shape};
+use crate::clock::Piece;
 use crate::envelope::{META, Meta, encode};
 use crate::format::Format;
 use crate::level::Level;
@@ -40,19 +41,13 @@ pub const ARENA_PARTS: [usize; 8] = [
 /// # Panics
 /// Where there is no memory.
 pub fn dead_arena() -> [Vec<u8>; 2] {
-    let lines = Lines {
-        format: 1,
-        details: 7,
-        output: 1,
-        colour: 0,
-        message_max: 1 << 10,
-        url_passwords: 0,
-    };
+    let lines = Lines { details: 7, message_max: 1 << 10, ..Lines::JSON };
     let directory = Path::new("/logs");
     let identity = Identity { name: "app", base: "app", file_name: "app.jsonl", directory, lines };
     let made = Arena::anonymous(identity, SHAPE).expect("anonymous memory");
     made.list_site(&super::site("user {user_id}", &["user_id"]).to_bytes());
-    made.store_clock([0, 1 << 60, 1 << 47, 48, 1_000, (1 << 60) + 500, 1 << 47, 48]);
+    let pieces = [[0, 1 << 60, 1 << 47, 48], [1_000, (1 << 60) + 500, 1 << 47, 48]];
+    made.store_clock(pieces.map(Piece::of_words));
     let len = LINE.len() as u64;
     let intent = Intent { segment: 1, from: 0, to: 2 * len, ..Intent::default() };
     Intents::new(Arc::clone(made.fixed())).begin(intent);

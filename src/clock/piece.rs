@@ -30,6 +30,16 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
+    /// As [`to_words`](Piece::to_words) gave them.
+    pub(crate) fn of_words([base_ticks, base_utc_ns, mult, shift]: [u64; 4]) -> Piece {
+        Piece { base_ticks, base_utc_ns: base_utc_ns as i64, mult, shift }
+    }
+
+    /// As it stands in files: the fields in their order.
+    pub(crate) fn to_words(self) -> [u64; 4] {
+        [self.base_ticks, self.base_utc_ns as u64, self.mult, self.shift]
+    }
+
     /// Every tick is the first instant of 1970: where nobody knows better.
     pub(crate) const NONE: Piece = Piece { base_ticks: 0, base_utc_ns: 0, mult: 0, shift: 0 };
 

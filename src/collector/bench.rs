@@ -93,14 +93,7 @@ impl Passes {
             barriers: Arc::new(Barriers::default()),
             order_window: Duration::ZERO,
             idling: Idling::Spin,
-            start_note: StartNote {
-                log: String::new(),
-                arena: String::new(),
-                is_crash_safe: false,
-                recovered: 0,
-                orphans: 0,
-                warnings: Vec::new(),
-            },
+            start_note: StartNote::default(),
             sides: Vec::new(),
             segment_age: None,
             binary: None,
@@ -137,8 +130,7 @@ impl Passes {
 }
 
 fn identity() -> Identity<'static> {
-    let lines =
-        Lines { format: 0, details: 0, output: 0, colour: 0, message_max: 0, url_passwords: 0 };
+    let lines = Lines { output: 4, ..Lines::JSON };
     Identity { name: "bench", base: "bench", file_name: "", directory: Path::new(""), lines }
 }
 

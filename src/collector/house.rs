@@ -64,8 +64,6 @@ impl Collector {
     pub(super) fn store_clock(&mut self) {
         let pieces = self.clock.pieces();
         self.batch.set_clock(pieces);
-        self.arena.store_clock(pieces.iter().flat_map(|piece| {
-            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift]
-        }));
+        self.arena.store_clock(pieces);
     }
 }

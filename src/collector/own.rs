@@ -80,7 +80,7 @@ impl OwnRecord<'_> {
 }
 
 /// What the start record says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct StartNote {
     /// The visible log, or the console's name.
     pub(crate) log: String,

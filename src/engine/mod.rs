@@ -32,6 +32,8 @@ use crate::stats::Stats;
 
 use self::core::{Core, Handles};
 pub use logger::Logger;
+#[cfg(all(test, target_os = "linux", not(fastlog_portable)))]
+pub(crate) use rear::FromArena;
 
 // Each function that locks is inside: a handler that interrupts it and logs would wait for a lock
 // that this very thread holds, and so would an allocator.

@@ -88,10 +88,16 @@ fn care(settings: &Settings, shared: &Shared, log: &LogPlace) -> Care {
 }
 
 /// Segments have their memory from the arena.
-struct FromArena {
+pub(crate) struct FromArena {
     arena: Arc<Arena>,
     /// Why a segment that the engine cannot do without is in anonymous memory.
     refused: Arc<OnceLock<io::Error>>,
+}
+
+impl FromArena {
+    pub(crate) fn new(arena: Arc<Arena>) -> FromArena {
+        FromArena { arena, refused: Arc::default() }
+    }
 }
 
 impl Source for FromArena {
@@ -125,8 +131,8 @@ fn pool(
     warnings: &mut Vec<String>,
 ) -> Result<Arc<Pool>, Error> {
     let max = settings.staging_bytes / layout::SEGMENT_BYTES;
-    let refused = Arc::new(OnceLock::new());
-    let source = FromArena { arena: Arc::clone(arena), refused: Arc::clone(&refused) };
+    let source = FromArena::new(Arc::clone(arena));
+    let refused = Arc::clone(&source.refused);
     let pool = Pool::new(HOT_SEGMENTS, max, source).map_err(|source| {
         let bytes = HOT_SEGMENTS * layout::SEGMENT_BYTES;
         Error::Memory { bytes, source }

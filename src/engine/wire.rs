@@ -157,11 +157,7 @@ fn collector(
     })?;
     let clock = TickClock::calibrate(front.registry.source);
     // Before any thread runs, and so before any record: the collector may be late.
-    front.arena.store_clock(
-        clock.pieces().iter().flat_map(|piece| {
-            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift]
-        }),
-    );
+    front.arena.store_clock(clock.pieces());
     let (binary, segment_age) = match settings.unit() {
         Unit::Lines => (None, None),
         Unit::Segments => {

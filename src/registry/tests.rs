@@ -31,14 +31,7 @@ fn registry() -> Registry {
         base: "app",
         file_name: "",
         directory: Path::new(""),
-        lines: Lines {
-            format: 1,
-            details: 0,
-            output: 3,
-            colour: 0,
-            message_max: 4 << 10,
-            url_passwords: 0,
-        },
+        lines: Lines { output: 3, ..Lines::JSON },
     };
     let shape = Shape { ring_bytes: RING_BYTES, record_bytes: RECORD_BYTES, rings_max: 16 };
     let arena = Arc::new(Arena::anonymous(identity, shape).expect("anonymous memory"));

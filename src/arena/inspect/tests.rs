@@ -17,14 +17,7 @@ const SHAPE: Shape = Shape { ring_bytes: 16 << 10, record_bytes: 4 << 10, rings_
 
 /// An arena with some counts, and a ring that holds a record and a control envelope.
 fn arena(dir: &Path, log: &Path) -> Arena {
-    let lines = Lines {
-        format: 1,
-        details: 0,
-        output: 1,
-        colour: 0,
-        message_max: 4 << 10,
-        url_passwords: 0,
-    };
+    let lines = Lines::JSON;
     let identity =
         Identity { name: "app", base: "app", file_name: "app.jsonl", directory: log, lines };
     let arena = Arena::create(Arc::new(OsIo), dir, identity, SHAPE, SigbusGuard::Install)

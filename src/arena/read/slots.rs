@@ -59,14 +59,8 @@ pub(super) fn intent(bytes: &dyn Bytes) -> io::Result<Option<(Intent, bool)>> {
 /// How ticks become UTC; none where that was never stored.
 pub(super) fn clock(bytes: &dyn Bytes) -> io::Result<Option<[Piece; 2]>> {
     let fields = newest(bytes, header::CLOCK, CLOCK_SLOT_WORDS)?;
-    Ok(fields.map(|fields| {
-        [0, 4].map(|at| Piece {
-            base_ticks: fields[at],
-            base_utc_ns: fields[at + 1] as i64,
-            mult: fields[at + 2],
-            shift: fields[at + 3],
-        })
-    }))
+    Ok(fields
+        .map(|fields| [0, 4].map(|at| Piece::of_words([0, 1, 2, 3].map(|word| fields[at + word])))))
 }
 
 #[cfg(all(test, target_os = "linux", not(fastlog_portable)))]

@@ -24,14 +24,7 @@ struct OneRing {
 impl OneRing {
     fn new() -> OneRing {
         let dir = TempDir::new().expect("a directory");
-        let lines = Lines {
-            format: 1,
-            details: 0,
-            output: 1,
-            colour: 0,
-            message_max: 4 << 10,
-            url_passwords: 0,
-        };
+        let lines = Lines::JSON;
         let directory = Path::new("/logs");
         let identity =
             Identity { name: "app", base: "app@7", file_name: "app@7.jsonl", directory, lines };

@@ -115,7 +115,5 @@ impl Header {
 
 /// The pieces of a clock as granules.
 fn clock_words(pieces: &[Piece; 2]) -> impl Iterator<Item = u64> {
-    pieces
-        .iter()
-        .flat_map(|piece| [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift])
+    pieces.iter().flat_map(|piece| piece.to_words())
 }

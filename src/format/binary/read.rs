@@ -296,7 +296,6 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 
 fn pieces(bytes: &[u8]) -> [Piece; 2] {
     [0, 4].map(|first| {
-        let at = |index: usize| word(bytes, (first + index) * GRANULE);
-        Piece { base_ticks: at(0), base_utc_ns: at(1) as i64, mult: at(2), shift: at(3) }
+        Piece::of_words([0, 1, 2, 3].map(|index| word(bytes, (first + index) * GRANULE)))
     })
 }

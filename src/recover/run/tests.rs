@@ -26,14 +26,7 @@ impl Names for Free {
 
 /// An arena of the base `app`, whose engine has no output.
 fn create(io: impl Io + 'static, directory: &Path, dir: &Path) -> Arena {
-    let lines = Lines {
-        format: 1,
-        details: 0,
-        output: 4,
-        colour: 0,
-        message_max: 4 << 10,
-        url_passwords: 0,
-    };
+    let lines = Lines { output: 4, ..Lines::JSON };
     let file_name = "app.jsonl";
     let identity = Identity { name: "app", base: "app", file_name, directory, lines };
     Arena::create(Arc::new(io), dir, identity, SHAPE, SigbusGuard::Install).expect("an arena")

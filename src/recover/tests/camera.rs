@@ -1,7 +1,6 @@
 //! Pictures of all files of an engine, one behind each of its steps, and each of them put back as
 //! it was: with the same names, the same bytes and, for the log, the same inodes.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -239,9 +238,4 @@ impl Io for Filming {
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.seen(OsIo.unlink(path))
     }
-}
-
-thread_local! {
-    /// Which of the calling threads this one is.
-    pub(super) static THREAD: Cell<usize> = const { Cell::new(0) };
 }

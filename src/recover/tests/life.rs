@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::camera::{Calls, Filming, THREAD, THREADS};
+use super::camera::{Calls, Filming, THREADS};
 use crate::arena::commit::Commits;
 use crate::arena::intent::Intents;
 use crate::arena::{Arena, Identity, Lines, Shape, layout};
@@ -21,6 +21,7 @@ use crate::config::{
     Filter, Modes, Overflow, Redaction, Rotate, RotateZone, Rotation, UrlPasswords,
 };
 use crate::emit::{Route, admit, emit_routed};
+use crate::engine::FromArena;
 use crate::flush::controller::{Limits, Mode, SyncGoal};
 use crate::flush::signal::bit;
 use crate::format::{Colour, Details, Format, Formatter};
@@ -28,19 +29,18 @@ use crate::level::Level;
 use crate::primitive::stepped::watched;
 use crate::publish::{self, Calendar, FileOutput, NameHeld, Places, Publisher, Target};
 use crate::registry::{self, Registry};
-use crate::segment::{Pool, SegmentWriter, Source};
+use crate::segment::{Pool, SegmentWriter};
 use crate::shared::Shared;
 use crate::stats::Counters;
 use crate::sys::bus_guard::SigbusGuard;
 use crate::sys::io::Io;
-use crate::sys::mmap::Region;
 use crate::value::{Fields, Scratch};
 
 const HOT_SEGMENTS: usize = 2;
 const SHAPE: Shape = Shape { ring_bytes: 16 << 10, record_bytes: 1 << 10, rings_max: 16 };
 /// Two or three bursts fill a file.
 const FILE_BYTES_MAX: u64 = 4 << 10;
-const MESSAGE_MAX: usize = 4 << 10;
+const LINES: Lines = Lines::JSON;
 
 static SITE: Callsite = Callsite::new(
     Level::Info,
@@ -58,27 +58,6 @@ struct Alone;
 impl NameHeld for Alone {
     fn renew(&self, _: &dyn Io) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Segments have their memory from the arena.
-struct FromArena(Arc<Arena>);
-
-impl Source for FromArena {
-    fn make(&self, index: usize) -> io::Result<Region> {
-        self.0.map_segment(index)
-    }
-
-    fn take_back(&self, region: &Region) -> io::Result<()> {
-        self.0.take_segment_back(region)
-    }
-
-    fn restore(&self, index: usize, region: &Region) -> io::Result<()> {
-        self.0.restore_segment(index, region)
-    }
-
-    fn mend(&self, region: &Region) -> io::Result<()> {
-        self.0.mend_segment(region)
     }
 }
 
@@ -100,7 +79,6 @@ impl Caller {
         let (ended, done) = channel();
         let (registry, film, calls) = (Arc::clone(registry), Arc::clone(film), Arc::clone(calls));
         let work = move || {
-            THREAD.set(number);
             while let Ok((count, text_bytes)) = todo.recv() {
                 let watcher = Arc::clone(&film);
                 watched(
@@ -156,30 +134,23 @@ impl Life {
     pub(super) fn start(dir: &Path, film: Filming, calls: &Arc<Calls>) -> Life {
         let film = Arc::new(film);
         let watcher = Arc::clone(&film);
-        let (made, registry) = watched(move || watcher.shoot(), || Life::open(dir, &film));
-        let (arena, collector, publisher, shared) = made;
+        let (mut life, registry) = watched(move || watcher.shoot(), || Life::open(dir, &film));
         let callers = (0..THREADS).map(|number| Caller::begin(number, &registry, &film, calls));
-        let callers = callers.collect();
-        Life { film, arena, collector, publisher, shared, callers }
+        life.callers.extend(callers);
+        life
     }
 
-    #[allow(clippy::type_complexity, reason = "taken apart by the one caller")]
-    fn open(
-        dir: &Path,
-        film: &Arc<Filming>,
-    ) -> ((Arc<Arena>, Collector, Publisher, Shared), Arc<Registry>) {
+    /// Without anybody who logs.
+    fn open(dir: &Path, film: &Arc<Filming>) -> (Life, Arc<Registry>) {
         let io: Arc<dyn Io> = Arc::clone(film) as _;
         let private_dir = dir.join(".fastlog");
-        let lines = Lines {
-            format: 1,
-            details: 0,
-            output: 1,
-            colour: 0,
-            message_max: MESSAGE_MAX as u64,
-            url_passwords: 0,
+        let identity = Identity {
+            name: "app",
+            base: "app",
+            file_name: "app.jsonl",
+            directory: dir,
+            lines: LINES,
         };
-        let identity =
-            Identity { name: "app", base: "app", file_name: "app.jsonl", directory: dir, lines };
         let arena =
             Arena::create(Arc::clone(&io), &private_dir, identity, SHAPE, SigbusGuard::Install);
         let arena = Arc::new(arena.expect("an arena"));
@@ -201,7 +172,7 @@ impl Life {
         let output = output.expect("the log");
         let registry = registry(&arena, counters);
         let shared = registry.shared.clone();
-        let pool = Pool::new(HOT_SEGMENTS, HOT_SEGMENTS, FromArena(Arc::clone(&arena)));
+        let pool = Pool::new(HOT_SEGMENTS, HOT_SEGMENTS, FromArena::new(Arc::clone(&arena)));
         let pool = Arc::new(pool.expect("segments"));
         let commits = Commits::new(Arc::clone(arena.fixed()));
         let publisher = Publisher::new(publish::Parts {
@@ -212,33 +183,30 @@ impl Life {
             shared: shared.clone(),
         });
         let clock = TickClock::calibrate(registry.source);
-        arena.store_clock(clock.pieces().iter().flat_map(|piece| {
-            [piece.base_ticks, piece.base_utc_ns as u64, piece.mult, piece.shift]
-        }));
+        arena.store_clock(clock.pieces());
         let collector = Collector::new(collector::Parts {
             registry: Arc::clone(&registry),
             arena: Arc::clone(&arena),
             commits,
             clock,
-            formatter: Formatter::new(Format::Json, Colour::Off, Details::default(), MESSAGE_MAX),
+            formatter: Formatter::new(
+                Format::Json,
+                Colour::Off,
+                Details::default(),
+                LINES.message_max as usize,
+            ),
             writer: SegmentWriter::begin(pool, arena.id()).expect("a segment"),
             barriers: Arc::new(Barriers::default()),
             order_window: Duration::ZERO,
             idling: Idling::Spin,
-            start_note: StartNote {
-                log: String::new(),
-                arena: String::new(),
-                is_crash_safe: true,
-                recovered: 0,
-                orphans: 0,
-                warnings: Vec::new(),
-            },
+            start_note: StartNote::default(),
             sides: Vec::new(),
             segment_age: None,
             binary: None,
             url_passwords: UrlPasswords::Shown,
         });
-        ((arena, collector, publisher, shared), registry)
+        let (film, callers) = (Arc::clone(film), Vec::new());
+        (Life { film, arena, collector, publisher, shared, callers }, registry)
     }
 
     /// Calls from one thread.
