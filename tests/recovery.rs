@@ -574,6 +574,7 @@ fn a_console_gets_what_it_lacks_at_least_once() {
     assert_eq!(left(dir.path()), [""; 0]);
 }
 
+// [S39]
 #[test]
 fn half_a_line_is_completed_where_it_stands() {
     // The log is cut in the middle of what an unfinished append has brought: as the kernel leaves

@@ -146,6 +146,7 @@ impl Scene {
     }
 }
 
+// [P3]
 #[test]
 fn however_often_it_is_killed_each_line_comes_once() {
     let mut kills = 0;
